@@ -1,0 +1,153 @@
+/**
+ * Records around jobs: projects, secrets, machine types, hosts, GPUs, events.
+ */
+import type { GpuUuid, HostId, JobId, Principal, ProjectId, SecretId } from './ids.ts';
+
+export interface Project {
+  readonly id: ProjectId;
+  readonly name: string;
+  readonly description: string;
+  readonly createdBy: Principal;
+  readonly createdAtMs: number;
+  readonly tags: readonly string[];
+  readonly revision: number;
+}
+
+/** The value lives in a sealed row of its own (architecture 8a), never in an event or in this record. */
+export interface Secret {
+  readonly id: SecretId;
+  readonly name: string;
+  /** Absent: cluster-wide. */
+  readonly projectId?: ProjectId;
+  readonly createdBy: Principal;
+  readonly createdAtMs: number;
+  readonly updatedAtMs: number;
+  /** Made by Nabla for a job's credentials: never listed, deleted with the job. */
+  readonly ownerJobId?: JobId;
+}
+
+export interface Capacity {
+  readonly gpuCount: number;
+  readonly gpuModel: string;
+  readonly gpuMemoryBytes: number;
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+}
+
+export interface MachineType {
+  readonly name: string;
+  readonly capacity: Capacity;
+  readonly aliases: readonly string[];
+  readonly description: string;
+  /** From the hosts' inventory rather than made by an operator. */
+  readonly derived: boolean;
+  readonly createdBy: Principal;
+  readonly createdAtMs: number;
+}
+
+export const ACCELERATOR_KINDS = ['nvidia', 'amd', 'other'] as const;
+export type AcceleratorKind = (typeof ACCELERATOR_KINDS)[number];
+
+export const HOST_STATES = ['ready', 'suspect', 'unknown', 'lost'] as const;
+export type HostState = (typeof HOST_STATES)[number];
+
+/** Something an operator should know. Codes are stable, e.g. GPU_LOST, PROBE_TIMEOUT, DISK_LOW. */
+export interface Condition {
+  readonly code: string;
+  readonly gpuUuid?: GpuUuid;
+  readonly message: string;
+  readonly sinceMs: number;
+}
+
+export interface MigSlice {
+  readonly uuid: string;
+  readonly profile: string;
+  readonly memoryBytes: number;
+}
+
+/** Absent fields are unknown, never zero. */
+export interface GpuTelemetry {
+  readonly utilizationPercent?: number;
+  readonly memoryUsedBytes?: number;
+  readonly temperatureCelsius?: number;
+  readonly powerWatts?: number;
+  readonly powerLimitWatts?: number;
+  readonly eccUncorrectable?: number;
+  readonly sampledAtMs: number;
+}
+
+/** A physical GPU as the host's probe reports it. */
+export interface Gpu {
+  readonly uuid: GpuUuid;
+  readonly index: number;
+  readonly model: string;
+  readonly memoryBytes: number;
+  readonly kind: AcceleratorKind;
+  readonly simulated: boolean;
+  readonly migMode: boolean;
+  readonly mig: readonly MigSlice[];
+  readonly pciBusId: string;
+  /** False while a condition makes it unfit to be handed out. */
+  readonly schedulable: boolean;
+}
+
+export const TOPOLOGY_RANKS = ['X', 'NV', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS'] as const;
+
+/** Rank between two GPUs as in `nvidia-smi topo -m` (`NV12`, `PIX`, …). */
+export interface TopologyLink {
+  readonly gpuUuidA: GpuUuid;
+  readonly gpuUuidB: GpuUuid;
+  readonly rank: string;
+}
+
+/** What a host has: slow-changing, part of the committed state. */
+export interface Inventory {
+  readonly gpus: readonly Gpu[];
+  readonly capacity: Capacity;
+  /** `docker`, `process`, in order of preference. */
+  readonly drivers: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly os: string;
+  readonly architecture: string;
+  readonly gpuDriverVersion: string;
+  readonly conditions: readonly Condition[];
+  readonly topology: readonly TopologyLink[];
+  /** Host ports the agent may publish, inclusive. */
+  readonly portFirst: number;
+  readonly portLast: number;
+  /** The process driver runs without a mount view of its own (no bubblewrap). */
+  readonly processIsolationAdvisory: boolean;
+}
+
+export interface HostTelemetry {
+  readonly cpuPercent?: number;
+  readonly memoryUsedBytes?: number;
+  readonly diskFreeBytes?: number;
+  readonly load1?: number;
+  readonly sampledAtMs: number;
+}
+
+/** A registered host in committed state; liveness and telemetry live beside it, not in the log. */
+export interface Host {
+  readonly id: HostId;
+  readonly name: string;
+  readonly bootId: string;
+  readonly agentVersion: string;
+  readonly inventory: Inventory;
+  readonly registeredAtMs: number;
+  readonly revision: number;
+}
+
+/** One committed fact as users see it. */
+export interface EventRecord {
+  readonly seq: number;
+  readonly epoch: number;
+  readonly timeMs: number;
+  readonly type: string;
+  readonly projectId?: ProjectId;
+  readonly principal: Principal;
+  readonly subject: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
