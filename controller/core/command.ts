@@ -1,0 +1,120 @@
+/**
+ * Commands: what the outside asks of the cluster's state, with everything the decision needs (time, ids,
+ * who) as data. `decide` turns one into events or a refusal. Ids inside are minted by the shell.
+ */
+import type { Capacity, Inventory } from '../../proto/domain/catalog.ts';
+import type { HostId, JobId, Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
+import type { JobSpec } from '../../proto/domain/job.ts';
+import type { TaskObservation } from '../../proto/domain/task.ts';
+
+/** A secret that arrives with a command; the ciphertext goes to a sealed row, the id into the event. */
+export interface SealedSecret {
+  readonly id: SecretId;
+  readonly name: string;
+  /** AES-256-GCM envelope as made by the store's sealer; opaque to the core. */
+  readonly sealed: Uint8Array;
+}
+
+/** Same id and content within 24 h gives the same answer; other content is refused. */
+export interface RequestMark {
+  readonly requestId: string;
+  /** sha256 of the canonical request. */
+  readonly contentHash: string;
+}
+
+export type Command =
+  | {
+      readonly type: 'create-project';
+      readonly id: ProjectId;
+      readonly name: string;
+      readonly description: string;
+      readonly tags: readonly string[];
+      readonly request?: RequestMark;
+    }
+  | {
+      readonly type: 'update-project';
+      readonly project: string;
+      readonly name?: string;
+      readonly description?: string;
+      readonly addTags: readonly string[];
+      readonly removeTags: readonly string[];
+    }
+  | { readonly type: 'delete-project'; readonly project: string }
+  | {
+      readonly type: 'set-secret';
+      /** Empty: cluster-wide. */
+      readonly project: string;
+      readonly secret: SealedSecret;
+    }
+  | { readonly type: 'delete-secret'; readonly project: string; readonly name: string }
+  | {
+      readonly type: 'create-machine-type';
+      readonly name: string;
+      readonly capacity: Capacity;
+      readonly description: string;
+    }
+  | { readonly type: 'delete-machine-type'; readonly name: string }
+  | {
+      readonly type: 'alias-machine-type';
+      readonly name: string;
+      readonly alias: string;
+      readonly remove: boolean;
+    }
+  | {
+      readonly type: 'create-job';
+      readonly id: JobId;
+      readonly project: string;
+      /** Validated, defaults filled, passwords replaced by the ids in `secrets`. */
+      readonly spec: JobSpec;
+      readonly secrets: readonly SealedSecret[];
+      readonly request?: RequestMark;
+    }
+  | { readonly type: 'stop-job'; readonly project: string; readonly job: string; readonly graceMs?: number }
+  | { readonly type: 'delete-job'; readonly project: string; readonly job: string }
+  | {
+      readonly type: 'retry-job';
+      readonly project: string;
+      readonly job: string;
+      readonly request?: RequestMark;
+    }
+  | {
+      readonly type: 'tag-job';
+      readonly project: string;
+      readonly job: string;
+      readonly add: readonly string[];
+      readonly remove: readonly string[];
+    }
+  /** A host said hello: registers it or refreshes its inventory. */
+  | {
+      readonly type: 'register-host';
+      readonly hostId: HostId;
+      readonly name: string;
+      readonly bootId: string;
+      readonly agentVersion: string;
+      readonly inventory: Inventory;
+    }
+  /** What a host reported; `complete` lists everything that is there. */
+  | {
+      readonly type: 'observe-tasks';
+      readonly hostId: HostId;
+      readonly bootId: string;
+      readonly reportSeq: number;
+      readonly complete: boolean;
+      readonly tasks: readonly TaskObservation[];
+    }
+  /** The planner's proposals, re-checked one by one against present state. */
+  | { readonly type: 'place-jobs'; readonly placements: readonly Placement[] };
+
+export interface Placement {
+  readonly jobId: JobId;
+  readonly attempt: number;
+  readonly hostId: HostId;
+  readonly gpuUuids: readonly string[];
+  readonly driver: string;
+}
+
+/** Who asks and when, for every command. */
+export interface CommandContext {
+  readonly principal: Principal;
+  readonly nowMs: number;
+}

@@ -1,0 +1,47 @@
+/**
+ * The engine port: the one way to change or read the cluster. Implemented by controller/store/engine over
+ * a CommitLog; shells depend on this interface only.
+ */
+import type { EventRecord } from '../../proto/domain/catalog.ts';
+import type { HostId, JobId, ProjectId, SecretId } from '../../proto/domain/ids.ts';
+import type { Command, CommandContext } from './command.ts';
+import type { ClusterView } from './view.ts';
+
+export interface CommandOutcome {
+  /** Id (or name) of the record the command made or changed. */
+  readonly subject: string;
+  /** Sequence of the commit that holds it. */
+  readonly seq: number;
+  /** The same request id was answered before; nothing was changed now. */
+  readonly replayed: boolean;
+}
+
+/** One durable commit, handed to listeners in order, after the sync. */
+export interface Commit {
+  readonly epoch: number;
+  readonly lastSeq: number;
+  readonly events: readonly EventRecord[];
+  readonly jobs: ReadonlySet<JobId>;
+  readonly hosts: ReadonlySet<HostId>;
+  readonly projects: ReadonlySet<ProjectId>;
+}
+
+export interface Engine {
+  /** Leader epoch of this run. */
+  readonly epoch: number;
+  /**
+   * Decides, applies and commits one command; resolves after the sync.
+   *
+   * @throws ClusterError of the refusal; nothing was changed then
+   */
+  submit(command: Command, context: CommandContext): Promise<CommandOutcome>;
+  /** Reads state whose every event is durable: waits for commits under way, then calls `look` at once. */
+  read<T>(look: (view: ClusterView) => T): Promise<T>;
+  /** Listener errors crash the process: state and effects would drift apart otherwise. */
+  onCommit(listener: (commit: Commit) => void): () => void;
+  /** Kept events with seq > afterSeq, in order, at most `limit`. @throws gone EVENTS_PRUNED */
+  events(afterSeq: number, limit: number): Promise<readonly EventRecord[]>;
+  /** The sealed value of a secret; undefined once erased. */
+  sealedSecret(id: SecretId): Promise<Uint8Array | undefined>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,32 @@
+/**
+ * The `plan` port: a pure function from what is free and what waits to placements and reasons. The simple
+ * first-fit policy stands behind it now; the leader re-checks each placement at commit whatever stands here.
+ */
+import type { HostId, JobId } from '../../proto/domain/ids.ts';
+import type { Placement } from './command.ts';
+import type { ClusterView } from './view.ts';
+
+export interface PlanInput {
+  readonly view: ClusterView;
+  /** Hosts that may get new work now (connected, not suspect). */
+  readonly readyHosts: ReadonlySet<HostId>;
+  readonly nowMs: number;
+  readonly seed: number;
+  /** At most this many placements in one plan. */
+  readonly placementsMax: number;
+}
+
+/** Why a job waits: counts per reason code and one sentence. */
+export interface WaitReason {
+  readonly jobId: JobId;
+  readonly code: string;
+  readonly message: string;
+  readonly hostsByReason: Readonly<Record<string, number>>;
+}
+
+export interface Plan {
+  readonly placements: readonly Placement[];
+  readonly waiting: readonly WaitReason[];
+}
+
+export type Planner = (input: PlanInput) => Plan;

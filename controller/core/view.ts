@@ -1,0 +1,73 @@
+/**
+ * What the rest of the controller may read of the cluster's state. Implemented by controller/state; the
+ * shells (rpc, http, effects) and the planner see only this interface, never the maps behind it.
+ */
+import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
+import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type { Job, StopCause } from '../../proto/domain/job.ts';
+import type { DesiredPhase, TaskSpec } from '../../proto/domain/task.ts';
+
+/** What is promised on one host. Invariant: every figure <= the inventory's capacity. */
+export interface HostUse {
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** Whole GPUs and who holds them. */
+  readonly gpus: ReadonlyMap<GpuUuid, TaskKey>;
+  readonly hostPorts: ReadonlyMap<number, TaskKey>;
+  /** Attempts whose resources are not yet proved free. */
+  readonly tasks: readonly TaskKey[];
+  /** A task asked for the host alone. */
+  readonly exclusive: boolean;
+}
+
+/** One task that a host should run, stop or forget; secrets and hash are added by the shell. */
+export interface WantedTask {
+  readonly key: TaskKey;
+  readonly generation: number;
+  readonly phase: DesiredPhase;
+  readonly spec: TaskSpec;
+  readonly graceMs: number;
+  readonly stopCause?: StopCause;
+}
+
+/** Answer to a lookup by id, unambiguous id prefix or name. */
+export type Lookup<T> =
+  | { readonly found: true; readonly record: T }
+  | { readonly found: false; readonly why: 'absent' | 'ambiguous'; readonly matches: readonly string[] };
+
+export interface ClusterView {
+  readonly clusterId: string;
+  /** Sequence of the newest applied event, also the revision of the whole state. */
+  readonly headSeq: number;
+
+  findProject(ref: string): Lookup<Project>;
+  /** Id, unambiguous id prefix, or name (the newest job of that name) inside one project. */
+  findJob(projectId: ProjectId, ref: string): Lookup<Job>;
+  findHost(ref: string): Lookup<Host>;
+  /** By name or alias; derived machine types included. */
+  findMachineType(ref: string): Lookup<MachineType>;
+  /** The project's own first, then the cluster's. */
+  findSecret(projectId: ProjectId | undefined, name: string): Secret | undefined;
+
+  project(id: ProjectId): Project | undefined;
+  job(id: JobId): Job | undefined;
+  host(id: HostId): Host | undefined;
+  secret(id: SecretId): Secret | undefined;
+
+  /** All in id order. */
+  projects(): Iterable<Project>;
+  jobs(projectId?: ProjectId): Iterable<Job>;
+  hosts(): Iterable<Host>;
+  machineTypes(): readonly MachineType[];
+  /** Listed ones only (none that belong to a job). */
+  secrets(projectId: ProjectId | undefined): Iterable<Secret>;
+
+  /** Queued jobs in the order in which they are served: priority, then time, then id. */
+  queue(): readonly Job[];
+  /** 1-based; 0 when not queued. */
+  queuePosition(id: JobId): number;
+  use(hostId: HostId): HostUse;
+  /** What the host should hold, sorted by task name, and the revision of that set. */
+  wanted(hostId: HostId): { readonly revision: number; readonly tasks: readonly WantedTask[] };
+}
