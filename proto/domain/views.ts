@@ -1,0 +1,88 @@
+/**
+ * What users are shown of a record: the committed record plus what is only known live (telemetry, queue
+ * position, liveness), less what is Nabla's own bookkeeping.
+ */
+import type {
+  Capacity,
+  Condition,
+  Gpu,
+  GpuTelemetry,
+  HostState,
+  HostTelemetry,
+  MachineType,
+} from './catalog.ts';
+import type { GpuUuid, HostId, JobId, Principal, ProjectId } from './ids.ts';
+import type { Attempt, Job } from './job.ts';
+
+/** An attempt without the fields that only controller and agent need. A full Attempt is assignable. */
+export type AttemptView = Omit<Attempt, 'generation' | 'stopCause' | 'released' | 'logArchived'>;
+
+/** A job as a reply carries it. A full Job is assignable. */
+export type JobView = Omit<Job, 'attempts' | 'manualRetries'> & {
+  readonly attempts: readonly AttemptView[];
+  /** 1-based place among waiting jobs; absent or 0 when it does not wait. */
+  readonly queuePosition?: number;
+};
+
+export type GpuView = Gpu & {
+  readonly hostId: HostId;
+  readonly hostName: string;
+  /** The job that holds it; absent when free or hidden from the caller. */
+  readonly jobId?: JobId;
+  readonly telemetry?: GpuTelemetry;
+  readonly conditions: readonly Condition[];
+};
+
+export interface HostView {
+  readonly id: HostId;
+  readonly name: string;
+  readonly state: HostState;
+  readonly capacity: Capacity;
+  readonly allocated: Capacity;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly gpus: readonly GpuView[];
+  readonly drivers: readonly string[];
+  readonly agentVersion: string;
+  readonly os: string;
+  readonly architecture: string;
+  readonly gpuDriverVersion: string;
+  readonly registeredAtMs: number;
+  readonly lastSeenMs: number;
+  readonly conditions: readonly Condition[];
+  readonly telemetry?: HostTelemetry;
+  readonly runningTasks: number;
+}
+
+export type MachineTypeView = MachineType & {
+  /** Hosts that can hold at least one. */
+  readonly hostCount: number;
+};
+
+/** One file of a job's outputs. */
+export interface Artifact {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly modifiedAtMs: number;
+  readonly attempt: number;
+  readonly sha256: string;
+}
+
+/** Where a job would go if it were submitted now. */
+export interface DryRunPlan {
+  readonly fitsNow: boolean;
+  readonly hostId?: HostId;
+  readonly hostName: string;
+  readonly gpuUuids: readonly GpuUuid[];
+  readonly reason: string;
+  readonly reasonMessage: string;
+}
+
+/** Who the server takes the caller for. */
+export interface Identity {
+  readonly principal: Principal;
+  readonly roles: readonly string[];
+  readonly clusterId: string;
+  readonly serverVersion: string;
+  readonly defaultProjectId?: ProjectId;
+  readonly httpPort: number;
+}
