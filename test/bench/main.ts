@@ -1,0 +1,41 @@
+/**
+ * The bench runner: picks a bench by name, runs it, prints the table and writes the JSON.
+ */
+import { parseArgs } from 'node:util';
+import { type Bench, buildReport, renderReport, writeReport } from './bench-report.ts';
+
+/** Loaded on demand, so that one bench does not pay for another's imports. */
+const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
+  'job-path': async () => (await import('./job-path/job-path.ts')).benchJobPath,
+};
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      data: { type: 'string' },
+      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+    },
+  });
+  const name = positionals[0];
+  const load = name === undefined ? undefined : BENCHES[name];
+  if (name === undefined || load === undefined) {
+    process.stderr.write(`usage: npm run bench -- NAME [--data DIR] [--json FILE] [--quick]\n`);
+    process.stderr.write(`benches: ${Object.keys(BENCHES).join(', ')}\n`);
+    return 2;
+  }
+  const bench = await load();
+  const result = await bench({
+    dataFolder: values.data,
+    quick: values.quick,
+    say: (line) => process.stderr.write(`${line}\n`),
+    skip: (part, reason) => process.stdout.write(`skipped: ${part} (${reason})\n`),
+  });
+  const report = await buildReport(name, result);
+  process.stdout.write(renderReport(report));
+  if (values.json !== undefined) await writeReport(values.json, report);
+  return 0;
+}
+
+process.exit(await main());
