@@ -1,0 +1,126 @@
+#!/usr/bin/env node
+/**
+ * `npm test`: makes the checkout ready, then runs the areas one by one and ends with one plain line of counts.
+ * Plain JavaScript without dependencies, because on a fresh clone there are none.
+ *
+ *   node test/run.mjs                       everything that needs no system install (uses what is there)
+ *   CI=true node test/run.mjs               also installs system parts, and lints; a missing engine is a failure
+ *   NABLA_TEST_INSTALL=1 node test/run.mjs  installs system parts only
+ *   node test/run.mjs unit [--grep P] [--files PART[,PART]] [--keep-going]
+ *   node test/run.mjs check                 build, format, lint, tidy, unused code, unit
+ */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArguments } from './kit/runner/areas.mjs';
+import { runBounded } from './kit/runner/processes.mjs';
+import { prepareSystem } from './kit/runner/system-parts.mjs';
+import { createTally } from './kit/runner/tally.mjs';
+import { readTap } from './kit/runner/tap-results.mjs';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const BIN = join(ROOT, 'node_modules', '.bin');
+const PREPARE_TIMEOUT_MS = 900_000;
+const TAP_BUILD_TIMEOUT_MS = 180_000;
+const LINT_TIMEOUT_MS = 180_000;
+const IMAGES_TIMEOUT_MS = 900_000;
+/** Tap stops an entry at the area's limit; the runner itself is only stopped when tap fails to. */
+const TAP_MARGIN_MS = 30_000;
+
+const LINTS = [
+  ['format', 'biome', ['format', '.']],
+  ['lint', 'biome', ['lint', '.']],
+  ['typed lint', 'oxlint', ['--type-aware']],
+  ['unused code', 'knip', []],
+];
+
+const say = (line) => process.stdout.write(`${line}\n`);
+
+/** Installs and compiles in a process of its own: `deploy/` is imported by nobody. */
+async function prepare(tally, keepGoing) {
+  const args = [join(ROOT, 'deploy', 'install', 'prepare.mjs'), ...(keepGoing ? ['--keep-going'] : [])];
+  const { code } = await runBounded(process.execPath, args, { cwd: ROOT, timeoutMs: PREPARE_TIMEOUT_MS });
+  tally.noteStep('build', code === 0, `exit ${code}`);
+  if (code !== 0 && !(keepGoing && code === 3)) return false;
+  return await buildTap(tally);
+}
+
+/** Tap writes a module of its own into node_modules for the plugins named in .taprc. */
+async function buildTap(tally) {
+  const stampPath = join(ROOT, 'node_modules', '.nabla-tap');
+  const stamp = createHash('sha256').update(readFileSync(join(ROOT, '.taprc'))).digest('hex');
+  const built = join(ROOT, 'node_modules', '@tapjs', 'test', 'test-built');
+  if (existsSync(built) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return true;
+  const result = await runBounded(join(BIN, 'tap'), ['build'], { cwd: ROOT, timeoutMs: TAP_BUILD_TIMEOUT_MS, quiet: true });
+  tally.noteStep('tap build', result.code === 0, result.output.trim().split('\n').at(-1));
+  if (result.code === 0) writeFileSync(stampPath, stamp);
+  return result.code === 0;
+}
+
+async function runLints(tally) {
+  for (const [name, program, args] of LINTS) {
+    const result = await runBounded(join(BIN, program), args, { cwd: ROOT, timeoutMs: LINT_TIMEOUT_MS, quiet: true });
+    if (result.code !== 0) say(result.output);
+    tally.noteStep(name, result.code === 0, `exit ${result.code}`);
+    say(`${name}: ${result.code === 0 ? 'ok' : 'FAILED'}`);
+  }
+}
+
+async function runArea(area, { grep, files }, workFolder, tally) {
+  const tapFile = join(workFolder, `${area.name}.tap`);
+  const args = [
+    'run', '--disable-coverage', '--jobs=1', '--reporter=min', `--timeout=${area.timeoutMs / 1000}`,
+    ...(grep === '' ? [] : [`--grep=${grep}`]), `--output-file=${tapFile}`, `dist/test/${area.name}.test.js`,
+  ];
+  say(`\n== ${area.name}`);
+  const startedAtMs = performance.now();
+  const result = await runBounded(join(BIN, 'tap'), args, {
+    cwd: ROOT,
+    timeoutMs: area.timeoutMs + TAP_MARGIN_MS,
+    env: { NABLA_TEST_FILES: files, NODE_ENV: 'test', TAP_TIMEOUT: undefined },
+  });
+  const found = readTap(existsSync(tapFile) ? readFileSync(tapFile, 'utf8') : '');
+  tally.noteArea(area.name, grep !== '' || files !== '', found, result);
+  const { pass = 0, fail = 0, skip = 0 } = found.totals ?? {};
+  say(`${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+}
+
+async function prepareImages(tally, inCi) {
+  const program = join(ROOT, 'dist', 'test', 'kit', 'docker', 'prepare.js');
+  if (!existsSync(program)) return;
+  const { code, output } = await runBounded(process.execPath, [program], { cwd: ROOT, timeoutMs: IMAGES_TIMEOUT_MS, quiet: true });
+  say(output.trim());
+  if (inCi) tally.noteStep('docker engine and test images', code === 0, output.trim().split('\n').at(-1));
+}
+
+async function main() {
+  const asked = parseArguments(process.argv.slice(2));
+  if ('refusal' in asked) {
+    say(asked.refusal);
+    return 2;
+  }
+  const tally = createTally();
+  const inCi = process.env.CI === 'true';
+  const install = inCi || process.env.NABLA_TEST_INSTALL === '1';
+  const needsSystem = asked.areas.some(({ name }) => name !== 'unit' && name !== 'tidy');
+  mkdirSync(join(ROOT, '.cache'), { recursive: true });
+  const workFolder = mkdtempSync(join(tmpdir(), 'nabla-test-'));
+  const system = install && needsSystem ? await prepareSystem({ say, workFolder }) : { close: async () => {} };
+  try {
+    if (await prepare(tally, asked.keepGoing)) {
+      if (asked.check || (inCi && process.argv.length === 2)) await runLints(tally);
+      if (needsSystem) await prepareImages(tally, inCi);
+      for (const area of asked.areas) await runArea(area, asked, workFolder, tally);
+    }
+  } finally {
+    await system.close();
+    rmSync(workFolder, { recursive: true, force: true });
+  }
+  say('');
+  for (const line of tally.lines()) say(line);
+  return tally.exitCode();
+}
+
+process.exitCode = await main();
