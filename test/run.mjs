@@ -50,10 +50,16 @@ async function prepare(tally, keepGoing) {
 /** Tap writes a module of its own into node_modules for the plugins named in .taprc. */
 async function buildTap(tally) {
   const stampPath = join(ROOT, 'node_modules', '.nabla-tap');
-  const stamp = createHash('sha256').update(readFileSync(join(ROOT, '.taprc'))).digest('hex');
+  const stamp = createHash('sha256')
+    .update(readFileSync(join(ROOT, '.taprc')))
+    .digest('hex');
   const built = join(ROOT, 'node_modules', '@tapjs', 'test', 'test-built');
   if (existsSync(built) && existsSync(stampPath) && readFileSync(stampPath, 'utf8') === stamp) return true;
-  const result = await runBounded(join(BIN, 'tap'), ['build'], { cwd: ROOT, timeoutMs: TAP_BUILD_TIMEOUT_MS, quiet: true });
+  const result = await runBounded(join(BIN, 'tap'), ['build'], {
+    cwd: ROOT,
+    timeoutMs: TAP_BUILD_TIMEOUT_MS,
+    quiet: true,
+  });
   tally.noteStep('tap build', result.code === 0, result.output.trim().split('\n').at(-1));
   if (result.code === 0) writeFileSync(stampPath, stamp);
   return result.code === 0;
@@ -61,7 +67,11 @@ async function buildTap(tally) {
 
 async function runLints(tally) {
   for (const [name, program, args] of LINTS) {
-    const result = await runBounded(join(BIN, program), args, { cwd: ROOT, timeoutMs: LINT_TIMEOUT_MS, quiet: true });
+    const result = await runBounded(join(BIN, program), args, {
+      cwd: ROOT,
+      timeoutMs: LINT_TIMEOUT_MS,
+      quiet: true,
+    });
     if (result.code !== 0) say(result.output);
     tally.noteStep(name, result.code === 0, `exit ${result.code}`);
     say(`${name}: ${result.code === 0 ? 'ok' : 'FAILED'}`);
@@ -71,8 +81,14 @@ async function runLints(tally) {
 async function runArea(area, { grep, files }, workFolder, tally) {
   const tapFile = join(workFolder, `${area.name}.tap`);
   const args = [
-    'run', '--disable-coverage', '--jobs=1', '--reporter=min', `--timeout=${area.timeoutMs / 1000}`,
-    ...(grep === '' ? [] : [`--grep=${grep}`]), `--output-file=${tapFile}`, `dist/test/${area.name}.test.js`,
+    'run',
+    '--disable-coverage',
+    '--jobs=1',
+    '--reporter=min',
+    `--timeout=${area.timeoutMs / 1000}`,
+    ...(grep === '' ? [] : [`--grep=${grep}`]),
+    `--output-file=${tapFile}`,
+    `dist/test/${area.name}.test.js`,
   ];
   say(`\n== ${area.name}`);
   const startedAtMs = performance.now();
@@ -84,13 +100,19 @@ async function runArea(area, { grep, files }, workFolder, tally) {
   const found = readTap(existsSync(tapFile) ? readFileSync(tapFile, 'utf8') : '');
   tally.noteArea(area.name, grep !== '' || files !== '', found, result);
   const { pass = 0, fail = 0, skip = 0 } = found.totals ?? {};
-  say(`${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`);
+  say(
+    `${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`,
+  );
 }
 
 async function prepareImages(tally, inCi) {
   const program = join(ROOT, 'dist', 'test', 'kit', 'docker', 'prepare.js');
   if (!existsSync(program)) return;
-  const { code, output } = await runBounded(process.execPath, [program], { cwd: ROOT, timeoutMs: IMAGES_TIMEOUT_MS, quiet: true });
+  const { code, output } = await runBounded(process.execPath, [program], {
+    cwd: ROOT,
+    timeoutMs: IMAGES_TIMEOUT_MS,
+    quiet: true,
+  });
   say(output.trim());
   if (inCi) tally.noteStep('docker engine and test images', code === 0, output.trim().split('\n').at(-1));
 }
@@ -107,7 +129,8 @@ async function main() {
   const needsSystem = asked.areas.some(({ name }) => name !== 'unit' && name !== 'tidy');
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const workFolder = mkdtempSync(join(tmpdir(), 'nabla-test-'));
-  const system = install && needsSystem ? await prepareSystem({ say, workFolder }) : { close: async () => {} };
+  const system =
+    install && needsSystem ? await prepareSystem({ say, workFolder }) : { close: async () => {} };
   try {
     if (await prepare(tally, asked.keepGoing)) {
       if (asked.check || (inCi && process.argv.length === 2)) await runLints(tally);

@@ -6,7 +6,17 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -50,7 +60,8 @@ async function installWhenStale(root, say) {
       cwd: root,
       timeoutMs: INSTALL_TIMEOUT_MS,
     });
-    if (code !== 0) throw new Error(`npm ci failed with exit code ${code}; is the package registry reachable?`);
+    if (code !== 0)
+      throw new Error(`npm ci failed with exit code ${code}; is the package registry reachable?`);
   }
   writeFileSync(stampPath, stamp);
 }
@@ -85,11 +96,17 @@ async function compileWhenStale(root, say, keepGoing) {
 }
 
 function fingerprint(root) {
-  const files = ['tsconfig.json', 'package.json', ...SOURCE_FOLDERS.flatMap((folder) => listFiles(root, folder))];
-  return files.map((file) => {
-    const { size, mtimeMs } = statSync(join(root, file));
-    return `${file} ${size} ${mtimeMs}`;
-  }).join('\n');
+  const files = [
+    'tsconfig.json',
+    'package.json',
+    ...SOURCE_FOLDERS.flatMap((folder) => listFiles(root, folder)),
+  ];
+  return files
+    .map((file) => {
+      const { size, mtimeMs } = statSync(join(root, file));
+      return `${file} ${size} ${mtimeMs}`;
+    })
+    .join('\n');
 }
 
 /** Compiled files whose source is gone would still be found and run (specs above all), so they go too. */
@@ -139,7 +156,8 @@ async function takeTurn(path) {
     }
     const owner = Number(readOr(path, ''));
     if (owner > 0 && !isAlive(owner)) rmSync(path, { force: true });
-    else if (Date.now() > endsAtMs) throw new Error(`another build (process ${owner}) holds ${path} for too long`);
+    else if (Date.now() > endsAtMs)
+      throw new Error(`another build (process ${owner}) holds ${path} for too long`);
     else await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
@@ -155,7 +173,11 @@ function isAlive(pid) {
 
 function runProgram(program, args, { cwd, timeoutMs }) {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', process.stderr, process.stderr], timeout: timeoutMs });
+    const child = spawn(program, args, {
+      cwd,
+      stdio: ['ignore', process.stderr, process.stderr],
+      timeout: timeoutMs,
+    });
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? `signal ${signal}`));
   });

@@ -40,7 +40,8 @@ export function findInStanzas(text: string, suite: string): string | undefined {
   for (const stanza of text.split(/\n\s*\n/)) {
     const field = (name: string): readonly string[] =>
       new RegExp(`^${name}:[ \\t]*(.*)$`, 'mi').exec(stanza)?.[1]?.trim().split(/\s+/) ?? [];
-    if (field('Enabled')[0] === 'no' || !field('Types').includes('deb') || !field('Suites').includes(suite)) continue;
+    if (field('Enabled')[0] === 'no' || !field('Types').includes('deb') || !field('Suites').includes(suite))
+      continue;
     const uri = field('URIs').find((candidate) => /^https?:/.test(candidate));
     if (uri !== undefined) return uri;
   }

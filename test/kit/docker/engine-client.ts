@@ -39,7 +39,12 @@ export function engineSocketPath(): string {
 }
 
 export function createEngineClient(socketPath: string = engineSocketPath()): EngineClient {
-  const call = (method: string, path: string, timeoutMs = CALL_TIMEOUT_MS, tarPath?: string): Promise<Answer> =>
+  const call = (
+    method: string,
+    path: string,
+    timeoutMs = CALL_TIMEOUT_MS,
+    tarPath?: string,
+  ): Promise<Answer> =>
     callEngine({ socketPath, method, path, timeoutMs, ...(tarPath === undefined ? {} : { tarPath }) });
   return {
     async answers() {
@@ -75,7 +80,8 @@ interface Answer {
 }
 
 function expectOk(answer: Answer): Answer {
-  if (answer.status >= 300) throw new Error(`the Docker engine answered ${answer.status}: ${answer.body.trim()}`);
+  if (answer.status >= 300)
+    throw new Error(`the Docker engine answered ${answer.status}: ${answer.body.trim()}`);
   return answer;
 }
 

@@ -61,7 +61,10 @@ export async function prepareImages(options: {
       if ('missing' in outcome) return { ok: false, reason: `no ${kind} test image: ${outcome.missing}` };
       images[kind] = outcome.name;
     } catch (error) {
-      return { ok: false, reason: `no ${kind} test image: ${error instanceof Error ? error.message : String(error)}` };
+      return {
+        ok: false,
+        reason: `no ${kind} test image: ${error instanceof Error ? error.message : String(error)}`,
+      };
     }
   }
   return { ok: true, images };
@@ -84,7 +87,8 @@ async function provideImage(
   if ((await engine.findImage(name)) !== undefined) return { name };
   const tarPath = join(cacheFolder(), `${repository}-${tag}.tar`);
   if (!(await isFile(tarPath))) {
-    if (recipe.costly && !allowCostly) return { missing: 'not made yet; NABLA_TEST_INSTALL=1 npm test makes it' };
+    if (recipe.costly && !allowCostly)
+      return { missing: 'not made yet; NABLA_TEST_INSTALL=1 npm test makes it' };
     say(`making test image ${repository} …`);
     await cookArchive(recipe, tarPath);
   }

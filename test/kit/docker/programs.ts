@@ -27,7 +27,11 @@ export function runProgram(
   options: { readonly timeoutMs: number },
 ): Promise<{ readonly stdout: string }> {
   return new Promise((resolve, reject) => {
-    const limits = { timeout: options.timeoutMs, maxBuffer: OUTPUT_BYTES_MAX, killSignal: 'SIGKILL' as const };
+    const limits = {
+      timeout: options.timeoutMs,
+      maxBuffer: OUTPUT_BYTES_MAX,
+      killSignal: 'SIGKILL' as const,
+    };
     execFile(program, [...args], limits, (error, stdout, stderr) => {
       if (error === null) return resolve({ stdout });
       const last = `${stdout}\n${stderr}`.trim().split('\n').at(-1);

@@ -81,9 +81,17 @@ async function pythonRecipe(): Promise<RecipeOutcome> {
   const cook = async (folder: string): Promise<void> => {
     const args = ['--variant=minbase', '--include=python3', source.suite, folder, source.mirror];
     await runProgram(debootstrap, args, { timeoutMs: DEBOOTSTRAP_TIMEOUT_MS });
-    for (const waste of ['usr/share/doc', 'usr/share/man', 'usr/share/locale', 'var/cache/apt', 'var/lib/apt/lists']) {
+    for (const waste of [
+      'usr/share/doc',
+      'usr/share/man',
+      'usr/share/locale',
+      'var/cache/apt',
+      'var/lib/apt/lists',
+    ]) {
       await rm(join(folder, waste), { recursive: true, force: true });
     }
   };
-  return { recipe: { kind: 'python', inputs, costly: true, changes: [PATH_CHANGE, 'CMD ["python3"]'], cook } };
+  return {
+    recipe: { kind: 'python', inputs, costly: true, changes: [PATH_CHANGE, 'CMD ["python3"]'], cook },
+  };
 }

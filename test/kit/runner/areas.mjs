@@ -33,7 +33,10 @@ export function parseArguments(args) {
     else if ((word === '--grep' || word === '--files') && args[at + 1] !== undefined) {
       options[word.slice(2)] = args[at + 1];
       at += 1;
-    } else return { refusal: `unknown argument ${word}; known: check ${AREA_NAMES.join(' ')} --grep PATTERN --files PART[,PART] --keep-going` };
+    } else
+      return {
+        refusal: `unknown argument ${word}; known: check ${AREA_NAMES.join(' ')} --grep PATTERN --files PART[,PART] --keep-going`,
+      };
   }
   const names = wanted.length > 0 ? wanted : options.check ? ['tidy', 'unit'] : AREA_NAMES;
   return { ...options, areas: AREAS.filter((area) => names.includes(area.name)) };

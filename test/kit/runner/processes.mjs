@@ -8,7 +8,11 @@ const KILL_GRACE_MS = 5_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
 const liveGroups = new Set();
 
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]) {
   process.on(signal, () => {
     for (const pid of liveGroups) killGroup(pid, 'SIGKILL');
     process.exit(code);
@@ -38,7 +42,9 @@ export function runBounded(program, args, { timeoutMs, cwd, env, quiet = false }
     };
     child.stdout?.on('data', keep);
     child.stderr?.on('data', keep);
-    child.once('error', (error) => resolve({ code: 127, signal: null, timedOut: false, output: error.message }));
+    child.once('error', (error) =>
+      resolve({ code: 127, signal: null, timedOut: false, output: error.message }),
+    );
     if (child.pid === undefined) return;
     const { pid } = child;
     liveGroups.add(pid);

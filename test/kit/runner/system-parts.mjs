@@ -50,7 +50,11 @@ async function installParts(say) {
 async function installOnce(packages) {
   const env = { DEBIAN_FRONTEND: 'noninteractive' };
   const patience = ['-q', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Acquire::Retries=2'];
-  await runBounded('apt-get', [...patience, 'update'], { timeoutMs: APT_UPDATE_TIMEOUT_MS, env, quiet: true });
+  await runBounded('apt-get', [...patience, 'update'], {
+    timeoutMs: APT_UPDATE_TIMEOUT_MS,
+    env,
+    quiet: true,
+  });
   // A failed update is not yet a failure: the lists on the machine may do.
   const args = [...patience, 'install', '-y', '--no-install-recommends', ...packages];
   return await runBounded('apt-get', args, { timeoutMs: APT_INSTALL_TIMEOUT_MS, env, quiet: true });
@@ -67,14 +71,20 @@ async function startEngine(say, workFolder) {
   const engine = spawn('dockerd', [], { stdio: ['ignore', log, log], detached: true });
   engine.unref();
   let ended = false;
-  engine.once('error', () => { ended = true; });
-  engine.once('exit', () => { ended = true; });
+  engine.once('error', () => {
+    ended = true;
+  });
+  engine.once('exit', () => {
+    ended = true;
+  });
   const endsAtMs = Date.now() + ENGINE_START_TIMEOUT_MS;
   while (!ended && Date.now() < endsAtMs) {
     if (await engineAnswers()) return { close: () => stopEngine(engine, () => ended) };
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  const tail = existsSync(logPath) ? readFileSync(logPath, 'utf8').trim().split('\n').slice(-3).join('\n') : '';
+  const tail = existsSync(logPath)
+    ? readFileSync(logPath, 'utf8').trim().split('\n').slice(-3).join('\n')
+    : '';
   say(`the Docker engine did not start: ${tail}`);
   await stopEngine(engine, () => ended);
   return nothing;
@@ -104,13 +114,15 @@ function engineAnswers() {
 /** Root's PATH may lack the sbin folders in which dockerd and debootstrap live. */
 function findProgram(name) {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
-  return folders.map((folder) => join(folder, name)).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      // Not here; the next folder may have it.
-      return false;
-    }
-  });
+  return folders
+    .map((folder) => join(folder, name))
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        // Not here; the next folder may have it.
+        return false;
+      }
+    });
 }

@@ -18,16 +18,23 @@ export function createTally() {
       failures.push(name);
     },
     /** One area: what its TAP file said and how its process ended. A narrowed run may well match nothing in it. */
-    noteArea(area, narrowed, { totals, skips: areaSkips, failures: areaFailures }, { code, signal, timedOut }) {
+    noteArea(
+      area,
+      narrowed,
+      { totals, skips: areaSkips, failures: areaFailures },
+      { code, signal, timedOut },
+    ) {
       sum.passed += totals?.pass ?? 0;
       sum.failed += totals?.fail ?? 0;
       sum.skipped += totals?.skip ?? 0;
       failures.push(...areaFailures.map((name) => `${area}: ${name}`));
       skips.push(...areaSkips.map(({ name, reason }) => ({ name: `${area}: ${name}`, reason })));
       if (timedOut) this.noteFailure(`${area}: stopped at its time limit`);
-      else if (totals === undefined) this.noteFailure(`${area}: ended without a result (exit ${signal ?? code})`);
+      else if (totals === undefined)
+        this.noteFailure(`${area}: ended without a result (exit ${signal ?? code})`);
       else if (totals.pass + totals.fail === 0 && !narrowed) this.noteFailure(`${area}: ran no test`);
-      else if (code !== 0 && totals.fail === 0) this.noteFailure(`${area}: exit ${signal ?? code} without a failed test`);
+      else if (code !== 0 && totals.fail === 0)
+        this.noteFailure(`${area}: exit ${signal ?? code} without a failed test`);
     },
     /** The lines to end with; the last one is the plain count. */
     lines() {

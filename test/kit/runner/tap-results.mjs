@@ -4,8 +4,9 @@
  */
 
 const POINT = /^( *)(not ok|ok) \d+(?: - (.*))?$/;
-const DIRECTIVE = /(?:^| )# (SKIP|TODO|time=)(.*)$/i;
-const TOTALS = /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?(?:, todo: (\d+))?(?:, skip: (\d+))?.*\}$/;
+const DIRECTIVE = /(?:^| )# (skip|todo|time=)(.*)$/i;
+const TOTALS =
+  /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?(?:, todo: (\d+))?(?:, skip: (\d+))?.*\}$/;
 
 /**
  * @param {string} text a TAP stream as `tap -o` writes it
@@ -22,7 +23,7 @@ export function readTap(text) {
     const subtest = /^( *)# Subtest: (.*)$/.exec(line);
     if (subtest) {
       names.length = subtest[1].length / 4;
-      names.push(unescape(subtest[2]));
+      names.push(withoutEscapes(subtest[2]));
       continue;
     }
     totals = readTotals(line) ?? totals;
@@ -42,15 +43,19 @@ function readTotals(line) {
 function notePoint([, indent, verdict, rest = ''], names, skips, failures) {
   const depth = indent.length / 4;
   const directive = DIRECTIVE.exec(rest);
-  const title = unescape(directive ? rest.slice(0, directive.index) : rest);
+  const title = withoutEscapes(directive ? rest.slice(0, directive.index) : rest);
   const parents = names.slice(0, depth);
   if (directive && /skip|todo/i.test(directive[1])) {
-    const reason = unescape(directive[2].trim());
+    const reason = withoutEscapes(directive[2].trim());
     // `t.skip(reason)` leaves the reason as the point's title, a test with a `skip` option as the directive.
-    skips.push(reason === '' ? { name: parents.slice(1).join(' > '), reason: title } : {
-      name: [...parents.slice(1), title].join(' > '),
-      reason,
-    });
+    skips.push(
+      reason === ''
+        ? { name: parents.slice(1).join(' > '), reason: title }
+        : {
+            name: [...parents.slice(1), title].join(' > '),
+            reason,
+          },
+    );
   } else if (verdict === 'not ok' && names.length <= depth) {
     failures.push([...parents.slice(1), title].join(' > '));
   }
@@ -58,6 +63,6 @@ function notePoint([, indent, verdict, rest = ''], names, skips, failures) {
   names.length = Math.min(names.length, depth);
 }
 
-function unescape(name) {
+function withoutEscapes(name) {
   return name.replace(/\\([#\\])/g, '$1').trim();
 }
