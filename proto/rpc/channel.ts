@@ -1,0 +1,106 @@
+/**
+ * A connection to one server, shared by the clients of all its services. Importing this file loads grpc-js, so
+ * programs that must start fast import it when they first call.
+ */
+import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
+import { ClusterError } from '../errors/cluster-error.ts';
+import type { Clock, Rng } from '../ports/index.ts';
+import { DEFAULT_RETRY, type RetryPolicy } from './call-options.ts';
+import { fromCallError } from './grpc-error.ts';
+import { CALL_TIMEOUT_MS, CONTROL_LIMITS, type RpcLimits, toClientOptions } from './limits.ts';
+
+export interface ChannelTls {
+  /** The only CA that is trusted. */
+  readonly caPem: string;
+  /** Name to expect in the certificate, when it is not the host of the address. */
+  readonly serverName?: string;
+  readonly certPem?: string;
+  readonly keyPem?: string;
+}
+
+export interface ChannelOptions {
+  /** `host:port`. */
+  readonly address: string;
+  /** Absent: plain text; a token is then only sent to this machine. */
+  readonly tls?: ChannelTls;
+  /** Bearer token, or where to read the present one. */
+  readonly token?: string | (() => string | undefined);
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly retry?: RetryPolicy;
+  /** Of unary calls that name none. Default 30 s. */
+  readonly timeoutMs?: number;
+  readonly limits?: Partial<RpcLimits>;
+}
+
+export interface RpcChannel {
+  readonly address: string;
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  /** Headers of the next call. */
+  createMetadata(extra: Readonly<Record<string, string>> | undefined): Metadata;
+  /**
+   * Resolves once connected.
+   *
+   * @throws ClusterError deadline when that takes longer than `timeoutMs`.
+   */
+  ready(timeoutMs: number): Promise<void>;
+  /** Cuts the connection; running calls end as cancelled. Idempotent. */
+  close(): void;
+}
+
+const LOOPBACK = /^(ipv[46]:)?(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/;
+
+function toCredentials(options: ChannelOptions): ChannelCredentials {
+  const { tls } = options;
+  if (tls === undefined) {
+    if (options.token !== undefined && !LOOPBACK.test(options.address)) {
+      throw new ClusterError('invalid', 'TOKEN_NEEDS_TLS', 'a token is not sent in plain text', {
+        details: { address: options.address },
+        hint: 'give the CA certificate of the server',
+      });
+    }
+    return credentials.createInsecure();
+  }
+  const toBuffer = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
+  return credentials.createSsl(Buffer.from(tls.caPem), toBuffer(tls.keyPem), toBuffer(tls.certPem));
+}
+
+/** Opens lazily: the first call connects. */
+export function openChannel(options: ChannelOptions): RpcChannel {
+  const { address, clock, token } = options;
+  const serverName = options.tls?.serverName;
+  const client = new Client(address, toCredentials(options), {
+    ...toClientOptions({ ...CONTROL_LIMITS, ...options.limits }),
+    ...(serverName === undefined
+      ? {}
+      : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+  });
+  return {
+    address,
+    client,
+    clock,
+    rng: options.rng,
+    retry: options.retry ?? DEFAULT_RETRY,
+    timeoutMs: options.timeoutMs ?? CALL_TIMEOUT_MS,
+    createMetadata(extra) {
+      const metadata = new Metadata();
+      const present = typeof token === 'function' ? token() : token;
+      if (present !== undefined) metadata.set('authorization', `Bearer ${present}`);
+      for (const [name, value] of Object.entries(extra ?? {})) metadata.set(name, value);
+      return metadata;
+    },
+    ready(timeoutMs) {
+      return new Promise((resolve, reject) => {
+        client.waitForReady(Date.now() + timeoutMs, (error) => {
+          if (error === undefined || error === null) resolve();
+          else reject(fromCallError({ code: 14, details: 'No connection established' }, address));
+        });
+      });
+    },
+    close: () => client.close(),
+  };
+}

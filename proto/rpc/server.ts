@@ -1,0 +1,187 @@
+/**
+ * A gRPC server over TLS whose services are plain async functions: limits set, callers authenticated, errors
+ * translated, closed in order.
+ */
+
+import type { DescMethod } from '@bufbuild/protobuf';
+import {
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { ClusterError } from '../errors/cluster-error.ts';
+import type { Logger } from '../ports/index.ts';
+import type { Caller, CallMetadata, ServerCallContext } from './call-context.ts';
+import { createDecode, createEncode } from './codec.ts';
+import { CONTROL_LIMITS, type RpcLimits, toServerOptions } from './limits.ts';
+import { toListenError } from './listen-error.ts';
+import type { ServiceDescriptor, ServiceHandlers } from './method-types.ts';
+import {
+  type CallRunner,
+  type ServedMethod,
+  serveBidiStream,
+  serveClientStream,
+  serveServerStream,
+  serveUnary,
+} from './server-call.ts';
+
+export interface ServerTls {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+export interface RpcServerOptions {
+  /** Absent: plain text, for tests and for loopback behind a proxy. */
+  readonly tls?: ServerTls;
+  /**
+   * Finds out who calls, before anything of the request is handled.
+   *
+   * @throws ClusterError unauthenticated or forbidden, which the caller gets as it is.
+   */
+  readonly authenticate?: (metadata: CallMetadata) => Caller | Promise<Caller>;
+  readonly logger: Logger;
+  readonly limits?: Partial<RpcLimits>;
+}
+
+export interface AddServiceOptions {
+  /** No authentication: for health and reflection. */
+  readonly open?: boolean;
+}
+
+export interface RpcServer {
+  /** Before {@link listen}. A service may be added once. */
+  addService<S extends ServiceDescriptor>(
+    service: S,
+    handlers: ServiceHandlers<S>,
+    options?: AddServiceOptions,
+  ): void;
+  /** Names of the services added so far. */
+  readonly serviceNames: readonly string[];
+  /**
+   * Listens on `host:port` (port 0 picks a free one) and returns the port.
+   *
+   * @throws ClusterError PORT_IN_USE, LISTEN_FORBIDDEN or ADDRESS_UNKNOWN, with the address in details.
+   */
+  listen(address: string): Promise<number>;
+  /**
+   * Refuses new calls, aborts the signals of running ones with SERVER_CLOSING, waits `graceMs` for them to end,
+   * then cuts the rest. Idempotent.
+   */
+  close(options?: { readonly graceMs?: number }): Promise<void>;
+}
+
+/** Time that running calls get to end when the server closes. */
+export const CLOSE_GRACE_MS = 2_000;
+
+type AnyHandler = (request: never, context: ServerCallContext) => never;
+
+function serve(runner: CallRunner, method: DescMethod, served: ServedMethod, handler: AnyHandler): unknown {
+  switch (method.methodKind) {
+    case 'unary':
+      return serveUnary(runner, served, handler);
+    case 'client_streaming':
+      return serveClientStream(runner, served, handler);
+    case 'server_streaming':
+      return serveServerStream(runner, served, handler);
+    case 'bidi_streaming':
+      return serveBidiStream(runner, served, handler);
+  }
+}
+
+export function toMethodPath(service: ServiceDescriptor, method: DescMethod): string {
+  return `/${service.typeName}/${method.name}`;
+}
+
+function buildService(
+  runner: CallRunner,
+  service: ServiceDescriptor,
+  handlers: Readonly<Record<string, AnyHandler>>,
+  authenticate: ServedMethod['authenticate'],
+): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
+  const definition: Record<string, unknown> = {};
+  const implementation: Record<string, unknown> = {};
+  for (const [name, method] of Object.entries(service.method)) {
+    const path = toMethodPath(service, method);
+    const { methodKind } = method;
+    definition[name] = {
+      path,
+      requestStream: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
+      responseStream: methodKind === 'server_streaming' || methodKind === 'bidi_streaming',
+      requestDeserialize: createDecode(method.input),
+      responseSerialize: createEncode(method.output),
+      // A server never uses the other two, but grpc-js's type wants whole definitions.
+      requestSerialize: createEncode(method.input),
+      responseDeserialize: createDecode(method.output),
+    };
+    const handler = handlers[name];
+    if (handler === undefined) {
+      throw new ClusterError('bug', 'HANDLER_MISSING', 'a service lacks a handler', { details: { path } });
+    }
+    implementation[name] = serve(
+      runner,
+      method,
+      { path, authenticate },
+      handler.bind(handlers) as AnyHandler,
+    );
+  }
+  return {
+    definition: definition as ServiceDefinition,
+    implementation: implementation as UntypedServiceImplementation,
+  };
+}
+
+function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(toListenError(error, address));
+    });
+  });
+}
+
+function toCredentials(tls: ServerTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certPem) };
+  return ServerCredentials.createSsl(null, [pair], false);
+}
+
+function shutDown(server: Server, live: ReadonlySet<ServerCallContext>, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    const closing = new ClusterError('unavailable', 'SERVER_CLOSING', 'the server is closing', {
+      hint: 'try again in a moment',
+    });
+    for (const context of live) context.end(closing);
+  });
+}
+
+export function createServer(options: RpcServerOptions): RpcServer {
+  const limits = { ...CONTROL_LIMITS, ...options.limits };
+  const server = new Server(toServerOptions(limits));
+  const runner: CallRunner = { logger: options.logger, live: new Set() };
+  const serviceNames: string[] = [];
+  let closing: Promise<void> | undefined;
+  return {
+    serviceNames,
+    addService(service, handlers, serviceOptions = {}) {
+      const authenticate = serviceOptions.open === true ? undefined : options.authenticate;
+      const table = handlers as unknown as Readonly<Record<string, AnyHandler>>;
+      const { definition, implementation } = buildService(runner, service, table, authenticate);
+      server.addService(definition, implementation);
+      serviceNames.push(service.typeName);
+    },
+    listen: (address) => bind(server, address, toCredentials(options.tls)),
+    close({ graceMs = CLOSE_GRACE_MS } = {}) {
+      closing ??= shutDown(server, runner.live, graceMs);
+      return closing;
+    },
+  };
+}
