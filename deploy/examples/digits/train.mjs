@@ -57,9 +57,9 @@ function newModel(hidden, draw) {
   };
   return {
     w1: layer(hidden, PIXELS),
-    b1: new Array(hidden).fill(0),
+    b1: Array.from({ length: hidden }, () => 0),
     w2: layer(CLASSES, hidden),
-    b2: new Array(CLASSES).fill(0),
+    b2: Array.from({ length: CLASSES }, () => 0),
   };
 }
 
