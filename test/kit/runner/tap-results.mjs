@@ -3,6 +3,8 @@
  * file is read rather than tap's exit code trusted, because a run of zero tests also exits 0.
  */
 
+/** As in test/kit/skips.ts. */
+const SKIP_TITLE = 'cannot run here';
 const POINT = /^( *)(not ok|ok) \d+(?: - (.*))?$/;
 const DIRECTIVE = /(?:^| )# (skip|todo|time=)(.*)$/i;
 const TOTALS =
@@ -19,7 +21,17 @@ export function readTap(text) {
   const skips = [];
   const failures = [];
   let totals;
+  let diagnosticEnd;
   for (const line of text.split('\n')) {
+    // What a test printed may look like TAP; inside a diagnostic nothing counts.
+    if (diagnosticEnd !== undefined) {
+      if (line === diagnosticEnd) diagnosticEnd = undefined;
+      continue;
+    }
+    if (/^ *---$/.test(line)) {
+      diagnosticEnd = line.replace('---', '...');
+      continue;
+    }
     const subtest = /^( *)# Subtest: (.*)$/.exec(line);
     if (subtest) {
       names.length = subtest[1].length / 4;
@@ -46,16 +58,12 @@ function notePoint([, indent, verdict, rest = ''], names, skips, failures) {
   const title = withoutEscapes(directive ? rest.slice(0, directive.index) : rest);
   const parents = names.slice(0, depth);
   if (directive && /skip|todo/i.test(directive[1])) {
-    const reason = withoutEscapes(directive[2].trim());
-    // `t.skip(reason)` leaves the reason as the point's title, a test with a `skip` option as the directive.
-    skips.push(
-      reason === ''
-        ? { name: parents.slice(1).join(' > '), reason: title }
-        : {
-            name: [...parents.slice(1), title].join(' > '),
-            reason,
-          },
-    );
+    // A point that `skipUnless` made speaks for the test around it.
+    const path = title === SKIP_TITLE ? parents : [...parents, title];
+    skips.push({
+      name: path.slice(1).join(' > '),
+      reason: withoutEscapes(directive[2]) || 'no reason given',
+    });
   } else if (verdict === 'not ok' && names.length <= depth) {
     failures.push([...parents.slice(1), title].join(' > '));
   }
