@@ -101,7 +101,7 @@ async function runArea(area, { grep, files }, workFolder, tally) {
   tally.noteArea(area.name, grep !== '' || files !== '', found, result);
   const { pass = 0, fail = 0, skip = 0 } = found.totals ?? {};
   say(
-    `${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`,
+    `\n${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`,
   );
 }
 

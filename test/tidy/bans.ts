@@ -109,7 +109,7 @@ export function findBadNames(tree: Tree): readonly Finding[] {
       return [found(`${top}/ is not one of the fixed top-level folders`)];
     if (!/\.(ts|mjs)$/.test(path) || path.startsWith('proto/gen/')) return [];
     const name = path.split('/').at(-1) ?? '';
-    if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.(spec|test|suite))?\.(ts|mjs)$/.test(name))
+    if (!/^[a-z0-9]+(-[a-z0-9]+)*(\.(spec|test|suite|d))?\.(ts|mjs)$/.test(name))
       return [found('file names are kebab-case')];
     return EMPTY_WORDS.test(path) ? [found('the name says nothing about what lives here')] : [];
   });

@@ -207,6 +207,21 @@ expectFound(
   ],
 );
 expectFound(
+  'a constructor function is as long as its own lines',
+  findOversized,
+  ['agent/probe/p.ts', `export function openX() {\n  return {\n    close() {\n${long}\n    },\n  };\n}`],
+  [
+    'agent/probe/p.ts',
+    `export function openX() {\n  return {\n    a() {\n${short}\n    },\n    b: () => {\n${short}\n    },\n  };\n}`,
+  ],
+);
+expectFound(
+  'but not endless',
+  findOversized,
+  ['agent/probe/p.ts', `export function openX() {\n${`  const f = () => {\n${short}\n  };\n`.repeat(4)}}`],
+  ['agent/probe/p.ts', `export function openX() {\n${`  const f = () => {\n${short}\n  };\n`.repeat(3)}}`],
+);
+expectFound(
   'a long file',
   findOversized,
   ['cli/main.ts', 'x;\n'.repeat(501)],

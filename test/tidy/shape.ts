@@ -6,6 +6,8 @@ import { type Finding, isHandWritten, isProduct, lineAt, type SourceFile, type T
 export const SOURCE_LINES_MAX = 500;
 export const TEST_LINES_MAX = 800;
 export const FUNCTION_LINES_MAX = 70;
+/** A constructor function with its methods inside is as long as a class may be, if each part is short. */
+export const FUNCTION_WITH_PARTS_LINES_MAX = 250;
 
 export function findOversized(tree: Tree): readonly Finding[] {
   return tree.files.filter(isHandWritten).flatMap((file) => {
@@ -21,24 +23,32 @@ const CONTROL = /\b(if|for|while|switch|catch|with)\s*$/;
 
 /**
  * Functions are found by their bodies: a brace after `=>`, or after a parameter list (with or without a return
- * type) that no control word precedes. Approximate, but exact on formatted code.
+ * type) that no control word precedes. Lines of functions inside count for those, so that a constructor function
+ * is not blamed for its methods. Approximate, but exact on formatted code.
  */
 export function findLongFunctions(file: SourceFile): readonly Finding[] {
-  const { code } = file;
-  const findings: Finding[] = [];
-  const closes = matchBrackets(code);
-  for (const [open, close] of closes) {
-    if (code.charAt(open) !== '{' || !opensFunction(code, open, closes)) continue;
-    const [first, last] = [lineAt(code, open), lineAt(code, close)];
-    if (last - first + 1 > FUNCTION_LINES_MAX) {
-      findings.push({
-        path: file.path,
-        line: first,
-        message: `a function of ${last - first + 1} lines, at most ${FUNCTION_LINES_MAX}`,
-      });
+  const closes = matchBrackets(file.code);
+  const bodies = [...closes]
+    .filter(([open]) => file.code.charAt(open) === '{' && opensFunction(file.code, open, closes))
+    .map(([open, close]) => ({ first: lineAt(file.code, open), last: lineAt(file.code, close) }));
+  return bodies.flatMap((body) => {
+    const inside = bodies.filter((other) => other.first > body.first && other.last < body.last);
+    const whole = body.last - body.first + 1;
+    const own = whole - linesCovered(inside);
+    const found = (message: string): readonly Finding[] => [{ path: file.path, line: body.first, message }];
+    if (own > FUNCTION_LINES_MAX)
+      return found(`a function of ${own} lines of its own, at most ${FUNCTION_LINES_MAX}`);
+    if (whole > FUNCTION_WITH_PARTS_LINES_MAX) {
+      return found(`a function of ${whole} lines with its parts, at most ${FUNCTION_WITH_PARTS_LINES_MAX}`);
     }
-  }
-  return findings;
+    return [];
+  });
+}
+
+function linesCovered(bodies: readonly { readonly first: number; readonly last: number }[]): number {
+  const lines = new Set<number>();
+  for (const { first, last } of bodies) for (let line = first; line <= last; line += 1) lines.add(line);
+  return lines.size;
 }
 
 function opensFunction(code: string, open: number, closes: ReadonlyMap<number, number>): boolean {
