@@ -1,0 +1,271 @@
+/**
+ * One agent's control stream: takes hello and reports to the engine, and sends what the host should hold. Acks go
+ * out after the commit only; the next message is worked out when the transport asks for it, never earlier.
+ */
+import type { Inventory } from '../../../proto/domain/catalog.ts';
+import type { HostId, Principal } from '../../../proto/domain/ids.ts';
+import { toTaskName } from '../../../proto/domain/ids.ts';
+import type {
+  AgentMessage,
+  ControllerEnvelope,
+  DesiredMessage,
+  HelloMessage,
+  ObservedMessage,
+} from '../../../proto/domain/session.ts';
+import { assertNever, ClusterError } from '../../../proto/errors/cluster-error.ts';
+import type { Clock, Logger } from '../../../proto/ports/index.ts';
+import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts';
+import type { CommandOutcome, Engine } from '../../core/engine.ts';
+import type { Liveness } from '../liveness.ts';
+import { controllerBehind, controllerFenced, helloExpected } from './agent-link-error.ts';
+import type { DesiredSource } from './desired-source.ts';
+import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
+
+/** An agent that connects says hello within this, or is cut off. */
+export const HELLO_TIMEOUT_MS = 10_000;
+/** Reports under way to the engine at once; more wait in the transport. */
+export const REPORTS_IN_FLIGHT_MAX = 32;
+
+const HOST_ID = /^host_[0-9a-z]{1,40}$/;
+
+/** What the link says in Welcome. */
+export interface WelcomeTerms {
+  readonly heartbeatMs: number;
+  readonly selfFenceMs: number;
+  readonly httpPort: () => number;
+}
+
+export interface AgentSessionPorts {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly liveness: Liveness;
+  readonly desired: DesiredSource;
+  readonly terms: WelcomeTerms;
+  /** The session became the host's: an older one must end. */
+  readonly onHello: (session: AgentSession) => void;
+  /** A newer leader exists: this process must stop. */
+  readonly onFenced: (error: ClusterError) => void;
+  readonly onDataConnectionFailed: (connectionId: string, message: string) => void;
+}
+
+export interface AgentSession {
+  /** Present after hello. */
+  readonly hostId: HostId | undefined;
+  /** The host's desired set may have changed. */
+  markChanged(): void;
+  requestDataConnection(request: DataConnectionRequest): boolean;
+  /** Ends the stream with this error, or in peace. Idempotent. */
+  end(error?: ClusterError): void;
+  /** Everything that goes to the agent, until either side ends. @throws what ended the session */
+  run(incoming: AsyncIterable<AgentMessage>): AsyncGenerator<ControllerEnvelope>;
+}
+
+export function createAgentSession(ports: AgentSessionPorts): AgentSession {
+  return new LiveAgentSession(ports);
+}
+
+class LiveAgentSession implements AgentSession {
+  readonly #ports: AgentSessionPorts;
+  readonly #outbox: Outbox = createOutbox();
+  #hello: HelloMessage | undefined;
+  #ended: { readonly error: ClusterError | undefined } | undefined;
+  /** Tasks the agent holds by its own word; what a complete set must name. */
+  #known: ReadonlySet<string> = new Set();
+  /** Undefined: a complete set is due. */
+  #sent: SentSet | undefined;
+  #sentRevision = 0;
+  #inFlight = 0;
+  #wakeReader: (() => void) | undefined;
+
+  constructor(ports: AgentSessionPorts) {
+    this.#ports = ports;
+  }
+
+  get hostId(): HostId | undefined {
+    return this.#hello?.hostId;
+  }
+
+  markChanged(): void {
+    this.#outbox.markChanged();
+  }
+
+  requestDataConnection(request: DataConnectionRequest): boolean {
+    return this.#outbox.putDataConnection(request);
+  }
+
+  end(error?: ClusterError): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { error };
+    this.#outbox.close();
+    this.#wakeReader?.();
+  }
+
+  async *run(incoming: AsyncIterable<AgentMessage>): AsyncGenerator<ControllerEnvelope> {
+    const { clock, engine } = this.#ports;
+    const late = clock.after(HELLO_TIMEOUT_MS, () => {
+      if (this.#hello === undefined) this.end(helloExpected('no hello came in time'));
+    });
+    // The reader settles `end` in every case, so its promise carries no news.
+    void this.#readAll(incoming);
+    try {
+      for (;;) {
+        const item = await this.#outbox.next();
+        if (item === undefined) break;
+        const message = item.kind === 'sync' ? await this.#nextDesired() : item;
+        if (message !== undefined) yield { epoch: engine.epoch, message };
+      }
+      if (this.#ended?.error !== undefined) throw this.#ended.error;
+    } finally {
+      late.cancel();
+      this.end();
+    }
+  }
+
+  async #readAll(incoming: AsyncIterable<AgentMessage>): Promise<void> {
+    try {
+      for await (const message of incoming) {
+        if (this.#ended !== undefined) return;
+        await this.#take(message);
+      }
+      this.end();
+    } catch (error) {
+      this.end(error as ClusterError);
+    }
+  }
+
+  async #take(message: AgentMessage): Promise<void> {
+    if (message.kind === 'hello') return this.#takeHello(message);
+    const hello = this.#hello;
+    if (hello === undefined) throw helloExpected('another message came before hello');
+    const { hostId } = hello;
+    this.#ports.liveness.heard(hostId);
+    switch (message.kind) {
+      case 'heartbeat':
+        return this.#outbox.putHeartbeatAck(message.nonce);
+      case 'observed':
+        return this.#takeReport(hello, message);
+      case 'resync-request':
+        this.#sent = undefined;
+        return this.#outbox.markChanged();
+      case 'inventory':
+        await this.#register(hello, message.inventory);
+        return;
+      case 'fenced':
+        return this.#ports.onFenced(controllerFenced(message.maxEpoch, this.#ports.engine.epoch));
+      case 'data-connection-failed':
+        return this.#ports.onDataConnectionFailed(message.connectionId, message.message);
+      default:
+        return assertNever(message);
+    }
+  }
+
+  async #takeHello(hello: HelloMessage): Promise<void> {
+    const { engine, terms, liveness, logger } = this.#ports;
+    if (this.#hello !== undefined) throw helloExpected('hello came twice');
+    if (!HOST_ID.test(hello.hostId)) throw helloExpected('the host id is malformed');
+    const { headSeq, clusterId } = await engine.read((view) => ({
+      headSeq: view.headSeq,
+      clusterId: view.clusterId,
+    }));
+    this.#checkFence(hello, headSeq);
+    this.#hello = hello;
+    this.#known = new Set(hello.tasks.map(({ key }) => toTaskName(key)));
+    this.#ports.onHello(this);
+    const { hostId, bootId, tasks, appliedRevision: revisionApplied } = hello;
+    // Both asked for at once, so that one sync holds them.
+    await Promise.all([
+      this.#register(hello, hello.inventory),
+      engine.submit(
+        { type: 'observe-tasks', hostId, bootId, reportSeq: 0, complete: true, revisionApplied, tasks },
+        this.#context(hostId),
+      ),
+    ]);
+    const { heartbeatMs, selfFenceMs, httpPort } = terms;
+    this.#outbox.putWelcome({
+      kind: 'welcome',
+      clusterId,
+      heartbeatMs,
+      selfFenceMs,
+      httpPort: httpPort(),
+    });
+    this.#outbox.markChanged();
+    if (this.#ended !== undefined) return;
+    liveness.connected(hostId);
+    const { hostName: host, agentVersion: version } = hello;
+    logger.info('agent connected', { hostId, host, version, tasks: tasks.length });
+  }
+
+  /** Whose history is longer? A lost tail is said before a lost leadership, which it can look like. */
+  #checkFence(hello: HelloMessage, headSeq: number): void {
+    const { engine, logger } = this.#ports;
+    const { hostId, maxSeenSeq, maxEpoch } = hello;
+    if (maxSeenSeq > headSeq) {
+      const error = controllerBehind(maxSeenSeq, headSeq);
+      logger.error('an agent has seen commits that this log does not have', { hostId, error });
+      throw error;
+    }
+    if (maxEpoch > engine.epoch) {
+      const error = controllerFenced(maxEpoch, engine.epoch);
+      this.#ports.onFenced(error);
+      throw error;
+    }
+  }
+
+  #context(hostId: HostId): { readonly principal: Principal; readonly nowMs: number } {
+    return { principal: `agent:${hostId}` as Principal, nowMs: this.#ports.clock.nowMs() };
+  }
+
+  #register(hello: HelloMessage, inventory: Inventory): Promise<CommandOutcome> {
+    const { hostId, hostName: name, bootId, agentVersion } = hello;
+    return this.#ports.engine.submit(
+      { type: 'register-host', hostId, name, bootId, agentVersion, inventory },
+      this.#context(hostId),
+    );
+  }
+
+  async #takeReport({ hostId, bootId }: HelloMessage, report: ObservedMessage): Promise<void> {
+    const { reportSeq, complete, revisionApplied, tasks } = report;
+    const committed = this.#ports.engine.submit(
+      { type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks },
+      this.#context(hostId),
+    );
+    this.#inFlight += 1;
+    committed
+      .then(
+        ({ seq }) => this.#outbox.putAck({ reportSeq, committedSeq: seq }),
+        // Unacknowledged, the agent keeps it; a new session starts with everything that is on the host.
+        (error: unknown) => this.end(error as ClusterError),
+      )
+      .finally(() => {
+        this.#inFlight -= 1;
+        this.#wakeReader?.();
+      });
+    while (this.#inFlight >= REPORTS_IN_FLIGHT_MAX && this.#ended === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#wakeReader = resolve;
+      });
+    }
+  }
+
+  /** The difference between what was sent and what the host should hold now; undefined when there is none. */
+  async #nextDesired(): Promise<DesiredMessage | undefined> {
+    const { engine, desired } = this.#ports;
+    const hostId = this.hostId as HostId;
+    const wanted = await engine.read((view) => view.wanted(hostId));
+    const complete = this.#sent === undefined;
+    const step =
+      this.#sent === undefined
+        ? planComplete(this.#known, wanted.tasks, desired.budget)
+        : planDelta(this.#sent, wanted.tasks, desired.budget);
+    const baseRevision = this.#sentRevision;
+    this.#sent = step.sent;
+    if (step.more) this.#outbox.markChanged();
+    if (!complete && step.tasks.length === 0) return undefined;
+    this.#sentRevision = wanted.revision;
+    return complete
+      ? desired.toComplete(step, wanted.revision)
+      : desired.toDelta(step, baseRevision, wanted.revision);
+  }
+}
+

@@ -1,0 +1,73 @@
+/**
+ * Turns what a host should hold into what its agent is sent: hashes of specs (each computed once) and, for
+ * starts alone and at the last moment, the values of the secrets they refer to.
+ */
+import { toTaskName } from '../../../proto/domain/ids.ts';
+import { type DesiredMessage, desiredHashLines } from '../../../proto/domain/session.ts';
+import type { DesiredTask, TaskSpec } from '../../../proto/domain/task.ts';
+import { sha256Hex } from '../../../proto/runtime/sha256.ts';
+import { canonicalTaskSpecBytes } from '../../../proto/wire/agent-wire.ts';
+import type { SyncBudget, SyncStep, SyncTask } from '../../core/agent-sync.ts';
+import type { WantedTask } from '../../core/view.ts';
+
+/** Specs whose hash is remembered; the oldest goes first. A forgotten one is only hashed again. */
+export const SPEC_HASHES_MAX = 10_000;
+/** One message's share of the agent's receive bound (1 MiB), with room for secrets. */
+export const DESIRED_BYTES_MAX = 512 * 1024;
+/** Bytes of a task in a message without its spec, and of what surrounds a spec. */
+const TASK_BYTES = 256;
+
+/** Plain values by env name or secret id. Called for RUN only; never logged. */
+export type ResolveSecrets = (spec: TaskSpec) => Promise<ReadonlyMap<string, Uint8Array>>;
+
+export interface DesiredSource {
+  readonly budget: SyncBudget;
+  toComplete(step: SyncStep, revision: number): Promise<DesiredMessage>;
+  toDelta(step: SyncStep, baseRevision: number, revision: number): Promise<DesiredMessage>;
+}
+
+interface HashedSpec {
+  readonly hash: string;
+  readonly bytes: number;
+}
+
+const NO_SECRETS: ReadonlyMap<string, Uint8Array> = new Map();
+
+export function createDesiredSource(resolveSecrets: ResolveSecrets): DesiredSource {
+  const hashes = new Map<string, HashedSpec>();
+  const hashOf = (task: WantedTask): HashedSpec => {
+    const name = toTaskName(task.key);
+    const known = hashes.get(name);
+    if (known !== undefined) return known;
+    const bytes = canonicalTaskSpecBytes(task.spec);
+    const hashed = { hash: sha256Hex(bytes), bytes: bytes.length };
+    if (hashes.size >= SPEC_HASHES_MAX) hashes.delete(hashes.keys().next().value as string);
+    hashes.set(name, hashed);
+    return hashed;
+  };
+  const toDesired = async ({ task, withSpec }: SyncTask): Promise<DesiredTask> => ({
+    key: task.key,
+    generation: task.generation,
+    phase: task.phase,
+    specHash: hashOf(task).hash,
+    graceMs: task.graceMs,
+    ...(task.stopCause === undefined ? {} : { stopCause: task.stopCause }),
+    ...(withSpec ? { spec: task.spec } : {}),
+    secretValues: withSpec ? await resolveSecrets(task.spec) : NO_SECRETS,
+  });
+  return {
+    budget: {
+      bytesOf: (task, withSpec) => TASK_BYTES + (withSpec ? hashOf(task).bytes : 0),
+      bytesMax: DESIRED_BYTES_MAX,
+    },
+    async toComplete(step, revision) {
+      const tasks = await Promise.all(step.tasks.map(toDesired));
+      const hash = sha256Hex(desiredHashLines(tasks));
+      return { kind: 'desired', baseRevision: 0, revision, complete: true, count: tasks.length, hash, tasks };
+    },
+    async toDelta(step, baseRevision, revision) {
+      const tasks = await Promise.all(step.tasks.map(toDesired));
+      return { kind: 'desired', baseRevision, revision, complete: false, count: 0, hash: '', tasks };
+    },
+  };
+}

@@ -1,0 +1,86 @@
+/**
+ * The two tokens of this step (ADR 0009): made at first start into files that only the owner may read, and told
+ * apart by comparing digests in constant time. One door for gRPC and HTTP alike.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { join } from 'node:path';
+import type { HostId, Principal } from '../../../proto/domain/ids.ts';
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import type { IdSource } from '../../../proto/ports/index.ts';
+import type { Caller } from '../../../proto/rpc/call-context.ts';
+import { readTextFile, SECRET_FILE_MODE, writeFileAtomically } from '../../../proto/runtime/durable-file.ts';
+
+const TOKEN_FILE_BYTES_MAX = 4096;
+/** Shorter ones were not made by us and could be guessed. */
+const TOKEN_CHARACTERS_MIN = 32;
+const HOST_ID = /^host_[0-9a-z]{1,40}$/;
+
+export interface Tokens {
+  readonly adminTokenFile: string;
+  readonly agentTokenFile: string;
+  /**
+   * Who bears this token. `hostId` is what an agent says it is, unchecked.
+   *
+   * @throws ClusterError unauthenticated TOKEN_MISSING or TOKEN_REFUSED
+   */
+  identify(token: string | undefined, hostId: string | undefined): Caller;
+}
+
+/** Reads the token files below `folder`, or makes them. @throws ClusterError invalid TOKEN_FILE_INVALID */
+export async function openTokens(folder: string, ids: Pick<IdSource, 'token'>): Promise<Tokens> {
+  const adminTokenFile = join(folder, 'admin.token');
+  const agentTokenFile = join(folder, 'agent.token');
+  const admin = digest(await readOrMake(adminTokenFile, ids));
+  const agent = digest(await readOrMake(agentTokenFile, ids));
+  return {
+    adminTokenFile,
+    agentTokenFile,
+    identify(token, hostId) {
+      if (token === undefined) throw tokenMissing();
+      const presented = digest(token);
+      if (timingSafeEqual(presented, admin)) {
+        return { principal: 'user:admin' as Principal, roles: ['admin'] };
+      }
+      if (timingSafeEqual(presented, agent)) return toAgent(hostId);
+      throw tokenRefused();
+    },
+  };
+}
+
+function toAgent(hostId: string | undefined): Caller {
+  if (hostId === undefined || !HOST_ID.test(hostId)) {
+    return { principal: 'agent:unnamed' as Principal, roles: ['agent'] };
+  }
+  return { principal: `agent:${hostId}` as Principal, roles: ['agent'], hostId: hostId as HostId };
+}
+
+async function readOrMake(file: string, ids: Pick<IdSource, 'token'>): Promise<string> {
+  const kept = (await readTextFile(file, TOKEN_FILE_BYTES_MAX))?.trim();
+  if (kept === undefined) {
+    const made = ids.token();
+    await writeFileAtomically(file, `${made}\n`, { mode: SECRET_FILE_MODE });
+    return made;
+  }
+  if (kept.length >= TOKEN_CHARACTERS_MIN && /^\S+$/.test(kept)) return kept;
+  throw new ClusterError('invalid', 'TOKEN_FILE_INVALID', 'a token file does not hold a token', {
+    hint: 'delete the file: a new token is made at the next start',
+    details: { file },
+  });
+}
+
+/** Digests have one length, so comparing them tells nothing about the token's. */
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+export function tokenMissing(): ClusterError {
+  return new ClusterError('unauthenticated', 'TOKEN_MISSING', 'the request carries no token', {
+    hint: 'log in, or send Authorization: Bearer TOKEN',
+  });
+}
+
+function tokenRefused(): ClusterError {
+  return new ClusterError('unauthenticated', 'TOKEN_REFUSED', 'the token was refused', {
+    hint: 'log in again with the present token of this cluster',
+  });
+}
