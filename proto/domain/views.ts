@@ -18,7 +18,7 @@ import type { Attempt, Job } from './job.ts';
 export type AttemptView = Omit<Attempt, 'generation' | 'stopCause' | 'released' | 'logArchived'>;
 
 /** A job as a reply carries it. A full Job is assignable. */
-export type JobView = Omit<Job, 'attempts' | 'manualRetries'> & {
+export type JobView = Omit<Job, 'attempts' | 'manualRetries' | 'notBeforeMs'> & {
   readonly attempts: readonly AttemptView[];
   /** 1-based place among waiting jobs; absent or 0 when it does not wait. */
   readonly queuePosition?: number;
