@@ -19,6 +19,7 @@ export const CSV_FIELDS: readonly string[] = [
   'driver_version',
   'count',
   'mig.mode.current',
+  'gpu_recovery_action',
   'memory.total',
   'memory.used',
   'utilization.gpu',
