@@ -33,6 +33,8 @@ export interface ListSource<T> {
   readonly paths: readonly string[];
   /** Order when the caller gives none, e.g. `-createdAt`. */
   readonly defaultSort: string;
+  /** The sort key of the default order without making JSON; must order as the path does. */
+  readonly defaultKeyOf?: (record: T) => JsonValue;
 }
 
 export interface ListPage<T> {
@@ -50,7 +52,6 @@ interface Filter {
 interface Row<T> {
   readonly record: T;
   readonly id: string;
-  readonly json: JsonValue;
   readonly key: JsonValue | undefined;
 }
 
@@ -118,6 +119,8 @@ function compareValues(a: JsonValue | undefined, b: JsonValue | undefined): numb
   return textA < textB ? -1 : textA > textB ? 1 : 0;
 }
 
+type RowOrder = { readonly id: string; readonly key: JsonValue | undefined };
+
 interface Cursor {
   readonly sort: string;
   readonly id: string;
@@ -145,7 +148,8 @@ function parsePageToken(token: string, sort: string): Cursor | undefined {
 }
 
 /**
- * One page of the records that pass all filters, in a total order: the sort key, then the id. A page goes on
+ * One page of the records that pass all filters, in a total order: the sort key, then the id, both in the
+ * direction asked for. A page goes on
  * after the last record shown even if that record is gone by now.
  *
  * @throws ClusterError invalid LIST_OPTIONS_INVALID for a limit out of range, an unknown path (the hint names
@@ -166,17 +170,21 @@ export function queryList<T>(source: ListSource<T>, options: ListOptions): ListP
   const sortPath = splitPath(descending ? sort.slice(1) : sort, source.paths, 'sort');
   const cursor = parsePageToken(options.pageToken ?? '', sort);
 
-  const compare = (a: Pick<Row<T>, 'id' | 'key'>, b: Pick<Row<T>, 'id' | 'key'>): number => {
+  const compare = (a: RowOrder, b: RowOrder): number => {
     const order = compareValues(a.key, b.key);
     if (order !== 0) return descending ? -order : order;
-    return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+    const tie = a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+    return descending ? -tie : tie;
   };
+  const keyOf = sort === source.defaultSort ? source.defaultKeyOf : undefined;
   const rows = source.records
-    .map((record) => {
-      const json = source.jsonOf(record);
-      return { record, id: source.idOf(record), json, key: valueAt(json, sortPath) };
+    .flatMap((record): Row<T>[] => {
+      // Most lists are asked for without filter and sort; making JSON of every record would cost the most there.
+      const json = keyOf === undefined || filters.length > 0 ? source.jsonOf(record) : undefined;
+      if (json !== undefined && !filters.every((filter) => matches(json, filter))) return [];
+      const key = keyOf === undefined ? valueAt(json ?? {}, sortPath) : keyOf(record);
+      return [{ record, id: source.idOf(record), key }];
     })
-    .filter((row) => filters.every((filter) => matches(row.json, filter)))
     .filter((row) => cursor === undefined || compare(row, cursor) > 0)
     .sort(compare);
   const page = rows.slice(0, limit);
