@@ -56,12 +56,15 @@ async function installWhenStale(root, say) {
   if (readOr(stampPath, '') === stamp) return;
   if (!matchesInstalled(root, lockText)) {
     say('installing packages (npm ci, about half a minute) …');
-    const code = await runProgram('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
-      cwd: root,
-      timeoutMs: INSTALL_TIMEOUT_MS,
-    });
-    if (code !== 0)
-      throw new Error(`npm ci failed with exit code ${code}; is the package registry reachable?`);
+    const code = await runProgram(
+      'npm',
+      ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+      {
+        cwd: root,
+        timeoutMs: INSTALL_TIMEOUT_MS,
+      },
+    );
+    if (code !== 0) throw new Error(`npm ci failed with exit code ${code}; its own words stand above`);
   }
   writeFileSync(stampPath, stamp);
 }
