@@ -14,6 +14,8 @@ import { fromCallError } from './grpc-error.ts';
 import type { ServiceClient, ServiceDescriptor } from './method-types.ts';
 import { callWithRetry } from './retry.ts';
 
+export type { ServiceClient } from './method-types.ts';
+
 const READ_METHOD = /^(Get|List|WhoAmI|Check)/;
 
 function isIdempotent(method: DescMethod, request: unknown, options: CallOptions): boolean {
