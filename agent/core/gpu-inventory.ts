@@ -57,7 +57,9 @@ export function applyGpuLook<G extends Gpu>(input: GpuReconcileInput<G>): GpuRec
   }
   const conditions = [...look.conditions, ...goneConditions([...unseen], look, nowMs)];
   return {
-    gpus: gpus.map((gpu) => (look.driverFit ? gpu : { ...gpu, schedulable: false })).sort((a, b) => a.index - b.index),
+    gpus: gpus
+      .map((gpu) => (look.driverFit ? gpu : { ...gpu, schedulable: false }))
+      .sort((a, b) => a.index - b.index),
     conditions: conditions.map((condition) => keepSince(condition, input.knownConditions)),
   };
 }
@@ -103,5 +105,7 @@ function goneConditions<G extends Gpu>(
 
 function keepSince(condition: Condition, before: readonly Condition[]): Condition {
   const same = before.find((other) => other.code === condition.code && other.gpuUuid === condition.gpuUuid);
-  return same === undefined ? condition : { ...condition, sinceMs: Math.min(same.sinceMs, condition.sinceMs) };
+  return same === undefined
+    ? condition
+    : { ...condition, sinceMs: Math.min(same.sinceMs, condition.sinceMs) };
 }

@@ -63,7 +63,12 @@ async function readUnified(read: ReadKernelFile, path: string): Promise<readonly
   const limits: CgroupLimits[] = [];
   // Hybrid systems keep the unified tree beside the old ones.
   for (const folder of [...ancestors(ROOT, path), ...ancestors(`${ROOT}/unified`, path)]) {
-    limits.push(toLimits(parseCpuMax(await read(`${folder}/cpu.max`)), parseMemoryMax(await read(`${folder}/memory.max`))));
+    limits.push(
+      toLimits(
+        parseCpuMax(await read(`${folder}/cpu.max`)),
+        parseMemoryMax(await read(`${folder}/memory.max`)),
+      ),
+    );
   }
   return limits;
 }

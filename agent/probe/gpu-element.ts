@@ -93,5 +93,7 @@ const FIELD_NAMES = [
 /** One finding that names every field which is empty or absent in `fields`; none when nothing is. */
 export function silenceFindings(fields: Readonly<Record<string, unknown>>): readonly Finding[] {
   const silent = FIELD_NAMES.filter((name) => fields[name] === undefined || fields[name] === '');
-  return silent.length === 0 ? [] : [{ code: 'FIELD_UNAVAILABLE', message: `not offered by this GPU: ${silent.join(', ')}` }];
+  return silent.length === 0
+    ? []
+    : [{ code: 'FIELD_UNAVAILABLE', message: `not offered by this GPU: ${silent.join(', ')}` }];
 }

@@ -44,7 +44,10 @@ function recoveryFindings(gpu: XmlElement): readonly Finding[] {
   const findings: Finding[] = [];
   const action = parseText(textAt(gpu, 'gpu_recovery_action'));
   if (action !== undefined) {
-    findings.push({ code: 'RECOVERY_ACTION', message: `the driver asks for recovery: ${quoteForeign(action)}` });
+    findings.push({
+      code: 'RECOVERY_ACTION',
+      message: `the driver asks for recovery: ${quoteForeign(action)}`,
+    });
   }
   // Branches 535 to 555 say it here; later ones print a text about deprecation, which is not a yes.
   if (saysYes(textAt(gpu, 'gpu_reset_status/reset_required'))) {
@@ -60,9 +63,21 @@ function recoveryFindings(gpu: XmlElement): readonly Finding[] {
 const MEMORY_FLAGS: readonly (readonly [string, ConditionCode, string])[] = [
   ['remapped_rows/remapped_row_failure', 'ROW_REMAP_FAILED', 'a faulty memory row could not be remapped'],
   ['remapped_rows/remapped_row_pending', 'ROW_REMAP_PENDING', 'a memory row is remapped at the next reset'],
-  ['retired_pages/pending_retirement', 'PAGE_RETIREMENT_PENDING', 'a memory page is retired at the next reset'],
-  ['retired_pages/pending_blacklist', 'PAGE_RETIREMENT_PENDING', 'a memory page is retired at the next reset'],
-  ['ecc_errors/aggregate/sram_threshold_exceeded', 'SRAM_THRESHOLD_EXCEEDED', 'too many SRAM errors over its life'],
+  [
+    'retired_pages/pending_retirement',
+    'PAGE_RETIREMENT_PENDING',
+    'a memory page is retired at the next reset',
+  ],
+  [
+    'retired_pages/pending_blacklist',
+    'PAGE_RETIREMENT_PENDING',
+    'a memory page is retired at the next reset',
+  ],
+  [
+    'ecc_errors/aggregate/sram_threshold_exceeded',
+    'SRAM_THRESHOLD_EXCEEDED',
+    'too many SRAM errors over its life',
+  ],
   ['ecc_errors/channel_repair_pending', 'REPAIR_PENDING', 'a memory channel is repaired at the next reset'],
   ['ecc_errors/tpc_repair_pending', 'REPAIR_PENDING', 'a compute unit is repaired at the next reset'],
 ];
@@ -71,9 +86,17 @@ function memoryFindings(gpu: XmlElement): readonly Finding[] {
   const findings: Finding[] = [];
   const sram = sumCounts(gpu, ECC_SRAM_PATHS) ?? 0;
   const dram = sumCounts(gpu, ECC_DRAM_PATHS) ?? 0;
-  if (sram > 0) findings.push({ code: 'ECC_UNCORRECTABLE', message: `${sram} uncorrectable SRAM errors since the driver was loaded` });
+  if (sram > 0)
+    findings.push({
+      code: 'ECC_UNCORRECTABLE',
+      message: `${sram} uncorrectable SRAM errors since the driver was loaded`,
+    });
   // Contained by row remapping on current boards, so a warning; the remap itself is what drains.
-  if (dram > 0) findings.push({ code: 'ECC_UNCORRECTABLE_DRAM', message: `${dram} uncorrectable memory errors since the driver was loaded` });
+  if (dram > 0)
+    findings.push({
+      code: 'ECC_UNCORRECTABLE_DRAM',
+      message: `${dram} uncorrectable memory errors since the driver was loaded`,
+    });
   for (const [path, code, message] of MEMORY_FLAGS) {
     if (saysYes(textAt(gpu, path)) && !findings.some((finding) => finding.message === message)) {
       findings.push({ code, message });
@@ -101,7 +124,8 @@ function clockFindings(gpu: XmlElement): readonly Finding[] {
   if (clockReason(gpu, 'hw_slowdown') && findings.length === 0) {
     findings.push({ code: 'HW_SLOWDOWN', message: 'the hardware slows the GPU down' });
   }
-  if (isTooHot(gpu)) findings.push({ code: 'TEMPERATURE_HIGH', message: 'the GPU is at its slowdown temperature' });
+  if (isTooHot(gpu))
+    findings.push({ code: 'TEMPERATURE_HIGH', message: 'the GPU is at its slowdown temperature' });
   return findings;
 }
 
@@ -129,11 +153,17 @@ function settingFindings(gpu: XmlElement): readonly Finding[] {
     findings.push({ code: 'ECC_DISABLED', message: 'error correction is switched off' });
   }
   if (/^disabled$/i.test(textAt(gpu, 'persistence_mode') ?? '')) {
-    findings.push({ code: 'PERSISTENCE_MODE_OFF', message: 'persistence mode is off, so every first use is slow' });
+    findings.push({
+      code: 'PERSISTENCE_MODE_OFF',
+      message: 'persistence mode is off, so every first use is slow',
+    });
   }
   const fabric = parseText(textAt(gpu, 'fabric/state'));
   if (fabric !== undefined && !/^completed$/i.test(fabric)) {
-    findings.push({ code: 'FABRIC_NOT_READY', message: `the NVLink fabric is not ready: ${quoteForeign(fabric)}` });
+    findings.push({
+      code: 'FABRIC_NOT_READY',
+      message: `the NVLink fabric is not ready: ${quoteForeign(fabric)}`,
+    });
   }
   return findings;
 }

@@ -68,6 +68,9 @@ export function sumCounts(gpu: XmlElement, paths: readonly string[]): number | u
 }
 
 /** `{ key: value }`, or nothing when the value is unknown: absent fields stay absent. */
-export function present<K extends string>(key: K, value: number | undefined): { readonly [name in K]?: number } {
+export function present<K extends string>(
+  key: K,
+  value: number | undefined,
+): { readonly [name in K]?: number } {
   return value === undefined ? {} : ({ [key]: value } as { readonly [name in K]?: number });
 }

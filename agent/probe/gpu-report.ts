@@ -2,9 +2,10 @@
  * Joins what several calls to the driver's tool said into one report: elements of the XML, names from `-L`, the
  * topology matrix. Pure; every disagreement between them becomes a condition and none becomes an exception.
  */
-import { UNIDENTIFIED_PREFIX } from '../core/gpu-inventory.ts';
+
 import type { Condition, MigSlice, TopologyLink } from '../../proto/domain/catalog.ts';
 import type { GpuUuid } from '../../proto/domain/ids.ts';
+import { UNIDENTIFIED_PREFIX } from '../core/gpu-inventory.ts';
 import type { GpuElement } from './gpu-element.ts';
 import type { ListedGpu, ListedSlice } from './gpu-list.ts';
 import { toPciOrder } from './pci-bus-id.ts';
@@ -29,7 +30,11 @@ export interface ReportParts {
 }
 
 /** A report of a look that learned nothing about GPUs. */
-export function emptyReport(findings: readonly Finding[], nowMs: number, completeness: ProbeCompleteness): GpuReport {
+export function emptyReport(
+  findings: readonly Finding[],
+  nowMs: number,
+  completeness: ProbeCompleteness,
+): GpuReport {
   return {
     driverVersion: '',
     gpus: [],
@@ -44,7 +49,8 @@ export function toGpuReport(parts: ReportParts): GpuReport {
   const conditions: Condition[] = hostFindings(parts).map((finding) => toCondition(finding, nowMs));
   const used = new Set<string>();
   const gpus = toPciOrder(parts.elements).map((element, index): ProbedGpu => {
-    const uuid = (element.uuid ?? `${UNIDENTIFIED_PREFIX}${element.pciBusId || `unknown-${index}`}`) as GpuUuid;
+    const uuid = (element.uuid ??
+      `${UNIDENTIFIED_PREFIX}${element.pciBusId || `unknown-${index}`}`) as GpuUuid;
     const listed = list?.find((gpu) => gpu.uuid === uuid);
     const mig = toSlices(element, listed?.slices ?? []);
     const findings = [...element.findings, ...identityFindings(element, mig, used.has(uuid))];
@@ -110,7 +116,11 @@ function toSlices(element: GpuElement, listed: readonly ListedSlice[]): readonly
   return [...slices, ...extra.map(({ uuid, profile }) => ({ uuid, profile, memoryBytes: 0 }))];
 }
 
-function identityFindings(element: GpuElement, mig: readonly MigSlice[], duplicate: boolean): readonly Finding[] {
+function identityFindings(
+  element: GpuElement,
+  mig: readonly MigSlice[],
+  duplicate: boolean,
+): readonly Finding[] {
   const findings: Finding[] = [];
   if (element.uuid === undefined) {
     findings.push({ code: 'GPU_UNIDENTIFIED', message: 'the driver does not tell the UUID of the GPU' });
@@ -119,7 +129,10 @@ function identityFindings(element: GpuElement, mig: readonly MigSlice[], duplica
   }
   const unnamed = mig.filter((slice) => slice.uuid === '').length;
   if (unnamed > 0) {
-    findings.push({ code: 'MIG_SLICE_UNIDENTIFIED', message: `the UUIDs of ${unnamed} MIG devices are unknown` });
+    findings.push({
+      code: 'MIG_SLICE_UNIDENTIFIED',
+      message: `the UUIDs of ${unnamed} MIG devices are unknown`,
+    });
   }
   return findings;
 }

@@ -44,7 +44,12 @@ export function createHostTelemetry(options: HostTelemetryOptions): HostTelemetr
   let cached: { readonly untilMs: number; readonly answer: Promise<HostTelemetry> } | undefined;
 
   async function read(): Promise<HostTelemetry> {
-    const [cpu, memory, disk, load] = await Promise.all([cpuPercent(), memoryUsedBytes(), diskFreeBytes(), load1()]);
+    const [cpu, memory, disk, load] = await Promise.all([
+      cpuPercent(),
+      memoryUsedBytes(),
+      diskFreeBytes(),
+      load1(),
+    ]);
     return {
       ...(cpu === undefined ? {} : { cpuPercent: Math.min(100, Math.max(0, Math.round(cpu * 10) / 10)) }),
       ...(memory === undefined ? {} : { memoryUsedBytes: Math.round(memory) }),

@@ -8,6 +8,8 @@ import nvidiaSmi from 'node-nvidia-smi';
 nvidiaSmi((error, tree) => {
   // Empty output of the tool comes as no error and no tree; both must be looked at.
   const failed = error !== null && error !== undefined;
-  const answer = failed ? { error: error instanceof Error ? error.message : String(error) } : { tree: tree ?? null };
+  const answer = failed
+    ? { error: error instanceof Error ? error.message : String(error) }
+    : { tree: tree ?? null };
   process.stdout.write(`${JSON.stringify(answer)}\n`);
 });

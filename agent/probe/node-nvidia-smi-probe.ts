@@ -11,7 +11,12 @@ import { type BoundedCommand, type CommandOutcome, createBoundedCommand } from '
 import { parseCount } from './field-value.ts';
 import { toGpuElement } from './gpu-element.ts';
 import { failureFindings } from './nvidia-smi-error.ts';
-import { createSmiCollector, createSmiCommand, type DocumentResult, type NvidiaSmiOptions } from './nvidia-smi-probe.ts';
+import {
+  createSmiCollector,
+  createSmiCommand,
+  type DocumentResult,
+  type NvidiaSmiOptions,
+} from './nvidia-smi-probe.ts';
 import { quoteForeign } from './probe-condition.ts';
 import type { GpuProbe } from './probe-port.ts';
 import { elementAt, elementsAt, isElement, textAt, type XmlElement } from './xml-tree.ts';
@@ -27,7 +32,8 @@ export function createNodeNvidiaSmiProbe(options: NvidiaSmiOptions): GpuProbe {
   let command: BoundedCommand | undefined;
   const readDocument = async (signal: AbortSignal | undefined): Promise<DocumentResult> => {
     // Each call needs an environment of its own, so the guard of the earlier one is asked by hand.
-    if (command?.running === true) return { failure: failureFindings({ end: 'busy', stdout: '', stderr: '' }) };
+    if (command?.running === true)
+      return { failure: failureFindings({ end: 'busy', stdout: '', stderr: '' }) };
     return withToolOnPath(options, async (environment) => {
       command = createBoundedCommand({
         file: process.execPath,
@@ -58,7 +64,10 @@ async function withToolOnPath<T>(
   try {
     await symlink(resolve(options.file), join(folder, 'nvidia-smi'));
     const path = options.environment['PATH'];
-    return await use({ ...options.environment, PATH: path === undefined ? folder : `${folder}${delimiter}${path}` });
+    return await use({
+      ...options.environment,
+      PATH: path === undefined ? folder : `${folder}${delimiter}${path}`,
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -23,7 +23,11 @@ const EXIT_FINDINGS: ReadonlyMap<number, readonly [ConditionCode, string]> = new
 /** Verdict lines that come with code 0, 255 or one that differs by driver. */
 const VERDICT_FINDINGS: readonly (readonly [RegExp, ConditionCode, string])[] = [
   [/couldn't communicate with the NVIDIA driver/i, 'DRIVER_NOT_LOADED', 'the NVIDIA driver is not loaded'],
-  [/driver\/library version mismatch/i, 'DRIVER_MISMATCH', 'the loaded driver and its library are of different versions'],
+  [
+    /driver\/library version mismatch/i,
+    'DRIVER_MISMATCH',
+    'the loaded driver and its library are of different versions',
+  ],
   [/couldn't find libnvidia-ml/i, 'NVML_MISSING', 'the library of the NVIDIA driver is missing'],
   [/no devices were found/i, 'NO_DEVICES', 'the driver finds no GPU'],
   [/unable to determine the device handle|GPU is lost/i, 'GPU_LOST', 'a GPU has left the bus'],
@@ -80,7 +84,8 @@ function verdict(outcome: CommandOutcome): Finding | undefined {
   const text = `${outcome.stdout.slice(0, VERDICT_CHARACTERS_MAX)}\n${outcome.stderr.slice(0, VERDICT_CHARACTERS_MAX)}`;
   for (const [pattern, code, message] of VERDICT_FINDINGS) {
     // A lost GPU is named by its address on the same line: operators need it.
-    if (pattern.test(text)) return { code, message: code === 'GPU_LOST' ? `${message}: ${lineOf(text, pattern)}` : message };
+    if (pattern.test(text))
+      return { code, message: code === 'GPU_LOST' ? `${message}: ${lineOf(text, pattern)}` : message };
   }
   const known = EXIT_FINDINGS.get(outcome.exitCode ?? -1);
   return known === undefined ? undefined : { code: known[0], message: known[1] };

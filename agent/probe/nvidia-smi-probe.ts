@@ -30,7 +30,8 @@ export interface NvidiaSmiOptions {
 }
 
 /** What one call for the document gave, from whatever reads it. */
-export interface DocumentAnswer extends Pick<ReportParts, 'driverVersion' | 'elements' | 'unreadableGpus' | 'truncated'> {
+export interface DocumentAnswer
+  extends Pick<ReportParts, 'driverVersion' | 'elements' | 'unreadableGpus' | 'truncated'> {
   readonly attachedGpus?: number;
   readonly findings: readonly Finding[];
 }
@@ -132,7 +133,14 @@ type TopologyReader = (
 
 /** Reads the matrix rarely: it is slow, and it changes only with the set of GPUs. */
 function createTopologyReader(clock: Clock, command: BoundedCommand): TopologyReader {
-  let cache: { readonly key: string; readonly untilMs: number; readonly rows?: readonly TopologyRow[]; readonly finding?: Finding } | undefined;
+  let cache:
+    | {
+        readonly key: string;
+        readonly untilMs: number;
+        readonly rows?: readonly TopologyRow[];
+        readonly finding?: Finding;
+      }
+    | undefined;
   return async (elements, findings, signal) => {
     const key = elements.map((element) => element.uuid ?? '').join(' ');
     if (cache === undefined || cache.key !== key || clock.monotonicMs() >= cache.untilMs) {
@@ -141,7 +149,11 @@ function createTopologyReader(clock: Clock, command: BoundedCommand): TopologyRe
       const nowMs = clock.monotonicMs();
       cache =
         rows === undefined
-          ? { key, untilMs: nowMs + TOPOLOGY_RETRY_MS, finding: { code: 'TOPOLOGY_UNAVAILABLE', message: whyUnread('nvidia-smi topo -m', outcome) } }
+          ? {
+              key,
+              untilMs: nowMs + TOPOLOGY_RETRY_MS,
+              finding: { code: 'TOPOLOGY_UNAVAILABLE', message: whyUnread('nvidia-smi topo -m', outcome) },
+            }
           : { key, untilMs: nowMs + TOPOLOGY_EVERY_MS, rows };
     }
     if (cache.finding !== undefined) findings.push(cache.finding);

@@ -17,7 +17,11 @@ export interface PrintedGpu {
   readonly model?: string;
   readonly memoryBytes?: number;
   readonly migMode: boolean;
-  readonly mig: readonly { readonly uuid?: string; readonly profile?: string; readonly memoryBytes?: number }[];
+  readonly mig: readonly {
+    readonly uuid?: string;
+    readonly profile?: string;
+    readonly memoryBytes?: number;
+  }[];
   readonly telemetry: ProbedGpu['telemetry'];
 }
 
@@ -25,7 +29,11 @@ export interface PrintedGpu {
 export interface ProbeOutput {
   readonly driverVersion: string;
   readonly gpus: readonly PrintedGpu[];
-  readonly conditions: readonly { readonly code: string; readonly gpuUuid?: string; readonly message: string }[];
+  readonly conditions: readonly {
+    readonly code: string;
+    readonly gpuUuid?: string;
+    readonly message: string;
+  }[];
   readonly topology?: GpuReport['topology'];
 }
 
@@ -112,9 +120,13 @@ interface Choice {
 function parseChoice(args: readonly string[]): Choice | 'help' {
   const { output, probe, simulate, help, ...rest } = parseFlags(args);
   if (help === true) return 'help';
-  if (output !== undefined && output !== 'json') throw refused('the output format is not known', 'use -o json');
-  const mode = PROBE_MODES.find((known) => known === (probe ?? (simulate === undefined ? 'nvidia-smi' : 'simulated')));
-  if (mode === undefined) throw refused('the probe mode is not known', `use one of ${PROBE_MODES.join(', ')}`);
+  if (output !== undefined && output !== 'json')
+    throw refused('the output format is not known', 'use -o json');
+  const mode = PROBE_MODES.find(
+    (known) => known === (probe ?? (simulate === undefined ? 'nvidia-smi' : 'simulated')),
+  );
+  if (mode === undefined)
+    throw refused('the probe mode is not known', `use one of ${PROBE_MODES.join(', ')}`);
   const count = Number(simulate ?? 1);
   if (!Number.isInteger(count) || count < 1 || count > SIMULATED_GPUS_MAX) {
     throw refused('the number of simulated GPUs is out of range', `give 1 to ${SIMULATED_GPUS_MAX}`);
@@ -143,7 +155,10 @@ function parseFlags(args: readonly string[]) {
     }).values;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('. ')[0] : undefined;
-    throw refused('the arguments cannot be understood', `${reason ?? 'see --help'}; see nabla-agent probe --help`);
+    throw refused(
+      'the arguments cannot be understood',
+      `${reason ?? 'see --help'}; see nabla-agent probe --help`,
+    );
   }
 }
 

@@ -2,7 +2,16 @@
  * `nvidia-smi --query-gpu=… --format=csv`: a second way to the same facts, for hosts whose XML cannot be read.
  * It knows no MIG memory and no health beyond ECC, so it stands in for the document and does not replace it.
  */
-import { parseCelsius, parseCount, parseMemoryBytes, parsePercent, parseText, parseWatts, saysLost, saysYes } from './field-value.ts';
+import {
+  parseCelsius,
+  parseCount,
+  parseMemoryBytes,
+  parsePercent,
+  parseText,
+  parseWatts,
+  saysLost,
+  saysYes,
+} from './field-value.ts';
 import { type GpuElement, silenceFindings, toUuid } from './gpu-element.ts';
 import { present, type Readings } from './gpu-readings.ts';
 import { parsePciBusId } from './pci-bus-id.ts';
@@ -96,7 +105,9 @@ function toElement(row: ReadonlyMap<string, string>): GpuElement {
     migMode: saysYes(row.get('mig.mode.current')),
     migDevices: [],
     readings,
-    findings: lost ? [{ code: 'GPU_LOST', message: 'the GPU has left the bus' }] : toFindings(row, { model, memoryBytes, ...readings }),
+    findings: lost
+      ? [{ code: 'GPU_LOST', message: 'the GPU has left the bus' }]
+      : toFindings(row, { model, memoryBytes, ...readings }),
   };
 }
 
@@ -112,12 +123,20 @@ function toReadings(row: ReadonlyMap<string, string>): Readings {
   };
 }
 
-function toFindings(row: ReadonlyMap<string, string>, fields: Readonly<Record<string, unknown>>): readonly Finding[] {
+function toFindings(
+  row: ReadonlyMap<string, string>,
+  fields: Readonly<Record<string, unknown>>,
+): readonly Finding[] {
   const findings: Finding[] = [];
   const action = parseText(row.get('gpu_recovery_action'));
-  if (action !== undefined) findings.push({ code: 'RECOVERY_ACTION', message: `the driver asks for recovery: ${action}` });
+  if (action !== undefined)
+    findings.push({ code: 'RECOVERY_ACTION', message: `the driver asks for recovery: ${action}` });
   const errors = parseCount(row.get('ecc.errors.uncorrected.volatile.total')) ?? 0;
   // The sum does not tell SRAM from DRAM, and only the former is a reason to stop.
-  if (errors > 0) findings.push({ code: 'ECC_UNCORRECTABLE_DRAM', message: `${errors} uncorrectable errors since the driver was loaded` });
+  if (errors > 0)
+    findings.push({
+      code: 'ECC_UNCORRECTABLE_DRAM',
+      message: `${errors} uncorrectable errors since the driver was loaded`,
+    });
   return [...findings, ...silenceFindings(fields)];
 }

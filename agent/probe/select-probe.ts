@@ -63,7 +63,12 @@ async function chooseReal(real: GpuProbe, options: SelectGpuProbeOptions): Promi
 }
 
 /** Conditions of a host on which no GPU works, and none was ever seen to. */
-const ABSENCE_CODES: readonly string[] = ['NVIDIA_SMI_MISSING', 'DRIVER_NOT_LOADED', 'NO_DEVICES', 'NVML_MISSING'];
+const ABSENCE_CODES: readonly string[] = [
+  'NVIDIA_SMI_MISSING',
+  'DRIVER_NOT_LOADED',
+  'NO_DEVICES',
+  'NVML_MISSING',
+];
 
 function unspecified(): ClusterError {
   return new ClusterError('invalid', 'SIMULATED_GPUS_UNSPECIFIED', 'simulated GPUs need a number', {

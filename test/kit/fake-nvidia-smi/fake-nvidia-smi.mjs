@@ -5,7 +5,7 @@
  * no driver and is only for tests and for machines without GPUs.
  */
 import { spawn } from 'node:child_process';
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { renderCsv, renderList, renderTopology, renderXml } from './render.mjs';
 
 /** What a call is called in `faults`. */
@@ -46,6 +46,7 @@ async function main() {
   const scenario = JSON.parse(readFileSync(process.env.FAKE_NVIDIA_SMI_SCENARIO, 'utf8'));
   const call = nameCall(args);
   if (scenario.logFile) appendFileSync(scenario.logFile, `${call}\n`);
+  if (scenario.pidFile) writeFileSync(scenario.pidFile, String(process.pid));
   const fault = { ...scenario.faults?.all, ...scenario.faults?.[call] };
   if (fault.stderr) process.stderr.write(fault.stderr);
   // Deaf to polite signals, like a tool that waits for its driver.
@@ -64,7 +65,8 @@ async function main() {
   if (fault.endlessMiB) await writePadding(fault.endlessMiB);
   if (fault.hang === 'after-output') return new Promise(() => setInterval(() => {}, 60_000));
   // A grandchild that keeps the pipe open after this process is gone.
-  if (fault.pipeHolderMs) spawn('sleep', [String(fault.pipeHolderMs / 1000)], { stdio: ['ignore', 1, 2] }).unref();
+  if (fault.pipeHolderMs)
+    spawn('sleep', [String(fault.pipeHolderMs / 1000)], { stdio: ['ignore', 1, 2] }).unref();
   process.exitCode = exitCode;
 }
 

@@ -13,7 +13,10 @@ function dialectOf(driverVersion) {
     hasReserved: branch >= 510,
     hasFabric: branch >= 525,
     hasJpeg: branch >= 535,
-    reasons: branch >= 535 ? ['clocks_event_reasons', 'clocks_event_reason_'] : ['clocks_throttle_reasons', 'clocks_throttle_reason_'],
+    reasons:
+      branch >= 535
+        ? ['clocks_event_reasons', 'clocks_event_reason_']
+        : ['clocks_throttle_reasons', 'clocks_throttle_reason_'],
     power: branch >= 570 ? 'split' : branch >= 535 ? 'gpu' : 'plain',
     resetStatus: branch >= 535 && branch < 580,
     resetDeprecated: branch >= 570,
@@ -24,13 +27,14 @@ function dialectOf(driverVersion) {
 }
 
 const tag = (name, value) => `<${name}>${value}</${name}>`;
-const block = (name, children) => `<${name}>\n${children.filter((child) => child !== '').join('\n')}\n</${name}>`;
+const block = (name, children) =>
+  `<${name}>\n${children.filter((child) => child !== '').join('\n')}\n</${name}>`;
 const unit = (value, suffix) => (value === undefined || value === null ? 'N/A' : `${value} ${suffix}`);
 const watts = (value) => (value === undefined || value === null ? 'N/A' : `${value.toFixed(2)} W`);
 const count = (value) => (value === undefined || value === null ? 'N/A' : String(value));
 const yes = (value) => (value === true ? 'Yes' : value === false || value === undefined ? 'No' : value);
 const active = (value) => (value === true ? 'Active' : 'Not Active');
-const escape = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
+const escaped = (text) => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /** The document of `-q -x`. */
 export function renderXml(scenario) {
@@ -53,7 +57,7 @@ export function renderXml(scenario) {
 
 function renderGpu(gpu, index, dialect) {
   const text = block('gpu', [
-    tag('product_name', escape(gpu.model)),
+    tag('product_name', escaped(gpu.model)),
     tag('product_brand', 'NVIDIA'),
     tag('persistence_mode', gpu.persistence === false ? 'Disabled' : 'Enabled'),
     dialect.hasMig ? renderMig(gpu) : '',
@@ -138,29 +142,53 @@ function renderReset(gpu, dialect) {
   const words = dialect.resetDeprecated
     ? ['Requested functionality has been deprecated', 'Requested functionality has been deprecated']
     : [yes(gpu.resetRequired), yes(gpu.resetRecommended)];
-  return block('gpu_reset_status', [tag('reset_required', words[0]), tag('drain_and_reset_recommended', words[1])]);
+  return block('gpu_reset_status', [
+    tag('reset_required', words[0]),
+    tag('drain_and_reset_recommended', words[1]),
+  ]);
 }
 
 function renderReasons(gpu, dialect) {
   const [section, prefix] = dialect.reasons;
-  const names = ['gpu_idle', 'sw_power_cap', 'hw_slowdown', 'hw_thermal_slowdown', 'hw_power_brake_slowdown', 'sw_thermal_slowdown'];
-  return block(section, names.map((name) => tag(prefix + name, active((gpu.clockReasons ?? []).includes(name)))));
+  const names = [
+    'gpu_idle',
+    'sw_power_cap',
+    'hw_slowdown',
+    'hw_thermal_slowdown',
+    'hw_power_brake_slowdown',
+    'sw_thermal_slowdown',
+  ];
+  return block(
+    section,
+    names.map((name) => tag(prefix + name, active((gpu.clockReasons ?? []).includes(name)))),
+  );
 }
 
 function renderEcc(gpu, dialect) {
   const sram = gpu.ecc === 'N/A' ? undefined : (gpu.sramUncorrectable ?? 0);
   const dram = gpu.ecc === 'N/A' ? undefined : (gpu.dramUncorrectable ?? 0);
   if (dialect.oldEcc || gpu.oldEcc) {
-    const old = (total) => ['device_memory', 'register_file', 'total'].map((name) => tag(name, name === 'total' ? count(total) : 'N/A'));
+    const old = (total) =>
+      ['device_memory', 'register_file', 'total'].map((name) =>
+        tag(name, name === 'total' ? count(total) : 'N/A'),
+      );
     return block('ecc_errors', [
       block('volatile', [block('single_bit', old(0)), block('double_bit', old(dram))]),
       block('aggregate', [block('single_bit', old(0)), block('double_bit', old(dram))]),
     ]);
   }
   const sramTags = dialect.sramSplit
-    ? [tag('sram_uncorrectable_parity', count(sram)), tag('sram_uncorrectable_secded', count(sram === undefined ? undefined : 0))]
+    ? [
+        tag('sram_uncorrectable_parity', count(sram)),
+        tag('sram_uncorrectable_secded', count(sram === undefined ? undefined : 0)),
+      ]
     : [tag('sram_uncorrectable', count(sram))];
-  const counters = [tag('sram_correctable', '0'), ...sramTags, tag('dram_correctable', '0'), tag('dram_uncorrectable', count(dram))];
+  const counters = [
+    tag('sram_correctable', '0'),
+    ...sramTags,
+    tag('dram_correctable', '0'),
+    tag('dram_uncorrectable', count(dram)),
+  ];
   return block('ecc_errors', [
     block('volatile', counters),
     block('aggregate', [...counters, tag('sram_threshold_exceeded', yes(gpu.sramThresholdExceeded))]),
@@ -206,7 +234,9 @@ function renderPower(gpu, dialect) {
 }
 
 function renderClocks(rows) {
-  const values = Array.from({ length: rows }, (_, at) => tag('supported_graphics_clock', `${2000 - at * 15} MHz`));
+  const values = Array.from({ length: rows }, (_, at) =>
+    tag('supported_graphics_clock', `${2000 - at * 15} MHz`),
+  );
   return block('supported_clocks', [block('supported_mem_clock', [tag('value', '2600 MHz'), ...values])]);
 }
 
@@ -215,7 +245,12 @@ function renderProcesses(names) {
   return block(
     'processes',
     names.map((name, at) =>
-      block('process_info', [tag('pid', 1000 + at), tag('type', 'C'), tag('process_name', name), tag('used_memory', '10 MiB')]),
+      block('process_info', [
+        tag('pid', 1000 + at),
+        tag('type', 'C'),
+        tag('process_name', name),
+        tag('used_memory', '10 MiB'),
+      ]),
     ),
   );
 }
@@ -225,7 +260,8 @@ export function renderList(scenario) {
   const lines = scenario.gpus.flatMap((gpu, index) => [
     `GPU ${index}: ${gpu.model} (UUID: ${gpu.uuid})`,
     ...(gpu.mig ?? []).map(
-      (slice, at) => `  MIG ${slice.profile.padEnd(12)} Device ${String(slice.index ?? at).padStart(2)}: (UUID: ${slice.uuid})`,
+      (slice, at) =>
+        `  MIG ${slice.profile.padEnd(12)} Device ${String(slice.index ?? at).padStart(2)}: (UUID: ${slice.uuid})`,
     ),
   ]);
   return `${lines.join('\n')}\n`;
@@ -237,7 +273,8 @@ export function renderTopology(scenario) {
   const nics = Array.from({ length: scenario.nics ?? 0 }, (_, at) => `NIC${at}`);
   const tails = scenario.oldTopology ? ['CPU Affinity'] : ['CPU Affinity', 'NUMA Affinity', 'GPU NUMA ID'];
   const links = scenario.links ?? {};
-  const rank = (a, b) => (a === b ? ' X ' : (links[`${Math.min(a, b)}-${Math.max(a, b)}`] ?? scenario.link ?? 'SYS'));
+  const rank = (a, b) =>
+    a === b ? ' X ' : (links[`${Math.min(a, b)}-${Math.max(a, b)}`] ?? scenario.link ?? 'SYS');
   const rows = gpus.map((name, a) =>
     [
       name,
@@ -253,11 +290,18 @@ export function renderTopology(scenario) {
 
 /** The answer to `--query-gpu=FIELDS --format=csv`; a refusal text when a field is not known. */
 export function renderCsv(scenario, fields) {
-  const unknown = fields.find((field) => !(field in CSV_FIELDS) || (scenario.unknownFields ?? []).includes(field));
-  if (unknown !== undefined) return { exitCode: 2, text: `Field "${unknown}" is not a valid field to query.\n\n` };
-  const header = fields.map((field) => (CSV_FIELDS[field][1] === '' ? field : `${field} [${CSV_FIELDS[field][1]}]`));
+  const unknown = fields.find(
+    (field) => !(field in CSV_FIELDS) || (scenario.unknownFields ?? []).includes(field),
+  );
+  if (unknown !== undefined)
+    return { exitCode: 2, text: `Field "${unknown}" is not a valid field to query.\n\n` };
+  const header = fields.map((field) =>
+    CSV_FIELDS[field][1] === '' ? field : `${field} [${CSV_FIELDS[field][1]}]`,
+  );
   const rows = scenario.gpus.map((gpu, index) =>
-    fields.map((field) => (gpu.fault === 'lost' && field !== 'uuid' ? '[GPU is lost]' : CSV_FIELDS[field][0](gpu, index, scenario))),
+    fields.map((field) =>
+      gpu.fault === 'lost' && field !== 'uuid' ? '[GPU is lost]' : CSV_FIELDS[field][0](gpu, index, scenario),
+    ),
   );
   return { exitCode: 0, text: `${[header, ...rows].map((row) => row.join(', ')).join('\n')}\n` };
 }
@@ -270,7 +314,10 @@ const CSV_FIELDS = {
   'pci.bus_id': [(gpu) => gpu.pciBusId, ''],
   driver_version: [(_, __, scenario) => scenario.driverVersion, ''],
   count: [(_, __, scenario) => String(scenario.attachedGpus ?? scenario.gpus.length), ''],
-  'mig.mode.current': [(gpu) => (gpu.migMode === undefined ? '[N/A]' : gpu.migMode ? 'Enabled' : 'Disabled'), ''],
+  'mig.mode.current': [
+    (gpu) => (gpu.migMode === undefined ? '[N/A]' : gpu.migMode ? 'Enabled' : 'Disabled'),
+    '',
+  ],
   gpu_recovery_action: [(gpu) => gpu.recoveryAction ?? 'None', ''],
   'memory.total': [(gpu) => bracketed(unit(gpu.memoryMiB, 'MiB')), 'MiB'],
   'memory.used': [(gpu) => bracketed(unit(gpu.usedMiB, 'MiB')), 'MiB'],
@@ -280,7 +327,8 @@ const CSV_FIELDS = {
   'power.draw.instant': [(gpu) => bracketed(watts(gpu.powerWatts)), 'W'],
   'power.limit': [(gpu) => bracketed(watts(gpu.powerLimitWatts)), 'W'],
   'ecc.errors.uncorrected.volatile.total': [
-    (gpu) => (gpu.ecc === 'N/A' ? '[N/A]' : String((gpu.sramUncorrectable ?? 0) + (gpu.dramUncorrectable ?? 0))),
+    (gpu) =>
+      gpu.ecc === 'N/A' ? '[N/A]' : String((gpu.sramUncorrectable ?? 0) + (gpu.dramUncorrectable ?? 0)),
     '',
   ],
   name: [(gpu) => gpu.model, ''],

@@ -96,6 +96,8 @@ export interface FakeSmiScenario {
   readonly faults?: Readonly<Partial<Record<FakeCall | 'all', FakeFault>>>;
   /** Every call appends its name here. */
   readonly logFile?: string;
+  /** Every call leaves its process id here. */
+  readonly pidFile?: string;
 }
 
 /** An ordinary GPU at a place, with `changes`. */
@@ -126,13 +128,22 @@ export function aSmiScenario(count: number, changes: Partial<FakeSmiScenario> = 
 }
 
 /** The same scenario with one GPU changed. */
-export function withGpu(scenario: FakeSmiScenario, index: number, changes: Partial<FakeGpu>): FakeSmiScenario {
+export function withGpu(
+  scenario: FakeSmiScenario,
+  index: number,
+  changes: Partial<FakeGpu>,
+): FakeSmiScenario {
   return { ...scenario, gpus: scenario.gpus.map((gpu, at) => (at === index ? { ...gpu, ...changes } : gpu)) };
 }
 
 /** A MIG GPU of two GPU instances, the first of which holds two compute instances. */
 export function aSplitMigGpu(index: number): FakeGpu {
-  const slice = (at: number, gpuInstanceId: number, computeInstanceId: number, profile: string): FakeSlice => ({
+  const slice = (
+    at: number,
+    gpuInstanceId: number,
+    computeInstanceId: number,
+    profile: string,
+  ): FakeSlice => ({
     gpuInstanceId,
     computeInstanceId,
     profile,
@@ -163,7 +174,10 @@ export interface FakeSmiRenderer {
   renderXml(scenario: FakeSmiScenario): string;
   renderList(scenario: FakeSmiScenario): string;
   renderTopology(scenario: FakeSmiScenario): string;
-  renderCsv(scenario: FakeSmiScenario, fields: readonly string[]): { readonly exitCode: number; readonly text: string };
+  renderCsv(
+    scenario: FakeSmiScenario,
+    fields: readonly string[],
+  ): { readonly exitCode: number; readonly text: string };
 }
 
 /** The fake's printing without its process, for tests of parsers. */
