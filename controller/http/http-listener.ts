@@ -1,0 +1,116 @@
+/**
+ * The one TLS listener of the HTTP port: ALPN decides whether a connection asks (HTTP/1.1) or is an agent that
+ * dialled to be asked (nabla-data/1). Slow, idle and oversized clients are cut.
+ */
+import { createServer, type Server } from 'node:https';
+import type { TLSSocket } from 'node:tls';
+import { toListenError } from '../../proto/rpc/listen-error.ts';
+import type { RequestListener } from './router.ts';
+
+export const DATA_ALPN = 'nabla-data/1';
+
+export interface HttpLimits {
+  readonly connectionsMax: number;
+  readonly requestsPerConnectionMax: number;
+  readonly headerBytesMax: number;
+  readonly headersMax: number;
+  readonly handshakeTimeoutMs: number;
+  /** From the first byte of a request to the end of its headers. */
+  readonly headersTimeoutMs: number;
+  /** Without a byte in either direction; bodies may take as long as they move. */
+  readonly idleTimeoutMs: number;
+  readonly keepAliveTimeoutMs: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  connectionsMax: 4096,
+  requestsPerConnectionMax: 10_000,
+  headerBytesMax: 16 * 1024,
+  headersMax: 64,
+  handshakeTimeoutMs: 10_000,
+  headersTimeoutMs: 10_000,
+  idleTimeoutMs: 60_000,
+  keepAliveTimeoutMs: 30_000,
+};
+
+export interface HttpListenerOptions {
+  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  readonly serve: RequestListener;
+  /** Takes over a connection that negotiated {@link DATA_ALPN}. */
+  readonly acceptData: (socket: TLSSocket) => void;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export interface HttpListener {
+  /** Port 0 picks a free one. Returns the port. @throws as toListenError says */
+  listen(host: string, port: number): Promise<number>;
+  /** Stops accepting, lets running answers end for `graceMs`, then cuts the rest. */
+  close(graceMs: number): Promise<void>;
+}
+
+export function createHttpListener(options: HttpListenerOptions): HttpListener {
+  const limits = { ...HTTP_LIMITS, ...options.limits };
+  const server = createServer(
+    {
+      cert: options.tls.certPem,
+      key: options.tls.keyPem,
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1', DATA_ALPN],
+      handshakeTimeout: limits.handshakeTimeoutMs,
+      maxHeaderSize: limits.headerBytesMax,
+      headersTimeout: limits.headersTimeoutMs,
+      // A large upload takes as long as it takes; idleness is what is cut.
+      requestTimeout: 0,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
+      connectionsCheckingInterval: 1_000,
+      noDelay: true,
+    },
+    options.serve,
+  );
+  server.maxConnections = limits.connectionsMax;
+  server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
+  server.maxHeadersCount = limits.headersMax;
+  server.setTimeout(limits.idleTimeoutMs);
+  // Routes say 100-continue themselves, once the request is known to be wanted.
+  server.on('checkContinue', options.serve);
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    else socket.destroy();
+  });
+  splitByAlpn(server, options.acceptData);
+  return {
+    listen: (host, port) => listen(server, host, port),
+    close: (graceMs) => close(server, graceMs),
+  };
+}
+
+/** Node hands every secure connection to its HTTP/1.1 parser; ours must see it first. */
+function splitByAlpn(server: Server, acceptData: (socket: TLSSocket) => void): void {
+  const parsers = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[];
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === DATA_ALPN) return acceptData(socket);
+    for (const parse of parsers) parse.call(server, socket);
+  });
+}
+
+function listen(server: Server, host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(toListenError(error, `${host}:${port}`)));
+    server.listen(port, host, () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
