@@ -1,0 +1,51 @@
+/**
+ * The host's copy of a task's output as the rest of the agent needs it.
+ */
+import type { OutputChunk, OutputCursor } from './driver-port.ts';
+
+export interface LogReadOptions {
+  /** Logical offset to start from. Default 0. */
+  readonly offset?: number;
+  /** Only the last so many lines; wins over offset. */
+  readonly tailLines?: number;
+  /** Go on until the log is finished. Default false. */
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface LogReading {
+  /** Logical offset of the first frame that the reading gives. */
+  readonly offset: number;
+  /** Whole frames, several per piece; pieces are at most a few hundred KiB. */
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
+export interface TaskLog {
+  /** Logical bytes stored. */
+  readonly bytes: number;
+  /** Where to resume the driver's output: everything before it is stored, nothing after it. */
+  readonly cursor: OutputCursor;
+  /**
+   * Stores the chunks in order. Survives a crash of the agent whole or not at all.
+   *
+   * @throws ClusterError DISK_FULL and other file errors; the log stays readable
+   */
+  append(chunks: readonly OutputChunk[]): Promise<void>;
+  /** No more output will come: followers end. Idempotent. */
+  finish(): Promise<void>;
+  /** Opens a reading; a slow reader holds nobody up. */
+  read(options: LogReadOptions): Promise<LogReading>;
+  /** Bytes that {@link read} from 0 without follow would give now. */
+  keptBytes(): number;
+}
+
+export interface LogStore {
+  /** The log of a task that is new here; touches no disk until something is printed. */
+  create(name: string): TaskLog;
+  /** The log as a former run of the agent left it, torn tail cut off; an empty one when there is none. */
+  recover(name: string): Promise<TaskLog>;
+  find(name: string): TaskLog | undefined;
+  /** Ends all readings and forgets the log; the task's folder is removed by its owner. */
+  drop(name: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,157 @@
+/**
+ * One connection of the control lane, from hello to its end: what arrives is fenced by epoch and handed on,
+ * what is to be told goes out with back-pressure, and a line that no longer echoes is given up.
+ */
+import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
+import type { AgentMessage, ControllerEnvelope, ControllerMessage } from '../../proto/domain/session.ts';
+import { assertNever, ClusterError } from '../../proto/errors/cluster-error.ts';
+import type { Clock, Logger, Timer } from '../../proto/ports/index.ts';
+import type { RpcChannel } from '../../proto/rpc/channel.ts';
+import { createClient } from '../../proto/rpc/client.ts';
+import { createMessageQueue } from '../../proto/rpc/message-queue.ts';
+import { fromWireControllerMessage, toWireAgentMessage } from '../../proto/wire/session-wire.ts';
+import { createContactTimer } from './contact-timer.ts';
+import type { EpochFence } from './epoch-fence.ts';
+import type { ReportSink } from './reporter.ts';
+
+export type Welcome = Extract<ControllerMessage, { kind: 'welcome' }>;
+export type DesiredOrder = Extract<ControllerMessage, { kind: 'desired' }>;
+
+/** What the rest of the agent does with what arrives. */
+export interface ControlHandlers {
+  hello(): AgentMessage;
+  /** @throws ClusterError when this agent belongs to another cluster; the stream ends with it */
+  welcomed(welcome: Welcome, sink: ReportSink, send: (message: AgentMessage) => boolean): Promise<void>;
+  /** `resync` asks for everything again. */
+  ordered(order: DesiredOrder, epoch: number): Promise<'applied' | 'resync'>;
+  acknowledged(reportSeq: number, committedSeq: number): void;
+  dataConnectionWanted(connectionId: string, ticket: string, send: (message: AgentMessage) => boolean): void;
+  readonly appliedRevision: number;
+}
+
+export interface ControlStreamOptions {
+  readonly channel: RpcChannel;
+  readonly fence: EpochFence;
+  readonly handlers: ControlHandlers;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Messages that may wait for the line; a longer queue means that the line is dead. */
+const SEND_QUEUE_MAX = 256;
+const WELCOME_TIMEOUT_MS = 10_000;
+/** Unanswered heartbeats after which the line is given up, in heartbeat periods. */
+const SILENT_BEATS_MAX = 4;
+
+/**
+ * Runs one connection to its end.
+ *
+ * @returns whether a welcome was received, so that the caller can tell a break from a refusal
+ * @throws ClusterError the reason of the end, always
+ */
+export async function runControlStream(options: ControlStreamOptions): Promise<never> {
+  const { handlers, clock } = options;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([ending.signal, options.signal]);
+  const queue = createMessageQueue<AgentMessage>({ capacity: SEND_QUEUE_MAX });
+  const contact = createContactTimer(clock);
+  const timers = new Set<Timer>();
+  let endReason: ClusterError | undefined;
+
+  function give(up: ClusterError): void {
+    endReason ??= up;
+    ending.abort();
+  }
+
+  function every(periodMs: number, work: () => void): void {
+    const timer = clock.after(periodMs, () => {
+      timers.delete(timer);
+      work();
+      if (!signal.aborted) every(periodMs, work);
+    });
+    timers.add(timer);
+  }
+
+  function beat(heartbeatMs: number): void {
+    if (contact.silentMs() > heartbeatMs * SILENT_BEATS_MAX) return give(deadLine());
+    queue.push({ kind: 'heartbeat', nonce: contact.beat() });
+  }
+
+  const sink: ReportSink = async (message) => {
+    if (!queue.push(message)) throw deadLine();
+    // The next report waits until this one is on the line, so what changes meanwhile travels together.
+    if (queue.size > SEND_QUEUE_MAX / 2) await queue.drained();
+  };
+
+  async function take(envelope: ControllerEnvelope): Promise<void> {
+    if ((await options.fence.admit(envelope.epoch)) === 'fenced') {
+      const { maxEpoch } = options.fence;
+      options.logger.warn('a message of an older leader is refused', { epoch: envelope.epoch, maxEpoch });
+      queue.push({ kind: 'fenced', maxEpoch });
+      return;
+    }
+    const { message } = envelope;
+    switch (message.kind) {
+      case 'welcome': {
+        welcomeTimer.cancel();
+        await handlers.welcomed(message, sink, (told) => queue.push(told));
+        const periodMs = Math.max(100, message.heartbeatMs);
+        beat(periodMs);
+        every(periodMs, () => beat(periodMs));
+        return;
+      }
+      case 'desired':
+        if ((await handlers.ordered(message, envelope.epoch)) === 'resync') {
+          queue.push({ kind: 'resync-request', appliedRevision: handlers.appliedRevision });
+        }
+        return;
+      case 'ack':
+        return handlers.acknowledged(message.reportSeq, message.committedSeq);
+      case 'heartbeat-ack':
+        return contact.echo(message.nonce);
+      case 'open-data-connection':
+        return handlers.dataConnectionWanted(message.connectionId, message.ticket, (told) => queue.push(told));
+      default:
+        return assertNever(message);
+    }
+  }
+
+  const welcomeTimer = clock.after(WELCOME_TIMEOUT_MS, () => give(noWelcome()));
+  try {
+    queue.push(handlers.hello());
+    const requests = toRequests(queue);
+    const responses = createClient(AgentService, options.channel).session(requests, { signal });
+    for await (const response of responses) await take(fromWireControllerMessage(response));
+    throw endReason ?? ended();
+  } catch (error) {
+    throw endReason ?? error;
+  } finally {
+    welcomeTimer.cancel();
+    for (const timer of timers) timer.cancel();
+    queue.end();
+    ending.abort();
+  }
+}
+
+function toRequests(queue: AsyncIterable<AgentMessage>) {
+  return (async function* () {
+    for await (const message of queue) yield toWireAgentMessage(message);
+  })();
+}
+
+function deadLine(): ClusterError {
+  return new ClusterError('unavailable', 'CONTROLLER_SILENT', 'the controller does not answer heartbeats', {
+    hint: 'check the network between agent and controller',
+  });
+}
+
+function noWelcome(): ClusterError {
+  return new ClusterError('unavailable', 'NO_WELCOME', 'the controller did not answer the hello', {
+    hint: 'check that the address is that of a controller',
+  });
+}
+
+function ended(): ClusterError {
+  return new ClusterError('unavailable', 'SESSION_ENDED', 'the controller ended the session');
+}

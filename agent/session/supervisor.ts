@@ -1,0 +1,277 @@
+/**
+ * Makes the host match its orders: holds the desired set, asks `reconcile` what to do, and hands each act to
+ * the worker of its task. Nothing here waits for a task; workers do.
+ */
+import { type HostId, parseTaskName, toTaskName } from '../../proto/domain/ids.ts';
+import type { DesiredMessage } from '../../proto/domain/session.ts';
+import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
+import { assertNever, type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
+import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
+import { sha256Hex } from '../../proto/runtime/sha256.ts';
+import { mergeDesired, NO_ORDERS, withoutOrders } from '../core/desired-set.ts';
+import type { Driver, DriverTask } from '../core/driver-port.ts';
+import type { Journal } from '../core/journal-port.ts';
+import type { LogStore } from '../core/log-port.ts';
+import { reconcile, type TaskAct } from '../core/reconcile.ts';
+import type { TaskStorage } from '../core/storage-port.ts';
+import { isLive } from '../core/task-state.ts';
+import type { ConditionBoard } from './condition-board.ts';
+import type { TaskContext } from './task-context.ts';
+import { createTaskTable, type TaskEntry } from './task-table.ts';
+import { createTaskWorker, type TaskWorker } from './task-worker.ts';
+import { toUnknownObservation } from './unknown-task.ts';
+
+export interface SupervisorOptions {
+  readonly hostId: HostId;
+  readonly clusterId: () => string;
+  /** In order of preference. */
+  readonly drivers: readonly Driver[];
+  readonly storage: TaskStorage;
+  readonly logs: LogStore;
+  readonly journal: Journal;
+  readonly conditions: ConditionBoard;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly logger: Logger;
+  /** Something about the task is to be told. */
+  readonly onDirty: (name: string) => void;
+  /** A bug: the process must end, and its supervisor start it anew. */
+  readonly onBug: (error: ClusterError) => void;
+}
+
+export interface Supervisor {
+  /** Takes up what journal and drivers know. Call once, before any order. */
+  recover(): Promise<void>;
+  /** Applies orders of an accepted epoch; `resync` means that everything must be sent again. */
+  applyDesired(message: DesiredMessage, epoch: number): Promise<'applied' | 'resync'>;
+  readonly appliedRevision: number;
+  /** Everything that may be told about this host's tasks, sorted by name. */
+  observations(): readonly TaskObservation[];
+  observe(name: string): TaskObservation | undefined;
+  /** A running task and the driver that holds it; for exec. */
+  findRunning(name: string): { readonly driver: Driver; readonly entry: TaskEntry } | undefined;
+  liveEntries(): readonly TaskEntry[];
+  /** Stops following; tasks go on. Resolves when all workers have let go. */
+  close(): Promise<void>;
+}
+
+/** Ends of forgotten tasks kept in memory; the oldest go first. The journal has the same bound. */
+const ENDED_COUNT_MAX = 10_000;
+
+interface Seen {
+  readonly driver: Driver;
+  readonly task: DriverTask;
+}
+
+export function createSupervisor(options: SupervisorOptions): Supervisor {
+  const { journal, logger, conditions, drivers } = options;
+  const closing = new AbortController();
+  const table = createTaskTable(options);
+  const context: TaskContext = {
+    ...options,
+    table,
+    signal: closing.signal,
+    driverOf: (name) => drivers.find((driver) => driver.name === name),
+  };
+  const workers = new Map<string, TaskWorker>();
+  const ended = new Map(journal.content.ended);
+  /** Containers that neither record nor order explains, as last listed. */
+  const unknown = new Map<string, Seen>();
+  const restored = new Set(journal.content.records.keys());
+  let desired = NO_ORDERS;
+  let epoch = journal.content.meta.maxEpoch;
+
+  function workerOf(entry: TaskEntry, seen: Seen | undefined): TaskWorker {
+    const known = workers.get(entry.name);
+    if (known !== undefined) return known;
+    const worker = createTaskWorker({
+      context,
+      entry,
+      ...(seen === undefined ? {} : { seen: seen.task, seenBy: seen.driver }),
+      restored: restored.has(entry.name),
+      secretValues: () => {
+        const order = desired.tasks.get(entry.name);
+        return order?.phase === 'run' ? order.secretValues : undefined;
+      },
+      onFailure: (error) => {
+        if (error.kind === 'cancelled') return;
+        options.onBug(error);
+      },
+      onForgotten: () => onForgotten(entry),
+    });
+    workers.set(entry.name, worker);
+    return worker;
+  }
+
+  function onForgotten(entry: TaskEntry): void {
+    const { state } = entry.record;
+    if (state.phase === 'exited') ended.set(entry.name, state.exit);
+    for (const name of ended.keys()) {
+      if (ended.size <= ENDED_COUNT_MAX) break;
+      ended.delete(name);
+    }
+    workers.delete(entry.name);
+    restored.delete(entry.name);
+    if (desired.tasks.get(entry.name)?.phase === 'gone') desired = withoutOrders(desired, [entry.name]);
+  }
+
+  async function listSeen(): Promise<Map<string, Seen>> {
+    const seen = new Map<string, Seen>();
+    for (const driver of drivers) {
+      try {
+        for (const [name, task] of await driver.list()) seen.set(name, { driver, task });
+        conditions.clear('DRIVER_UNAVAILABLE', driver.name);
+      } catch (error) {
+        const { code, message } = toClusterError(error);
+        logger.warn('driver cannot list its tasks', { driver: driver.name, code });
+        conditions.raise('DRIVER_UNAVAILABLE', `${driver.name}: ${message}`, driver.name);
+      }
+    }
+    return seen;
+  }
+
+  async function act(one: TaskAct, seen: Seen | undefined): Promise<void> {
+    const entry = table.entries.get(one.name);
+    switch (one.type) {
+      case 'accept':
+      case 'adopt':
+        return accept(one.order, seen);
+      case 'refuse':
+        return accept(one.order, undefined);
+      case 'repeat-end':
+        workerOf(await table.accept(one.order, epoch, one.exit), undefined);
+        return;
+      case 'reorder':
+        if (entry !== undefined) await reorder(entry, one.order, seen);
+        return;
+      case 'pursue':
+        if (entry !== undefined) workerOf(entry, seen).pursue();
+        return;
+      case 'withdraw':
+        if (entry !== undefined) await withdraw(entry, seen);
+        return;
+      case 'forget':
+        if (entry !== undefined) workerOf(entry, seen).forgetWhenDone();
+        return;
+      case 'kill-unknown':
+        if (seen !== undefined) await killUnknown(one.name, seen);
+        return;
+      case 'report-unknown':
+        if (seen !== undefined) unknown.set(one.name, seen);
+        return;
+      default:
+        assertNever(one);
+    }
+  }
+
+  async function accept(order: DesiredTask, seen: Seen | undefined): Promise<void> {
+    const entry = await table.accept(order, epoch);
+    unknown.delete(entry.name);
+    if (seen === undefined) options.logs.create(entry.name);
+    workerOf(entry, seen).pursue();
+  }
+
+  async function reorder(entry: TaskEntry, order: DesiredTask, seen: Seen | undefined): Promise<void> {
+    await table.reorder(entry, order, epoch);
+    const worker = workerOf(entry, seen);
+    if (order.phase === 'run') worker.pursue();
+    else worker.stop();
+    if (order.phase === 'gone') worker.forgetWhenDone();
+  }
+
+  async function withdraw(entry: TaskEntry, seen: Seen | undefined): Promise<void> {
+    const worker = workerOf(entry, seen);
+    if (isLive(entry.record.state)) {
+      const graceMs = entry.record.spec?.job.graceMs ?? 0;
+      logger.warn('a task is wanted no more', { task: entry.name });
+      await table.orderStop(entry, { cause: 'operator', graceMs, atMs: options.clock.nowMs() });
+      worker.stop();
+    }
+    worker.forgetWhenDone();
+  }
+
+  /** Nobody explains it and a full fenced set does not want it, so what holds its GPUs must go. */
+  async function killUnknown(name: string, { driver }: Seen): Promise<void> {
+    const key = parseTaskName(name);
+    if (key === undefined) return;
+    logger.warn('an unknown task is removed', { task: name, driver: driver.name });
+    try {
+      await driver.stop(key, 0);
+      await driver.remove(key);
+      unknown.delete(name);
+    } catch (error) {
+      unknown.set(name, { driver, task: { state: 'unknown', reason: 'cannot be removed' } });
+      conditions.raise('TASK_UNKILLABLE', `an unknown task cannot be removed (${toClusterError(error).code})`, name);
+    }
+  }
+
+  /** Acts run side by side: their journal writes share a sync, and no task waits for another. */
+  async function carryOut(acts: readonly TaskAct[], seen: ReadonlyMap<string, Seen>): Promise<void> {
+    await Promise.all(acts.map((one) => act(one, seen.get(one.name))));
+  }
+
+  async function reconcileAll(): Promise<void> {
+    const seen = await listSeen();
+    const observed = new Map([...seen].map(([name, { task }]) => [name, task]));
+    const { acts, held } = reconcile({ desired, records: records(), observed, ended });
+    if (held === undefined) conditions.clear('MASS_STOP_HELD');
+    else {
+      const message = `a full set of orders drops ${held.names.length} of ${held.liveCount} live tasks; they go on`;
+      logger.error('mass stop is held', { names: held.names, liveCount: held.liveCount });
+      conditions.raise('MASS_STOP_HELD', message);
+    }
+    await carryOut(acts, seen);
+  }
+
+  function records(): ReadonlyMap<string, TaskEntry['record']> {
+    return new Map([...table.entries].map(([name, { record }]) => [name, record]));
+  }
+
+  return {
+    async recover() {
+      table.restore(journal.content.records.values());
+      await reconcileAll();
+    },
+    async applyDesired(message, newEpoch) {
+      const merged = mergeDesired(desired, message, sha256Hex);
+      if (!merged.ok) {
+        logger.warn('orders do not fit and are asked for again', { why: merged.why });
+        return 'resync';
+      }
+      desired = merged.set;
+      epoch = newEpoch;
+      if (message.complete) await reconcileAll();
+      else {
+        const only = merged.changed;
+        const known = new Map(only.flatMap((name) => toRow(name, table.entries.get(name))));
+        const { acts } = reconcile({ desired, records: known, observed: new Map(), ended, only });
+        await carryOut(acts, new Map());
+      }
+      return 'applied';
+    },
+    get appliedRevision() {
+      return desired.revision;
+    },
+    observations() {
+      const told = [...table.entries.keys()].flatMap((name) => table.observe(name) ?? []);
+      const strange = [...unknown].flatMap(([name, { task }]) => toUnknownObservation(name, task) ?? []);
+      return [...told, ...strange].sort((a, b) => (toTaskName(a.key) < toTaskName(b.key) ? -1 : 1));
+    },
+    observe: (name) => table.observe(name),
+    findRunning(name) {
+      const entry = table.entries.get(name);
+      const driver = context.driverOf(entry?.record.spec?.driver ?? '');
+      if (entry?.record.state.phase !== 'running' || driver === undefined) return undefined;
+      return { driver, entry };
+    },
+    liveEntries: () => [...table.entries.values()].filter(({ record }) => isLive(record.state)),
+    async close() {
+      closing.abort();
+      await Promise.all([...workers.values()].map((worker) => worker.settled()));
+    },
+  };
+}
+
+function toRow(name: string, entry: TaskEntry | undefined): readonly (readonly [string, TaskEntry['record']])[] {
+  return entry === undefined ? [] : [[name, entry.record]];
+}

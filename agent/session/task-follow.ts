@@ -1,0 +1,156 @@
+/**
+ * Staying with a task that the driver holds until it is proven to have ended: its output goes to the log, its
+ * time limit is kept, stop orders are carried out. A driver that cannot say is asked again, never overruled.
+ */
+import type { Exit } from '../../proto/domain/job.ts';
+import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
+import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
+import type { Driver, DriverExit, StartedTask } from '../core/driver-port.ts';
+import { toExit, toExitVanished } from '../core/exit-verdict.ts';
+import type { TaskLog } from '../core/log-port.ts';
+import { pumpOutput } from './output-pump.ts';
+import { pause } from './pause.ts';
+import type { TaskContext } from './task-context.ts';
+import type { TaskEntry } from './task-table.ts';
+import { armTimeLimit } from './time-limit.ts';
+
+export interface Follower {
+  /**
+   * Resolves with the task's end.
+   *
+   * @throws ClusterError cancelled AGENT_STOPPING when the agent stops; the task goes on
+   */
+  readonly ended: Promise<Exit>;
+  /** Carries out the stop order that stands in the record. Idempotent. */
+  stop(): void;
+}
+
+export interface FollowInput {
+  readonly entry: TaskEntry;
+  readonly driver: Driver;
+  readonly log: TaskLog;
+  readonly started: StartedTask;
+}
+
+export function followTask(context: TaskContext, input: FollowInput): Follower {
+  const { entry, driver } = input;
+  const { key } = entry;
+  const over = new AbortController();
+  const signal = AbortSignal.any([over.signal, context.signal]);
+  let stopping: Promise<void> | undefined;
+
+  function stop(): void {
+    stopping ??= carryOutStop(context, input, signal);
+  }
+
+  async function follow(): Promise<Exit> {
+    const limit = armTimeLimit(context, { entry, driver, started: input.started, stop });
+    const pumped = pumpOutput({
+      driver,
+      key,
+      log: input.log,
+      clock: context.clock,
+      logger: context.logger,
+      signal: context.signal,
+      onTrouble: (code) => tellLogTrouble(context, entry, code),
+    });
+    try {
+      const exit = await waitForEnd(context, input);
+      const whole = await pumped;
+      if (!whole && !context.signal.aborted) {
+        context.logger.error('output of a task is incomplete', { task: entry.name });
+      }
+      return exit === undefined ? toExitVanished(context.clock.nowMs()) : toExit(exit, entry.record.stop);
+    } finally {
+      limit.cancel();
+      over.abort();
+    }
+  }
+
+  if (entry.record.stop !== undefined) stop();
+  return { ended: follow(), stop };
+}
+
+function tellLogTrouble(context: TaskContext, entry: TaskEntry, code: string | undefined): void {
+  if (code === undefined) context.conditions.clear('LOG_NOT_STORED', entry.name);
+  else context.conditions.raise('LOG_NOT_STORED', `output of a task cannot be stored (${code})`, entry.name);
+}
+
+/** The driver's word that it ended; undefined when it knows the task no more. */
+async function waitForEnd(context: TaskContext, input: FollowInput): Promise<DriverExit | undefined> {
+  const { entry, driver } = input;
+  for (let failures = 0; ; ) {
+    throwIfStopping(context.signal);
+    try {
+      return await driver.wait(entry.key, context.signal);
+    } catch (error) {
+      throwIfStopping(context.signal);
+      failures += 1;
+      const { code } = toClusterError(error);
+      context.logger.warn('driver cannot follow a task and is asked again', { task: entry.name, code });
+    }
+    const seen = await lookAgain(context, input);
+    if (seen === 'absent') return undefined;
+    if (seen !== 'present') return seen;
+    await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
+  }
+}
+
+/** What inspection says after a failed wait, told in the table when it changes the picture. */
+async function lookAgain(
+  context: TaskContext,
+  { entry, driver }: FollowInput,
+): Promise<'present' | 'absent' | DriverExit> {
+  const { table } = context;
+  const seen = await driver
+    .inspect(entry.key)
+    .catch((error: unknown) => ({ state: 'unknown', reason: toClusterError(error).message }) as const);
+  switch (seen.state) {
+    case 'absent':
+      return 'absent';
+    case 'exited':
+      return seen.exit;
+    case 'unknown':
+      await table.advance(entry, [{ type: 'sight-lost', reason: seen.reason }], { durable: false });
+      return 'present';
+    case 'running':
+      await table.advance(entry, [{ type: 'started', started: seen.started }], { durable: false });
+      return 'present';
+    case 'created':
+      return 'present';
+  }
+}
+
+/** Stops until it is proven stopped; a task that does not die keeps its GPUs and is told as a condition. */
+async function carryOutStop(
+  context: TaskContext,
+  { entry, driver }: FollowInput,
+  signal: AbortSignal,
+): Promise<void> {
+  const { stop, spec } = entry.record;
+  const graceMs = stop?.graceMs ?? spec?.job.graceMs ?? 0;
+  if (stop?.cause === 'preempted' && spec !== undefined) {
+    const { folders } = context.storage.foldersOf(entry.key, spec.projectId);
+    // A task that cannot be told in advance is still told by the signal.
+    await context.storage.writePreemptFile(folders, context.clock.nowMs() + graceMs).catch(() => undefined);
+  }
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      await driver.stop(entry.key, graceMs);
+      context.conditions.clear('TASK_UNKILLABLE', entry.name);
+      return;
+    } catch (error) {
+      const { code } = toClusterError(error);
+      context.logger.error('a task cannot be stopped and is tried again', { task: entry.name, code });
+      context.conditions.raise('TASK_UNKILLABLE', `a task cannot be stopped (${code})`, entry.name);
+      await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), signal);
+    }
+  }
+}
+
+export function throwIfStopping(signal: AbortSignal): void {
+  if (!signal.aborted) return;
+  throw new ClusterError('cancelled', 'AGENT_STOPPING', 'the agent is stopping', {
+    hint: 'the task goes on and is adopted when the agent starts again',
+  });
+}

@@ -1,0 +1,303 @@
+/**
+ * One worker per task, driven by the phase on record: begin, follow, store outputs, archive the log, forget.
+ * Wherever an agent died, the next one's worker goes on from the recorded phase and what the driver sees.
+ */
+import type { Exit } from '../../proto/domain/job.ts';
+import { assertNever, ClusterError, isClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
+import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
+import type { Driver, DriverTask, StartedTask } from '../core/driver-port.ts';
+import { toExitBeforeStart, toExitFromError, toExitVanished } from '../core/exit-verdict.ts';
+import type { TaskLog } from '../core/log-port.ts';
+import { exitOf } from '../core/task-record.ts';
+import { isLive, type TaskEvent } from '../core/task-state.ts';
+import { pause } from './pause.ts';
+import type { TaskContext } from './task-context.ts';
+import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
+import { startTask } from './task-start.ts';
+import type { TaskEntry } from './task-table.ts';
+
+export interface TaskWorkerOptions {
+  readonly context: TaskContext;
+  readonly entry: TaskEntry;
+  /** What the driver listed when the agent started or adopted it; undefined for a task that is new. */
+  readonly seen?: DriverTask;
+  /** The driver that listed it; decides when the record has no spec. */
+  readonly seenBy?: Driver;
+  /** The record is of a former life of the agent: its driver must be asked before anything is begun. */
+  readonly restored: boolean;
+  /** Secret values of the newest order; undefined until one came in this life of the agent. */
+  readonly secretValues: () => ReadonlyMap<string, Uint8Array> | undefined;
+  /** A bug or a closed journal: told once, the worker has ended. */
+  readonly onFailure: (error: ClusterError) => void;
+  /** The task and all that belonged to it is gone. */
+  readonly onForgotten: () => void;
+}
+
+export interface TaskWorker {
+  /** Goes on if it has ended short of its goal, e.g. for want of an order. Idempotent. */
+  pursue(): void;
+  /** Carries out the stop order in the record, whatever the phase. Idempotent. */
+  stop(): void;
+  /** Forgets the task once it has ended and its outputs are settled. Idempotent. */
+  forgetWhenDone(): void;
+  /** Resolves when nothing of the worker runs any more. */
+  settled(): Promise<void>;
+}
+
+export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
+  const { context, entry } = options;
+  const { table, storage, logs } = context;
+  const preparation = new AbortController();
+  let seen = options.seen;
+  let follower: Follower | undefined;
+  let running: Promise<void> | undefined;
+  let pursuedAgain = false;
+  let forgetting = false;
+  let forgotten = false;
+  /** The log is stored, empty, or will never be taken. */
+  let logSettled = false;
+
+  /** Advances by one phase; false when it must wait for somebody else. */
+  async function advanceOnce(): Promise<boolean> {
+    const { state } = entry.record;
+    switch (state.phase) {
+      case 'accepted':
+      case 'preparing':
+        return begin();
+      case 'running':
+      case 'unknown':
+        await follow(state.started);
+        return true;
+      case 'finalizing':
+        await storeOutputs();
+        return true;
+      case 'exited':
+        return wrapUp();
+      default:
+        return assertNever(state);
+    }
+  }
+
+  async function begin(): Promise<boolean> {
+    const driver = driverOf();
+    if (options.restored && driver !== undefined) seen ??= await lookUntilKnown(driver);
+    if (seen !== undefined && seen.state !== 'absent') return adopt(driver, seen);
+    const { stop, spec } = entry.record;
+    if (stop !== undefined) return end(toExitBeforeStart(stop, context.clock.nowMs()));
+    const secretValues = options.secretValues();
+    // After a restart only a new order may start it, and only that order carries its secrets.
+    if (secretValues === undefined || spec === undefined) return false;
+    if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
+    await table.advance(entry, [{ type: 'preparation-began' }], { durable: false });
+    const signal = AbortSignal.any([preparation.signal, context.signal]);
+    try {
+      const started = await startTask(context, { entry, spec, driver, secretValues, signal });
+      await table.advance(entry, [{ type: 'started', started }], { durable: false });
+      return true;
+    } catch (error) {
+      throwIfStopping(context.signal);
+      return end(exitOfFailedStart(error));
+    }
+  }
+
+  function exitOfFailedStart(error: unknown): Exit {
+    const nowMs = context.clock.nowMs();
+    const { stop } = entry.record;
+    if (preparation.signal.aborted && stop !== undefined) return toExitBeforeStart(stop, nowMs);
+    const told = toClusterError(error);
+    const failed = { task: entry.name, code: told.code, cause: String(told.cause ?? '') };
+    context.logger.warn('a task could not be started', failed);
+    return toExitFromError(told, nowMs);
+  }
+
+  /** The driver already holds it: a former life of this agent started it. */
+  async function adopt(driver: Driver | undefined, found: DriverTask): Promise<boolean> {
+    seen = undefined;
+    switch (found.state) {
+      case 'running':
+      case 'exited':
+        await table.advance(entry, [{ type: 'started', started: found.started }], { durable: false });
+        return true;
+      case 'unknown':
+        await table.advance(entry, [{ type: 'sight-lost', reason: found.reason }], { durable: false });
+        return true;
+      case 'created':
+        // Made but never begun: what is left of it goes, then the start is tried as if new.
+        await driver?.remove(entry.key);
+        seen = { state: 'absent' };
+        return true;
+      case 'absent':
+        return true;
+      default:
+        return assertNever(found);
+    }
+  }
+
+  async function follow(started: StartedTask | undefined): Promise<void> {
+    const driver = driverOf();
+    const known = started ?? (await findStarted(driver));
+    if (driver === undefined || known === undefined) {
+      await end(toExitVanished(context.clock.nowMs()));
+      return;
+    }
+    const log = await openLog();
+    follower = followTask(context, { entry, driver, log, started: known });
+    try {
+      const exit = await follower.ended;
+      await end(exit);
+    } finally {
+      follower = undefined;
+    }
+  }
+
+  /** A task in sight again after its driver could not say: what the driver knows of its start. */
+  async function findStarted(driver: Driver | undefined): Promise<StartedTask | undefined> {
+    if (driver === undefined) return undefined;
+    const found = await lookUntilKnown(driver);
+    return found.state === 'running' || found.state === 'exited' ? found.started : undefined;
+  }
+
+  /** Asks the driver until it can say. */
+  async function lookUntilKnown(driver: Driver): Promise<Exclude<DriverTask, { state: 'unknown' }>> {
+    for (let failures = 1; ; failures += 1) {
+      throwIfStopping(context.signal);
+      const found = await driver
+        .inspect(entry.key)
+        .catch((error: unknown) => ({ state: 'unknown', reason: toClusterError(error).message }) as const);
+      if (found.state !== 'unknown') return found;
+      await table.advance(entry, [{ type: 'sight-lost', reason: found.reason }], { durable: false });
+      await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
+    }
+  }
+
+  /** Records the end. With nothing to upload the exit is told at once, in one synced write. */
+  async function end(exit: Exit): Promise<true> {
+    preparation.abort();
+    const log = await openLog();
+    await log.finish();
+    const events: TaskEvent[] = [{ type: 'ended', exit }];
+    if (!(await hasOutputs())) {
+      events.push({ type: 'outputs-stored' });
+      if (log.bytes === 0) events.push({ type: 'log-archived' });
+    }
+    await table.advance(entry, events, { durable: true });
+    return true;
+  }
+
+  async function hasOutputs(): Promise<boolean> {
+    const { spec } = entry.record;
+    return spec !== undefined && (await storage.hasOutputs(storage.foldersOf(entry.key, spec.projectId).folders));
+  }
+
+  async function storeOutputs(): Promise<void> {
+    const { spec } = entry.record;
+    if (spec !== undefined) {
+      const { folders } = storage.foldersOf(entry.key, spec.projectId);
+      const shortfalls = await storage.uploadAll(entry.key, folders, context.signal);
+      throwIfStopping(context.signal);
+      for (const { code, message } of shortfalls) context.conditions.raise(code, message, entry.name);
+    }
+    const log = await openLog();
+    const events: TaskEvent[] = [{ type: 'outputs-stored' }];
+    if (log.bytes === 0) events.push({ type: 'log-archived' });
+    await table.advance(entry, events, { durable: true });
+  }
+
+  /** After the exit: bring the log to safety, then forget if nobody needs the record any more. */
+  async function wrapUp(): Promise<boolean> {
+    const { state } = entry.record;
+    if (state.phase === 'exited' && !state.logArchived && !logSettled) await archiveLog();
+    logSettled = true;
+    if (forgetting && !forgotten) await forget();
+    return false;
+  }
+
+  async function archiveLog(): Promise<void> {
+    const log = await openLog();
+    await log.finish();
+    for (let failures = 1; ; failures += 1) {
+      throwIfStopping(context.signal);
+      try {
+        const bytes = log.keptBytes();
+        const reading = await log.read({ offset: 0, signal: context.signal });
+        const outcome = bytes === 0 ? 'stored' : await storage.archiveLog(entry.key, reading, bytes);
+        if (outcome === 'stored') await table.advance(entry, [{ type: 'log-archived' }], { durable: false });
+        return;
+      } catch (error) {
+        throwIfStopping(context.signal);
+        if (isClusterError(error) && error.kind === 'bug') throw error;
+        const { code } = toClusterError(error);
+        context.logger.debug('log cannot be archived yet', { task: entry.name, code });
+        await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
+      }
+    }
+  }
+
+  async function forget(): Promise<void> {
+    const exit = exitOf(entry.record.state);
+    if (exit === undefined) return;
+    const { spec } = entry.record;
+    await driverOf()?.remove(entry.key);
+    await logs.drop(entry.name);
+    await storage.removeFolders(entry.key, spec?.projectId);
+    await table.forget(entry, exit);
+    forgotten = true;
+    for (const code of ['LOG_NOT_STORED', 'TASK_UNKILLABLE', 'ARTIFACTS_NOT_STORED']) {
+      context.conditions.clear(code, entry.name);
+    }
+    options.onForgotten();
+  }
+
+  function openLog(): TaskLog | Promise<TaskLog> {
+    return logs.find(entry.name) ?? logs.recover(entry.name);
+  }
+
+  function driverOf(): Driver | undefined {
+    const { spec } = entry.record;
+    return spec === undefined ? options.seenBy : context.driverOf(spec.driver);
+  }
+
+  async function run(): Promise<void> {
+    try {
+      do {
+        pursuedAgain = false;
+        while (await advanceOnce()) throwIfStopping(context.signal);
+      } while (pursuedAgain && !context.signal.aborted);
+    } catch (error) {
+      if (!context.signal.aborted) options.onFailure(toClusterError(error));
+    } finally {
+      running = undefined;
+    }
+  }
+
+  function pursue(): void {
+    if (context.signal.aborted) return;
+    if (running === undefined) running = run();
+    else pursuedAgain = true;
+  }
+
+  return {
+    pursue,
+    stop() {
+      if (!isLive(entry.record.state)) return;
+      preparation.abort();
+      follower?.stop();
+      pursue();
+    },
+    forgetWhenDone() {
+      forgetting = true;
+      pursue();
+    },
+    settled: () => running ?? Promise.resolve(),
+  };
+}
+
+function exitWithoutDriver(nowMs: number): Exit {
+  const error = new ClusterError(
+    'precondition',
+    'DRIVER_UNAVAILABLE',
+    'this host has no driver of the kind that the job needs',
+    { hint: 'start the container engine of the host, or give the job no image' },
+  );
+  return toExitFromError(error, nowMs);
+}

@@ -1,0 +1,58 @@
+/**
+ * The time limit of a running task, kept on its host: counted from the task's own start, on the monotonic
+ * clock from the moment that this agent began to follow it.
+ */
+import { toClusterError } from '../../proto/errors/cluster-error.ts';
+import type { Timer } from '../../proto/ports/index.ts';
+import type { Driver, StartedTask } from '../core/driver-port.ts';
+import type { TaskContext } from './task-context.ts';
+import type { TaskEntry } from './task-table.ts';
+
+export interface TimeLimitInput {
+  readonly entry: TaskEntry;
+  readonly driver: Driver;
+  readonly started: StartedTask;
+  /** Carries out the stop order in the record. */
+  readonly stop: () => void;
+}
+
+const NOTHING: Timer = { cancel: () => undefined };
+
+/** Arms warning and limit as the spec asks. Only tasks that have a limit cost a timer. */
+export function armTimeLimit(context: TaskContext, input: TimeLimitInput): Timer {
+  const job = input.entry.record.spec?.job;
+  if (job === undefined || job.timeLimitMs <= 0) return NOTHING;
+  const { clock } = context;
+  const ranMs = Math.max(0, clock.nowMs() - input.started.startedAtMs);
+  const leftMs = Math.max(0, job.timeLimitMs - ranMs);
+  const limit = clock.after(leftMs, () => void reachLimit(context, input));
+  const warning =
+    job.warnBeforeMs > 0 && job.warnBeforeMs < leftMs
+      ? clock.after(leftMs - job.warnBeforeMs, () => void warn(context, input, job.warnSignal))
+      : NOTHING;
+  return {
+    cancel() {
+      limit.cancel();
+      warning.cancel();
+    },
+  };
+}
+
+async function reachLimit(context: TaskContext, { entry, stop }: TimeLimitInput): Promise<void> {
+  try {
+    const graceMs = entry.record.spec?.job.graceMs ?? 0;
+    await context.table.orderStop(entry, { cause: 'time-limit', graceMs, atMs: context.clock.nowMs() });
+    stop();
+  } catch (error) {
+    // Only a closing journal refuses; the next start of the agent finds the limit passed.
+    context.logger.warn('time limit could not be journalled', { task: entry.name, code: toClusterError(error).code });
+  }
+}
+
+async function warn(context: TaskContext, { entry, driver }: TimeLimitInput, signalName: string): Promise<void> {
+  try {
+    await driver.signal(entry.key, signalName === '' ? 'USR1' : signalName);
+  } catch (error) {
+    context.logger.warn('a task could not be warned', { task: entry.name, code: toClusterError(error).code });
+  }
+}
