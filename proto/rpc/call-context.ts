@@ -52,25 +52,28 @@ export function readBearerToken(metadata: Metadata): string | undefined {
   return /^bearer +(\S+)$/i.exec(value)?.[1];
 }
 
+function createCancelled(): ClusterError {
+  return new ClusterError('cancelled', 'CALL_CANCELLED', 'the call was cancelled');
+}
+
 export class ServerCallContext implements CallContext {
   readonly method: string;
   caller: Caller = ANONYMOUS;
   readonly #call: AnyServerCall;
   #abort: AbortController | undefined;
-  #ended: unknown;
+  #ended: (() => ClusterError) | undefined;
 
   constructor(method: string, call: AnyServerCall) {
     this.method = method;
     this.#call = call;
-    call.once('cancelled', () =>
-      this.end(new ClusterError('cancelled', 'CALL_CANCELLED', 'the call was cancelled')),
-    );
+    // grpc-js says cancelled at the end of every call; the error is only made for who asked for the signal.
+    call.once('cancelled', () => this.end(createCancelled));
   }
 
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController();
-      if (this.#ended !== undefined) this.#abort.abort(this.#ended);
+      if (this.#ended !== undefined) this.#abort.abort(this.#ended());
     }
     return this.#abort.signal;
   }
@@ -99,10 +102,10 @@ export class ServerCallContext implements CallContext {
     return typeof value === 'string' ? value : undefined;
   }
 
-  /** Aborts {@link signal} with the reason. Only the first reason counts. */
-  end(reason: ClusterError): void {
+  /** Aborts {@link signal} with the reason, made when somebody listens. Only the first reason counts. */
+  end(reason: () => ClusterError): void {
     if (this.#ended !== undefined) return;
     this.#ended = reason;
-    this.#abort?.abort(reason);
+    this.#abort?.abort(reason());
   }
 }

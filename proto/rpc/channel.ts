@@ -2,6 +2,8 @@
  * A connection to one server, shared by the clients of all its services. Importing this file loads grpc-js, so
  * programs that must start fast import it when they first call.
  */
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
 import { type ChannelCredentials, Client, credentials, Metadata } from '@grpc/grpc-js';
 import { ClusterError } from '../errors/cluster-error.ts';
 import type { Clock, Rng } from '../ports/index.ts';
@@ -66,18 +68,34 @@ function toCredentials(options: ChannelOptions): ChannelCredentials {
     return credentials.createInsecure();
   }
   const toBuffer = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
-  return credentials.createSsl(Buffer.from(tls.caPem), toBuffer(tls.keyPem), toBuffer(tls.certPem));
+  const expected = tls.serverName ?? toHost(options.address);
+  return credentials.createSsl(Buffer.from(tls.caPem), toBuffer(tls.keyPem), toBuffer(tls.certPem), {
+    // The name that is asked for by SNI may be a stand-in; the certificate is always held against the real one.
+    checkServerIdentity: (_name, certificate) => checkServerIdentity(expected, certificate),
+  });
+}
+
+/** Host of `host:port`, without brackets. */
+function toHost(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
+/** An address cannot be asked for by SNI (RFC 6066, 3), so a name that every server certificate has stands in. */
+const ADDRESS_STAND_IN = 'localhost';
+
+function chooseSniName(options: ChannelOptions): string | undefined {
+  if (options.tls === undefined) return undefined;
+  if (options.tls.serverName !== undefined) return options.tls.serverName;
+  return isIP(toHost(options.address)) === 0 ? undefined : ADDRESS_STAND_IN;
 }
 
 /** Opens lazily: the first call connects. */
 export function openChannel(options: ChannelOptions): RpcChannel {
   const { address, clock, token } = options;
-  const serverName = options.tls?.serverName;
+  const sniName = chooseSniName(options);
   const client = new Client(address, toCredentials(options), {
     ...toClientOptions({ ...CONTROL_LIMITS, ...options.limits }),
-    ...(serverName === undefined
-      ? {}
-      : { 'grpc.ssl_target_name_override': serverName, 'grpc.default_authority': serverName }),
+    ...(sniName === undefined ? {} : { 'grpc.ssl_target_name_override': sniName }),
   });
   return {
     address,

@@ -146,6 +146,12 @@ function toCredentials(tls: ServerTls | undefined): ServerCredentials {
   return ServerCredentials.createSsl(null, [pair], false);
 }
 
+function createClosing(): ClusterError {
+  return new ClusterError('unavailable', 'SERVER_CLOSING', 'the server is closing', {
+    hint: 'try again in a moment',
+  });
+}
+
 function shutDown(server: Server, live: ReadonlySet<ServerCallContext>, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
@@ -156,10 +162,7 @@ function shutDown(server: Server, live: ReadonlySet<ServerCallContext>, graceMs:
       clearTimeout(timer);
       resolve();
     });
-    const closing = new ClusterError('unavailable', 'SERVER_CLOSING', 'the server is closing', {
-      hint: 'try again in a moment',
-    });
-    for (const context of live) context.end(closing);
+    for (const context of live) context.end(createClosing);
   });
 }
 
