@@ -56,6 +56,7 @@ export const DOORS: Readonly<Record<string, readonly string[]>> = {
   level: ['controller/store', 'agent/journal'],
   'node-nvidia-smi': ['agent/probe'],
   picocolors: ['cli/render'],
+  'reflect-metadata': ['controller/rpc'],
   systeminformation: ['agent/probe'],
   yaml: ['proto/runtime', 'cli/command', 'cli/client', 'cli/render'],
   yauzl: ['agent/storage'],
