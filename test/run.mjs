@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { createHash } from 'node:crypto';
 /**
  * `npm test`: makes the checkout ready, then runs the areas one by one and ends with one plain line of counts.
  * Plain JavaScript without dependencies, because on a fresh clone there are none.
@@ -10,7 +11,6 @@
  *   node test/run.mjs check                 build, format, lint, tidy, unused code, unit
  */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -133,7 +133,7 @@ async function main() {
     install && needsSystem ? await prepareSystem({ say, workFolder }) : { close: async () => {} };
   try {
     if (await prepare(tally, asked.keepGoing)) {
-      if (asked.check || (inCi && process.argv.length === 2)) await runLints(tally);
+      if (asked.check || (inCi && asked.whole)) await runLints(tally);
       if (needsSystem) await prepareImages(tally, inCi);
       for (const area of asked.areas) await runArea(area, asked, workFolder, tally);
     }

@@ -20,7 +20,7 @@ export const AREA_NAMES = AREAS.map((area) => area.name);
  * What a command line asks for.
  *
  * @param {readonly string[]} args
- * @returns {{ areas: readonly Area[], check: boolean, grep: string, files: string, keepGoing: boolean } | { refusal: string }}
+ * @returns {{ areas: readonly Area[], check: boolean, whole: boolean, grep: string, files: string, keepGoing: boolean } | { refusal: string }}
  */
 export function parseArguments(args) {
   const wanted = [];
@@ -39,5 +39,9 @@ export function parseArguments(args) {
       };
   }
   const names = wanted.length > 0 ? wanted : options.check ? ['tidy', 'unit'] : AREA_NAMES;
-  return { ...options, areas: AREAS.filter((area) => names.includes(area.name)) };
+  return {
+    ...options,
+    whole: names === AREA_NAMES,
+    areas: AREAS.filter((area) => names.includes(area.name)),
+  };
 }
