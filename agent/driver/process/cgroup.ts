@@ -1,0 +1,147 @@
+/**
+ * Limits and proof of stop by control groups, versions 1 and 2. A group that can be removed holds no process, so
+ * removing it is the proof; no polling is needed for the common case.
+ */
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import type { Clock } from '../../../proto/ports/index.ts';
+import type { Attachment } from './start-script.ts';
+
+export interface TaskLimits {
+  /** 0 is no limit, in all three. */
+  readonly cpuMilli: number;
+  readonly memoryBytes: number;
+  readonly processesMax: number;
+}
+
+/** The part of the host's control groups where this driver makes one group per task. */
+export interface CgroupRoot {
+  readonly version: 1 | 2;
+  /** Existing, writable folders; for version 1 one per controller. */
+  readonly folders: { readonly memory: string; readonly cpu: string; readonly pids: string };
+  readonly swapLimit: boolean;
+}
+
+/** Period of the CPU quota, the kernel's default. */
+const CPU_PERIOD_US = 100_000;
+/** The kernel refuses smaller quotas. */
+const CPU_QUOTA_MIN_US = 1000;
+/** Pauses between two looks at a group that should be empty; the last one repeats (a process may hang in the kernel). */
+const EMPTY_PAUSES_MS = [1, 2, 5, 10, 20, 50, 100, 250, 500];
+
+/** Paths of one task's group, without duplicates (version 2 has a single one). */
+export function taskGroups(root: CgroupRoot, name: string): readonly string[] {
+  const { memory, cpu, pids } = root.folders;
+  return [...new Set([pids, memory, cpu])].map((folder) => `${folder}/${name}`);
+}
+
+/** Makes the groups; idempotent. What is to be written into them is left to the task's own process. */
+export async function createGroups(root: CgroupRoot, name: string): Promise<void> {
+  await Promise.all(taskGroups(root, name).map((folder) => mkdir(folder).catch(unlessExists)));
+}
+
+/** Limits first, then `0`, which stands for the writing process itself. */
+export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits): readonly Attachment[] {
+  const memory = `${root.folders.memory}/${name}`;
+  const cpu = `${root.folders.cpu}/${name}`;
+  const pids = `${root.folders.pids}/${name}`;
+  const wanted: Attachment[] = [];
+  const write = (file: string, value: number | string): void => {
+    wanted.push({ file, value: String(value) });
+  };
+  if (limits.memoryBytes > 0) {
+    write(
+      root.version === 2 ? `${memory}/memory.max` : `${memory}/memory.limit_in_bytes`,
+      limits.memoryBytes,
+    );
+    if (root.swapLimit && root.version === 2) write(`${memory}/memory.swap.max`, 0);
+    if (root.swapLimit && root.version === 1)
+      write(`${memory}/memory.memsw.limit_in_bytes`, limits.memoryBytes);
+  }
+  if (limits.cpuMilli > 0) {
+    const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
+    if (root.version === 2) write(`${cpu}/cpu.max`, `${quota} ${CPU_PERIOD_US}`);
+    else write(`${cpu}/cpu.cfs_quota_us`, quota);
+  }
+  if (limits.processesMax > 0) write(`${pids}/pids.max`, limits.processesMax);
+  for (const folder of taskGroups(root, name)) write(`${folder}/cgroup.procs`, 0);
+  return wanted;
+}
+
+/** Only joining, for a command that is run in a running task. */
+export function toJoin(root: CgroupRoot, name: string): readonly Attachment[] {
+  return taskGroups(root, name).map((folder) => ({ file: `${folder}/cgroup.procs`, value: '0' }));
+}
+
+/** Whether the kernel killed anything in the group for want of memory. False when the group is gone. */
+export async function countOomKills(root: CgroupRoot, name: string): Promise<number> {
+  const file = root.version === 2 ? 'memory.events' : 'memory.oom_control';
+  const text = await readFile(`${root.folders.memory}/${name}/${file}`, 'latin1').catch(() => '');
+  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/** Live processes of the group; empty when the group is gone. */
+export async function listProcesses(root: CgroupRoot, name: string): Promise<readonly number[]> {
+  const text = await readFile(`${root.folders.pids}/${name}/cgroup.procs`, 'latin1').catch(() => '');
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(Number);
+}
+
+/**
+ * Kills whatever is left in the task's group, and resolves once nothing is and the group is gone: the proof of
+ * stop. Takes as long as the kernel takes. Idempotent.
+ */
+export async function clearGroups(root: CgroupRoot, name: string, clock: Clock): Promise<void> {
+  const [first = '', ...others] = taskGroups(root, name);
+  for (let round = 0; !(await removeGroup(first)); round++) {
+    await killGroup(root, name);
+    const pauseMs = EMPTY_PAUSES_MS[Math.min(round, EMPTY_PAUSES_MS.length - 1)] ?? 500;
+    await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+  }
+  // Membership is the same in all of version 1's hierarchies, save for a process between two joins: try again.
+  for (const folder of others) {
+    for (let round = 0; round < EMPTY_PAUSES_MS.length && !(await removeGroup(folder)); round++) {
+      await new Promise<void>((resolve) => clock.after(EMPTY_PAUSES_MS[round] ?? 500, resolve));
+    }
+  }
+}
+
+/** SIGKILL for every process of the group; new ones are kept from being made meanwhile. */
+export async function killGroup(root: CgroupRoot, name: string): Promise<void> {
+  const folder = `${root.folders.pids}/${name}`;
+  if (root.version === 2) {
+    const killed = await writeFile(`${folder}/cgroup.kill`, '1').then(
+      () => true,
+      () => false, // Kernels before 5.14 have no such file.
+    );
+    if (killed) return;
+  }
+  await writeFile(`${folder}/pids.max`, '0').catch(() => {
+    // The group is gone, which is what killing is for.
+  });
+  for (const pid of await listProcesses(root, name)) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It ended by itself between the list and the signal.
+    }
+  }
+}
+
+/** True when the group does not exist (any more). */
+async function removeGroup(folder: string): Promise<boolean> {
+  try {
+    await rmdir(folder);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return true;
+    if (code === 'EBUSY' || code === 'ENOTEMPTY') return false;
+    throw error;
+  }
+}
+
+function unlessExists(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EEXIST') throw error;
+}

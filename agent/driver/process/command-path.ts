@@ -1,0 +1,63 @@
+/**
+ * Whether a command exists, asked before the start, so that a misspelt program is refused with its name and not
+ * reported as a job that failed with 127.
+ */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { commandNotFound } from '../driver-error.ts';
+
+/** What a command without a slash is looked up in when the task's environment has no PATH. */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface CommandPlace {
+  /** PATH of the task. */
+  readonly path: string;
+  /** Working directory as the task sees it. */
+  readonly folder: string;
+  /** From a path as the task sees it to one of the host. */
+  toHost(path: string): string;
+}
+
+/** Found programs, so that the usual command costs one look; oldest dropped first. */
+const FOUND_MAX = 256;
+const EXECUTE_BITS = 0o111;
+
+export interface CommandFinder {
+  /** @throws ClusterError COMMAND_NOT_FOUND, also for what exists but cannot be run */
+  check(program: string, place: CommandPlace): Promise<void>;
+}
+
+export function createCommandFinder(): CommandFinder {
+  const found = new Map<string, string>();
+  return {
+    async check(program, place) {
+      const name = `${place.path}\0${place.folder}\0${place.toHost(place.folder)}\0${program}`;
+      const known = found.get(name);
+      if (known !== undefined && (await isProgram(known))) return;
+      for (const candidate of candidates(program, place)) {
+        if (!(await isProgram(candidate))) continue;
+        if (found.size >= FOUND_MAX) found.delete(found.keys().next().value ?? '');
+        found.set(name, candidate);
+        return;
+      }
+      throw commandNotFound(program);
+    },
+  };
+}
+
+/** Host paths to try, in the order in which execvp(3) would. */
+function candidates(program: string, place: CommandPlace): readonly string[] {
+  if (program === '') return [];
+  const toHost = (path: string): string => place.toHost(resolve(place.folder, path));
+  if (program.includes('/')) return [toHost(program)];
+  return place.path.split(':').map((folder) => toHost(`${folder === '' ? '.' : folder}/${program}`));
+}
+
+async function isProgram(path: string): Promise<boolean> {
+  try {
+    const found = await stat(path);
+    return found.isFile() && (found.mode & EXECUTE_BITS) !== 0;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Starting one task: everything that can be wrong is looked at first, then a record is written, then the starter is
+ * asked. When anything fails after the record, all traces go before the error is passed on.
+ */
+import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import { toTaskName } from '../../../proto/domain/ids.ts';
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import { toFileError } from '../../../proto/runtime/file-error.ts';
+import type { TaskPlan } from '../../core/driver-port.ts';
+import { driverUnavailable, folderMissing, mountMissing, portInUse, unsupported } from '../driver-error.ts';
+import { processGpuEnvironment, withoutGpuSteering } from '../gpu-environment.ts';
+import { clearGroups, createGroups, toAttachments } from './cgroup.ts';
+import { DEFAULT_PATH } from './command-path.ts';
+import { toHostPath } from './host-path.ts';
+import type { ViewRequest } from './mount-view.ts';
+import { checkPorts } from './port-check.ts';
+import { toStartError } from './process-error.ts';
+import { findUser, type ProcessHost } from './process-host.ts';
+import type { Starter } from './starter.ts';
+import { createTaskRun, type TaskRun, toMarker } from './task-run.ts';
+import type { TaskRecord, TaskStore } from './task-store.ts';
+
+export interface LaunchParts {
+  readonly host: ProcessHost;
+  readonly store: TaskStore;
+  readonly starter: Starter;
+  readonly isPortHeld: (port: number) => boolean;
+}
+
+export type Launched =
+  | { readonly kind: 'started'; readonly run: TaskRun }
+  /** Somebody started or recorded it before. */
+  | { readonly kind: 'exists' };
+
+/** @throws ClusterError as Driver.start; nothing of the task is left then */
+export async function launchTask(plan: TaskPlan, parts: LaunchParts): Promise<Launched> {
+  const { host, store } = parts;
+  let request: Request;
+  try {
+    request = await planRequest(plan, parts);
+  } catch (error) {
+    // A task that runs holds its own port, and may have removed its own command: it is there all the same.
+    if ((await store.find(plan.key)) !== undefined) return { kind: 'exists' };
+    throw error;
+  }
+  const { record } = request;
+  if (!(await store.create(plan.key, record))) return { kind: 'exists' };
+  try {
+    if (host.cgroups !== undefined) await createGroups(host.cgroups, record.name);
+    if (host.view !== undefined) await makeTmp(plan);
+    return await askStarter(request, parts);
+  } catch (error) {
+    if (host.cgroups !== undefined) await clearGroups(host.cgroups, record.name, host.options.clock);
+    if (host.view !== undefined) await rm(`${plan.driverFolder}/tmp`, { recursive: true, force: true });
+    await store.remove(plan.key);
+    throw error;
+  }
+}
+
+interface Request {
+  readonly plan: TaskPlan;
+  readonly record: TaskRecord;
+  readonly env: ReadonlyMap<string, string>;
+  readonly argv: readonly string[];
+}
+
+async function planRequest(plan: TaskPlan, parts: LaunchParts): Promise<Request> {
+  const record = await planRecord(plan, parts);
+  const env = toEnvironment(plan, record, parts.host);
+  await checkPlan(plan, env, parts.host);
+  return { plan, record, env, argv: await toArgv(plan, parts.host) };
+}
+
+async function askStarter({ plan, record, env, argv }: Request, parts: LaunchParts): Promise<Launched> {
+  const { host, store, starter } = parts;
+  const { cgroups } = host;
+  const launch = await starter.launch({
+    runFile: store.runFile(plan.key),
+    stdoutFile: `${plan.driverFolder}/stdout`,
+    stderrFile: `${plan.driverFolder}/stderr`,
+    folder: host.view === undefined ? toHostPath(plan.workingDirectory, plan.mounts) : '/',
+    env,
+    attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.name, plan),
+    argv,
+  });
+  if (launch.kind === 'running') {
+    const run = createTaskRun({ host, store, key: plan.key, record, env, main: launch.main });
+    void launch.exited.then((status) => run.onWrapperExit(status));
+    return { kind: 'started', run };
+  }
+  if (launch.kind === 'lost') return { kind: 'exists' };
+  // Taking the run file keeps a wrapper from beginning later; when it has begun, the task is found by its file.
+  if (launch.kind === 'orphaned' && !(await store.callOff(plan.key))) return { kind: 'exists' };
+  const file = await store.readRun(plan.key);
+  throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
+}
+
+async function planRecord(plan: TaskPlan, parts: LaunchParts): Promise<TaskRecord> {
+  const { host } = parts;
+  for (const { containerPort } of plan.ports) {
+    if (parts.isPortHeld(containerPort)) throw portInUse(containerPort);
+  }
+  return {
+    version: 1,
+    name: toTaskName(plan.key),
+    driverFolder: plan.driverFolder,
+    bootId: await host.table.bootId(),
+    startedAtMs: host.options.clock.nowMs(),
+    ports: plan.ports.length === 0 ? [] : await checkPorts(plan.ports),
+    viewed: host.view !== undefined,
+    limited: host.cgroups !== undefined,
+    workingDirectory: plan.workingDirectory,
+    mounts: plan.mounts,
+    graceMs: plan.graceMs,
+  };
+}
+
+function toEnvironment(plan: TaskPlan, record: TaskRecord, host: ProcessHost): ReadonlyMap<string, string> {
+  const marker = toMarker(host.options.hostId, record);
+  const at = marker.indexOf('=');
+  return new Map([
+    ['PATH', DEFAULT_PATH],
+    ...withoutGpuSteering(plan.env),
+    ...processGpuEnvironment(plan),
+    [marker.slice(0, at), marker.slice(at + 1)],
+  ]);
+}
+
+/** Mounts, working directory and command, before anything is made. */
+async function checkPlan(plan: TaskPlan, env: ReadonlyMap<string, string>, host: ProcessHost): Promise<void> {
+  await Promise.all(plan.mounts.map(({ source }) => requireExisting(source)));
+  const view = viewRequest(plan);
+  const toHost = (path: string): string => (host.view === undefined ? path : host.view.toHost(path, view));
+  const hostFolder =
+    host.view === undefined ? toHostPath(plan.workingDirectory, plan.mounts) : toHost(view.folder);
+  if (!plan.mounts.some(({ source }) => source === hostFolder) && !(await isFolder(hostFolder, plan))) {
+    throw folderMissing(plan.workingDirectory);
+  }
+  if (plan.command.kind === 'shell') return;
+  await host.commands.check(plan.command.args[0] ?? '', {
+    path: env.get('PATH') ?? DEFAULT_PATH,
+    folder: host.view === undefined ? hostFolder : view.folder,
+    toHost,
+  });
+}
+
+async function requireExisting(source: string): Promise<void> {
+  try {
+    await stat(source);
+  } catch (error) {
+    throw mountMissing(source, error);
+  }
+}
+
+async function isFolder(path: string, plan: TaskPlan): Promise<boolean> {
+  // The private /tmp is made with the task.
+  if (path === `${plan.driverFolder}/tmp`) return true;
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}
+
+async function toArgv(plan: TaskPlan, host: ProcessHost): Promise<readonly string[]> {
+  const command = plan.command.kind === 'shell' ? ['/bin/sh', '-c', plan.command.line] : plan.command.args;
+  const switched = [...(await userArguments(plan.user, host)), ...command];
+  return host.view === undefined ? switched : [...host.view.argv(viewRequest(plan)), ...switched];
+}
+
+async function userArguments(user: string, host: ProcessHost): Promise<readonly string[]> {
+  if (user === '') return [];
+  const found = await findUser(user);
+  if (found === undefined) {
+    throw new ClusterError('invalid', 'USER_UNKNOWN', 'the host does not know that user', {
+      hint: 'give a number, or leave it out',
+      details: { user },
+    });
+  }
+  if (process.getuid?.() === found.uid && process.getgid?.() === found.gid) return [];
+  if (process.getuid?.() !== 0 || host.setpriv === undefined) {
+    throw unsupported(
+      'USER_UNAVAILABLE',
+      'this agent cannot run a task as another user',
+      'run the agent as root',
+    );
+  }
+  return [host.setpriv, '--reuid', String(found.uid), '--regid', String(found.gid), '--clear-groups', '--'];
+}
+
+function viewRequest(plan: TaskPlan): ViewRequest {
+  return {
+    mounts: plan.mounts,
+    tmpFolder: `${plan.driverFolder}/tmp`,
+    folder: plan.workingDirectory,
+    withGpus: plan.gpuUuids.length > 0 && !plan.gpusSimulated,
+  };
+}
+
+/** World-writable and sticky, as /tmp is; chmod because mkdir's mode is cut by the umask. */
+async function makeTmp(plan: TaskPlan): Promise<void> {
+  const folder = `${plan.driverFolder}/tmp`;
+  try {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, 0o1777);
+  } catch (error) {
+    throw toFileError(error, folder);
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * The view of the file system that a task gets from bubblewrap: its own mounts, the host's root read-only, private
+ * /tmp and /dev, and a process namespace of its own, which ends whole when its first process ends.
+ */
+import { execFile } from 'node:child_process';
+import { readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mount } from '../../core/driver-port.ts';
+import { mountTargetUnavailable } from '../driver-error.ts';
+import { isBelow, toHostPath } from './host-path.ts';
+
+export interface MountView {
+  /** Arguments in front of the command. `tmpFolder` is the host folder shown as /tmp. */
+  argv(request: ViewRequest): readonly string[];
+  /** From a path inside the view to a path of the host. */
+  toHost(path: string, request: ViewRequest): string;
+}
+
+export interface ViewRequest {
+  readonly mounts: readonly Mount[];
+  readonly tmpFolder: string;
+  /** Working directory inside the view. */
+  readonly folder: string;
+  readonly withGpus: boolean;
+}
+
+export interface MountViewProbe {
+  /** Absent: there is no mount view, and `reason` says why. */
+  readonly view?: MountView;
+  readonly reason: string;
+}
+
+const PROBE_TIMEOUT_MS = 5000;
+/** Never shown as they are on the host: kernel interfaces, sockets of daemons, other people's temporary files. */
+const OWN_ENTRIES = new Set(['proc', 'sys', 'dev', 'run', 'tmp', 'boot', 'lost+found']);
+/** What programs read below /sys and /run: processors and devices, and the resolver that /etc/resolv.conf names. */
+const SHOWN_PATHS = [
+  '/sys/devices',
+  '/sys/bus',
+  '/sys/class',
+  '/sys/module',
+  '/run/systemd/resolve',
+  '/run/resolvconf',
+];
+/** Device nodes of accelerators and RDMA; shown to tasks that hold a GPU. Which of them it uses is advisory. */
+const GPU_DEVICES = /^(nvidia.*|infiniband|dri|kfd)$/;
+/** As container engines leave them: what package tools and servers inside need, nothing that reaches the host. */
+export const KEPT_CAPABILITIES = [
+  'chown',
+  'dac_override',
+  'fowner',
+  'fsetid',
+  'kill',
+  'setgid',
+  'setuid',
+  'net_bind_service',
+  'sys_chroot',
+] as const;
+
+/** `hidden`: host folders that no task may read, such as the agent's own. Never throws. */
+export async function probeMountView(hidden: readonly string[], program = 'bwrap'): Promise<MountViewProbe> {
+  const base = [program, ...(await baseArguments()), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
+  const args = [
+    ...base.slice(1),
+    ...isolationArguments('/'),
+    '--',
+    '/bin/sh',
+    '-c',
+    'test -r /proc/self/stat',
+  ];
+  const failure = await new Promise<string>((settle) => {
+    execFile(program, args, { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, _out, stderr) =>
+      settle(error === null ? '' : stderr.trim() || error.message),
+    );
+  });
+  if (failure !== '') return { reason: failure };
+  const gpuArgs = await gpuArguments();
+  const shown = base.flatMap((word, at) => (word === '--ro-bind' ? [base[at + 2] ?? ''] : []));
+  return { view: createView(base, gpuArgs, shown), reason: '' };
+}
+
+function createView(
+  base: readonly string[],
+  gpuArgs: readonly string[],
+  shown: readonly string[],
+): MountView {
+  const tmp = (request: ViewRequest): Mount => ({
+    source: request.tmpFolder,
+    target: '/tmp',
+    readOnly: false,
+  });
+  return {
+    argv(request) {
+      for (const { target } of request.mounts) {
+        // Mount points are made in the view, which cannot be done inside a folder that is shown read-only.
+        if (shown.some((folder) => isBelow(target, folder))) throw mountTargetUnavailable(target);
+      }
+      const mounts = [tmp(request), ...request.mounts].sort((a, b) => a.target.length - b.target.length);
+      return [
+        ...base,
+        ...(request.withGpus ? gpuArgs : []),
+        ...mounts.flatMap(({ source, target, readOnly }) => [
+          readOnly ? '--ro-bind' : '--bind',
+          source,
+          target,
+        ]),
+        ...isolationArguments(request.folder),
+        '--',
+      ];
+    },
+    toHost: (path, request) => toHostPath(path, [tmp(request), ...request.mounts]),
+  };
+}
+
+async function baseArguments(): Promise<readonly string[]> {
+  const args: string[] = [];
+  for (const entry of await readdir('/', { withFileTypes: true })) {
+    const path = join('/', entry.name);
+    if (OWN_ENTRIES.has(entry.name)) continue;
+    if (entry.isSymbolicLink()) args.push('--symlink', await readlink(path), path);
+    else if (entry.isDirectory()) args.push('--ro-bind', path, path);
+  }
+  for (const path of SHOWN_PATHS) args.push('--ro-bind-try', path, path);
+  return [...args, '--dev', '/dev', '--proc', '/proc'];
+}
+
+async function gpuArguments(): Promise<readonly string[]> {
+  const names = await readdir('/dev').catch(() => []);
+  return names
+    .filter((name) => GPU_DEVICES.test(name))
+    .flatMap((name) => ['--dev-bind-try', `/dev/${name}`, `/dev/${name}`]);
+}
+
+function isolationArguments(folder: string): readonly string[] {
+  const asRoot = process.getuid?.() === 0;
+  const kept = KEPT_CAPABILITIES.flatMap((name) => ['--cap-add', `CAP_${name.toUpperCase()}`]);
+  return [
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--new-session',
+    '--die-with-parent',
+    ...(asRoot ? ['--cap-drop', 'ALL', ...kept] : []),
+    '--remount-ro',
+    '/',
+    '--chdir',
+    folder,
+  ];
+}

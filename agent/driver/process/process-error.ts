@@ -1,0 +1,21 @@
+/**
+ * What shells and the kernel say about a start that failed, as coded errors.
+ */
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import { driverUnavailable, folderMissing } from '../driver-error.ts';
+
+/** Longest piece of a message that is kept. */
+const TEXT_MAX = 500;
+
+/** `text`: the wrapper's own stderr. Never the user's words: the wrapper writes before the command begins. */
+export function toStartError(text: string): ClusterError {
+  const reason = text.slice(0, TEXT_MAX);
+  if (/no space left|disk quota/i.test(text)) {
+    return new ClusterError('unavailable', 'DISK_FULL', 'the disk is full', {
+      hint: 'free some space on that file system and try again',
+      details: { reason },
+    });
+  }
+  if (/can't cd to|cd:/i.test(text)) return folderMissing(reason);
+  return driverUnavailable(reason === '' ? 'the wrapper ended' : reason);
+}

@@ -1,0 +1,103 @@
+/**
+ * What this host lets the process driver do, found out once when the driver opens.
+ */
+import { access, constants, readFile } from 'node:fs/promises';
+import type { HostId } from '../../../proto/domain/ids.ts';
+import type { Clock, Logger } from '../../../proto/ports/index.ts';
+import { driverUnavailable } from '../driver-error.ts';
+import type { CgroupRoot } from './cgroup.ts';
+import { probeCgroups } from './cgroup-probe.ts';
+import { type CommandFinder, createCommandFinder } from './command-path.ts';
+import { type MountView, probeMountView } from './mount-view.ts';
+import { createProcessTable, type ProcessTable } from './process-table.ts';
+
+export interface ProcessDriverOptions {
+  readonly hostId: HostId;
+  /** Existing folder, the driver's own, on a local disk. The same one after a restart. */
+  readonly stateFolder: string;
+  /** Folders of the host that no task may see inside its mount view; the agent's data folder belongs here. */
+  readonly hiddenFolders: readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** `auto` (default) uses bubblewrap when it works; `none` never does. */
+  readonly mountView?: 'auto' | 'none';
+  /** `auto` (default) uses control groups when they can be made; `none` never does. */
+  readonly limits?: 'auto' | 'none';
+}
+
+export interface ProcessHost {
+  readonly options: ProcessDriverOptions;
+  readonly table: ProcessTable;
+  readonly commands: CommandFinder;
+  /** Runs its arguments in a new session and returns at once. */
+  readonly setsidArgv: readonly string[];
+  readonly cgroups: CgroupRoot | undefined;
+  readonly view: MountView | undefined;
+  readonly canPunchHoles: boolean;
+  readonly setpriv: string | undefined;
+  readonly nsenter: string | undefined;
+}
+
+const PROGRAM_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/opt/homebrew/bin'];
+/** Where util-linux is missing, perl does the same: fork, new session, and the first process ends. */
+const PERL_SETSID =
+  'use POSIX (); my $p = fork; defined $p or exit 1; exit 0 if $p; POSIX::setsid(); exec { $ARGV[0] } @ARGV or exit 127';
+
+/** @throws ClusterError DRIVER_UNAVAILABLE when no new session can be made here. */
+export async function openProcessHost(options: ProcessDriverOptions): Promise<ProcessHost> {
+  const [setsid, perl, fallocate, setpriv, nsenter] = await Promise.all(
+    ['setsid', 'perl', 'fallocate', 'setpriv', 'nsenter'].map(findProgram),
+  );
+  const setsidArgv =
+    setsid !== undefined ? [setsid, '-f'] : perl !== undefined ? [perl, '-e', PERL_SETSID] : undefined;
+  if (setsidArgv === undefined) throw driverUnavailable('neither setsid nor perl is installed');
+  const { log } = options;
+  const cgroups =
+    options.limits === 'none' ? { reason: 'off' } : await probeCgroups(`nabla-${options.hostId}`);
+  const view = options.mountView === 'none' ? { reason: 'off' } : await probeMountView(options.hiddenFolders);
+  if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
+  if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
+  return {
+    options,
+    table: createProcessTable(),
+    commands: createCommandFinder(),
+    setsidArgv,
+    cgroups: 'root' in cgroups ? cgroups.root : undefined,
+    view: 'view' in view ? view.view : undefined,
+    canPunchHoles: fallocate !== undefined,
+    setpriv,
+    nsenter,
+  };
+}
+
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const folder of PROGRAM_FOLDERS) {
+    const path = `${folder}/${name}`;
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (found) return path;
+  }
+  return undefined;
+}
+
+/** `uid`, `uid:gid`, `name` or `name:group` as numbers, by this host's own tables; undefined when unknown. */
+export async function findUser(
+  text: string,
+): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+  const [user = '', group] = text.split(':', 2);
+  const passwd = await readFile('/etc/passwd', 'utf8').catch(() => '');
+  const rows = passwd.split('\n').map((line) => line.split(':'));
+  const row = rows.find((fields) => fields[0] === user || fields[2] === user);
+  const uid = /^\d+$/.test(user) ? Number(user) : Number(row?.[2] ?? Number.NaN);
+  const gid = group === undefined ? Number(row?.[3] ?? uid) : await findGroup(group);
+  return Number.isInteger(uid) && Number.isInteger(gid) ? { uid, gid } : undefined;
+}
+
+async function findGroup(group: string): Promise<number> {
+  if (/^\d+$/.test(group)) return Number(group);
+  const text = await readFile('/etc/group', 'utf8').catch(() => '');
+  const row = text.split('\n').find((line) => line.startsWith(`${group}:`));
+  return Number(row?.split(':')[2] ?? Number.NaN);
+}

@@ -1,0 +1,103 @@
+/**
+ * What the kernel says about processes, read from /proc without blocking. A process is only ever signalled after
+ * its start time was compared, so a number that was given to somebody else is never hit.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { isLive, type ProcStat, parseProcStat } from './proc-stat.ts';
+
+/** Names one process for ever: the number alone is given out again. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTicks: string;
+  readonly bootId: string;
+}
+
+export interface TaskMarks {
+  /** Session that the task's wrapper leads. */
+  readonly sessionId: number;
+  /** `NABLA_TASK=…` as it stands in the environment of every process of the task that did not remove it. */
+  readonly marker: string;
+}
+
+/** Environment blocks longer than this are not searched; the kernel caps them near 2 MiB by default. */
+const ENVIRON_BYTES_MAX = 4 * 1024 * 1024;
+
+export interface ProcessTable {
+  bootId(): Promise<string>;
+  /** undefined when there is no such process (any more). */
+  stat(pid: number): Promise<ProcStat | undefined>;
+  isAlive(identity: ProcessIdentity): Promise<boolean>;
+  /** Live processes of a task, by session or by environment; the wrapper itself is left out. */
+  findMarked(marks: TaskMarks): Promise<readonly ProcStat[]>;
+  /** Live processes whose parent is `pid`. */
+  children(pid: number): Promise<readonly ProcStat[]>;
+  /** The initial environment of a process; undefined when it may not be read. */
+  environment(pid: number): Promise<ReadonlyMap<string, string> | undefined>;
+}
+
+export function createProcessTable(root = '/proc'): ProcessTable {
+  let boot: Promise<string> | undefined;
+  const readText = async (path: string): Promise<string | undefined> => {
+    try {
+      return await readFile(`${root}/${path}`, 'latin1');
+    } catch {
+      // The process ended, or belongs to somebody else: both mean that it is not ours to count.
+      return undefined;
+    }
+  };
+  const stat = async (pid: number): Promise<ProcStat | undefined> => {
+    const text = await readText(`${pid}/stat`);
+    return text === undefined ? undefined : parseProcStat(text);
+  };
+  const pids = async (): Promise<readonly number[]> =>
+    (await readdir(root)).filter((name) => /^\d+$/.test(name)).map(Number);
+  const bootId = (): Promise<string> => {
+    boot ??= readText('sys/kernel/random/boot_id').then((text) => text?.trim() ?? '');
+    return boot;
+  };
+  const select = async (
+    test: (found: ProcStat) => boolean | Promise<boolean>,
+  ): Promise<readonly ProcStat[]> => {
+    const chosen: ProcStat[] = [];
+    for (const pid of await pids()) {
+      const found = await stat(pid);
+      if (found !== undefined && isLive(found) && (await test(found))) chosen.push(found);
+    }
+    return chosen;
+  };
+  return {
+    bootId,
+    stat,
+    async isAlive(identity) {
+      if (identity.bootId !== (await bootId())) return false;
+      const found = await stat(identity.pid);
+      return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
+    },
+    findMarked({ sessionId, marker }) {
+      return select(async (found) => {
+        if (found.pid === sessionId) return false;
+        if (found.sessionId === sessionId) return true;
+        const text = await readText(`${found.pid}/environ`);
+        if (text === undefined || text.length > ENVIRON_BYTES_MAX) return false;
+        return text.startsWith(`${marker}\0`) || text.includes(`\0${marker}\0`);
+      });
+    },
+    children: (pid) => select((found) => found.parentPid === pid),
+    async environment(pid) {
+      try {
+        return parseEnvironment(await readFile(`${root}/${pid}/environ`, 'utf8'));
+      } catch {
+        return undefined;
+      }
+    },
+  };
+}
+
+function parseEnvironment(text: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const entry of text.split('\0')) {
+    const at = entry.indexOf('=');
+    if (at > 0) found.set(entry.slice(0, at), entry.slice(at + 1));
+  }
+  return found;
+}

@@ -1,0 +1,84 @@
+/**
+ * What the wrapper leaves behind in a task's run file: who the main process is, and later how it ended. Pure. A
+ * line counts only when its newline is there, so a half-written file says nothing rather than something wrong.
+ */
+import { constants } from 'node:os';
+import { type ProcStat, parseProcStat } from './proc-stat.ts';
+
+export interface RunFile {
+  /** Of the main process; absent when the wrapper did not get that far. */
+  readonly main?: ProcStat;
+  readonly status?: ExitStatus;
+  /** What shells said meanwhile: why a start failed. */
+  readonly text: string;
+  /** Noted by a driver before the control group with the kernel's own count went away. */
+  readonly outOfMemory: boolean;
+  /** The start was called off before any wrapper took it. */
+  readonly calledOff: boolean;
+}
+
+export interface ExitStatus {
+  readonly code?: number;
+  /** 0 when none. */
+  readonly signal: number;
+}
+
+/** Content with which a driver takes the run file away from a wrapper that has not begun. */
+export const CALLED_OFF = 'called-off\n';
+
+/** Shells say nothing when these end a command, so the status alone must tell. */
+const SILENT_SIGNALS: readonly number[] = [constants.signals.SIGINT, constants.signals.SIGPIPE];
+const SIGNAL_MAX = 64;
+
+/** Never throws. */
+export function parseRunFile(content: string): RunFile {
+  const lines = content.split('\n');
+  lines.pop();
+  if (lines[0] === CALLED_OFF.trimEnd()) return { text: '', calledOff: true, outOfMemory: false };
+  const main = parseMainLine(lines[0] ?? '');
+  const facts = new Map<string, number>();
+  const said: string[] = [];
+  for (const line of lines.slice(1)) {
+    const fact = /^(exit|signal|oom)=(\d{1,3})$/.exec(line);
+    if (fact === null) said.push(line);
+    else facts.set(fact[1] ?? '', Number(fact[2]));
+  }
+  const text = said.join('\n');
+  const status = facts.get('exit');
+  const signal = facts.get('signal');
+  return {
+    text,
+    calledOff: false,
+    outOfMemory: facts.has('oom'),
+    ...(main === undefined ? {} : { main }),
+    ...(signal === undefined ? {} : { status: { signal } }),
+    ...(status === undefined ? {} : { status: toExitStatus(status, text !== '') }),
+  };
+}
+
+/**
+ * `WRAPPER_PID STAT`: the wrapper leads session and group. Where there is no /proc, the wrapper stands for the main
+ * process, which it outlives by a moment only.
+ */
+export function parseMainLine(line: string): ProcStat | undefined {
+  const match = /^(\d+) (.*)$/.exec(line);
+  if (match === null) return undefined;
+  const wrapperPid = Number(match[1]);
+  return (
+    parseProcStat(match[2] ?? '') ?? {
+      pid: wrapperPid,
+      state: 'S',
+      parentPid: 1,
+      groupId: wrapperPid,
+      sessionId: wrapperPid,
+      startTicks: '0',
+    }
+  );
+}
+
+/** `said`: the shell wrote a message, as it does when a signal ended the command. */
+export function toExitStatus(shellStatus: number, said: boolean): ExitStatus {
+  const signal = shellStatus - 128;
+  if (signal > 0 && signal <= SIGNAL_MAX && (said || SILENT_SIGNALS.includes(signal))) return { signal };
+  return { code: shellStatus, signal: 0 };
+}

@@ -1,0 +1,102 @@
+/**
+ * The shell text that starts one task. Pure. Everything a user wrote passes through `quote` and reaches the shell
+ * over a pipe: neither environment nor command line of any process but the task's own ever holds a value of it.
+ */
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+
+/** A value written to a file (of cgroupfs) by the task's own process before it becomes the user's program. */
+export interface Attachment {
+  readonly file: string;
+  readonly value: string;
+}
+
+export interface StartRequest {
+  /** Digits; repeated in the starter's answers. */
+  readonly id: number;
+  /** Made exclusively by the wrapper: whoever makes it runs the task, so at most one ever does. */
+  readonly runFile: string;
+  readonly stdoutFile: string;
+  readonly stderrFile: string;
+  /** Existing folder of the host. */
+  readonly folder: string;
+  readonly env: ReadonlyMap<string, string>;
+  readonly attachments: readonly Attachment[];
+  readonly argv: readonly string[];
+}
+
+/** Exit status of a wrapper whose task could not be started; its run file says why. */
+export const START_FAILED_STATUS = 122;
+
+/**
+ * One wrapper per task, in a session and process group of its own. `$1` id, `$2` run file, `$3` stdout, `$4`
+ * stderr, `$5` folder, then attachments as value and file, `--`, and the command. POSIX shell; only built-ins, since
+ * every program started costs as much as a trivial task. The shell's own stderr is the run file, because shells say
+ * there ("Terminated") that a signal ended the command, which the status 143 alone would not.
+ * The inner subshell becomes the task; positions are used in place of variables, since an exported variable of the
+ * user with the same name would be changed. The traps keep the wrapper alive when its group is signalled; a caught
+ * signal is back at its default in the child.
+ */
+export const WRAPPER_SCRIPT = `set -C
+{ true >"$2"; } 2>/dev/null || { echo "$1 lost"; exit 0; }
+set +C
+exec 2>>"$2" 3>>"$3" 4>>"$4"
+trap : HUP INT QUIT TERM USR1 USR2 ALRM
+(
+NABLA_WRAPPER_ID=$1
+NABLA_WRAPPER_STAT=
+{ read -r NABLA_WRAPPER_STAT </proc/self/stat; } 2>/dev/null || :
+echo "$$ $NABLA_WRAPPER_STAT" >&2
+cd "$5" || exit ${START_FAILED_STATUS}
+shift 5
+while [ "$1" != -- ]; do
+echo "$1" >"$2" || exit ${START_FAILED_STATUS}
+shift 2
+done
+shift
+echo "$NABLA_WRAPPER_ID run $$ $NABLA_WRAPPER_STAT"
+unset NABLA_WRAPPER_ID NABLA_WRAPPER_STAT OLDPWD
+exec >&3 2>&4 3>&- 4>&-
+exec "$@"
+)
+set -- "$1" "$?"
+echo "exit=$2" >&2
+echo "$1 exit $2"
+`;
+
+/** Text sent to a starter once, before any request. */
+export function renderPrologue(): string {
+  return `W=${quote(WRAPPER_SCRIPT)}\n`;
+}
+
+/**
+ * One request as shell text ending in a newline: exports, then a new session (`setsidArgv`) with the wrapper in it.
+ *
+ * @throws ClusterError ENV_INVALID or COMMAND_INVALID for what no process can be given (a NUL, a bad name).
+ */
+export function renderStart(request: StartRequest, setsidArgv: readonly string[]): string {
+  const exports = [...request.env].map(([name, value]) => `export ${assign(name, value)}\n`).join('');
+  const fixed = [String(request.id), request.runFile, request.stdoutFile, request.stderrFile, request.folder];
+  const attached = request.attachments.flatMap(({ file, value }) => [value, file]);
+  const words = [...fixed, ...attached, '--', ...request.argv].map(quote).join(' ');
+  return `(\n${exports}exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$W" nabla ${words}\n) </dev/null\n`;
+}
+
+/** One shell word that stands for exactly `text`, whatever it holds. */
+export function quote(text: string): string {
+  if (text.includes('\0')) {
+    throw new ClusterError('invalid', 'COMMAND_INVALID', 'the command holds a NUL character', {
+      hint: 'remove the NUL character',
+    });
+  }
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function assign(name: string, value: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) || value.includes('\0')) {
+    throw new ClusterError('invalid', 'ENV_INVALID', 'an environment variable cannot be given to a process', {
+      hint: 'use letters, digits and underscores in names, and no NUL in values',
+      details: { name: JSON.stringify(name) },
+    });
+  }
+  return `${name}=${quote(value)}`;
+}
