@@ -100,6 +100,11 @@ export type Command =
       readonly bootId: string;
       readonly reportSeq: number;
       readonly complete: boolean;
+      /**
+       * Revision of the wanted set that the host had applied when it reported. With it a complete report proves
+       * that a task which it does not name, and whose stop it had been told, is not there.
+       */
+      readonly revisionApplied?: number;
       readonly tasks: readonly TaskObservation[];
     }
   /** The planner's proposals, re-checked one by one against present state. */

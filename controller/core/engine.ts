@@ -14,6 +14,17 @@ export interface CommandOutcome {
   readonly seq: number;
   /** The same request id was answered before; nothing was changed now. */
   readonly replayed: boolean;
+  /** Of observe-tasks: reports about tasks that this host does not hold, or that cannot follow. */
+  readonly ignored?: number;
+  /** Of place-jobs: the proposals that no longer hold; the rest were committed. */
+  readonly refused?: readonly RefusedPlacement[];
+}
+
+export interface RefusedPlacement {
+  readonly jobId: JobId;
+  readonly hostId: HostId;
+  /** Stable reason code such as NO_FREE_GPU or JOB_NOT_QUEUED. */
+  readonly code: string;
 }
 
 /** One durable commit, handed to listeners in order, after the sync. */

@@ -27,6 +27,8 @@ export interface WaitReason {
 export interface Plan {
   readonly placements: readonly Placement[];
   readonly waiting: readonly WaitReason[];
+  /** When the first job that pauses after a failed attempt may be placed; plan again then. */
+  readonly nextEligibleMs?: number;
 }
 
 export type Planner = (input: PlanInput) => Plan;

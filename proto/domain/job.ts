@@ -159,6 +159,8 @@ export interface Job {
   readonly stopRequested: boolean;
   /** Times a retry was asked for by hand; each allows one attempt beyond the caps. */
   readonly manualRetries: number;
+  /** A queued job is not placed before this time (pause after a failed attempt); absent or 0: at once. */
+  readonly notBeforeMs?: number;
 }
 
 export function isFinished(state: JobState): boolean {

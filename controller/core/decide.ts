@@ -1,0 +1,94 @@
+/**
+ * The one door from commands to events. Pure: reads state, changes nothing, and gives the same answer to the same
+ * command on the same state.
+ */
+import { assertNever } from '../../proto/errors/cluster-error.ts';
+import type { ProjectId } from '../../proto/domain/ids.ts';
+import type { Command, CommandContext } from './command.ts';
+import type { Decision } from './decision.ts';
+import { accept, refuse } from './decision.ts';
+import { decideRegisterHost } from './host/decide-register.ts';
+import { decideCreateJob } from './job/decide-create-job.ts';
+import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
+import { decideObservation } from './job/decide-observation.ts';
+import {
+  decideAliasMachineType,
+  decideCreateMachineType,
+  decideDeleteMachineType,
+} from './machine-type/decide-machine-type.ts';
+import { decidePlacement } from './placement/decide-placement.ts';
+import {
+  DEFAULT_PROJECT_NAME,
+  decideCreateProject,
+  decideDeleteProject,
+  decideUpdateProject,
+} from './project/decide-project.ts';
+import type { ClusterReader } from './reader.ts';
+import { decideDeleteSecret, decideSetSecret } from './secret/decide-secret.ts';
+
+/** The first command of every log: given by the store when it finds an empty one, never by a caller. */
+export interface FoundCluster {
+  readonly type: 'found-cluster';
+  readonly clusterId: string;
+  readonly projectId: ProjectId;
+}
+
+/** What the command does to the state behind `reader`, or why not. Never throws, never mutates. */
+export function decide(reader: ClusterReader, command: Command | FoundCluster, context: CommandContext): Decision {
+  switch (command.type) {
+    case 'found-cluster':
+      return decideFoundCluster(reader, command);
+    case 'create-project':
+      return decideCreateProject(reader, command, context);
+    case 'update-project':
+      return decideUpdateProject(reader, command);
+    case 'delete-project':
+      return decideDeleteProject(reader, command);
+    case 'set-secret':
+      return decideSetSecret(reader, command);
+    case 'delete-secret':
+      return decideDeleteSecret(reader, command);
+    case 'create-machine-type':
+      return decideCreateMachineType(reader, command);
+    case 'delete-machine-type':
+      return decideDeleteMachineType(reader, command);
+    case 'alias-machine-type':
+      return decideAliasMachineType(reader, command);
+    case 'create-job':
+      return decideCreateJob(reader, command, context);
+    case 'stop-job':
+      return decideStopJob(reader, command);
+    case 'delete-job':
+      return decideDeleteJob(reader, command);
+    case 'retry-job':
+      return decideRetryJob(reader, command, context);
+    case 'tag-job':
+      return decideTagJob(reader, command);
+    case 'register-host':
+      return decideRegisterHost(reader, command);
+    case 'observe-tasks':
+      return decideObservation(reader, command, context);
+    case 'place-jobs':
+      return decidePlacement(reader, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function decideFoundCluster(reader: ClusterReader, command: FoundCluster): Decision {
+  if (reader.clusterId !== '') {
+    return refuse('precondition', 'CLUSTER_FOUNDED', 'this cluster was founded already', {
+      hint: 'open it as it is',
+    });
+  }
+  return accept(command.clusterId, [
+    { type: 'cluster-founded', clusterId: command.clusterId },
+    {
+      type: 'project-created',
+      projectId: command.projectId,
+      name: DEFAULT_PROJECT_NAME,
+      description: 'where work goes that names no project',
+      tags: [],
+    },
+  ]);
+}

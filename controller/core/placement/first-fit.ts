@@ -1,0 +1,78 @@
+/**
+ * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it. Never
+ * over-commits; the leader re-checks every placement all the same.
+ */
+import type { Job, JobSpec } from '../../../proto/domain/job.ts';
+import type { Placement } from '../command.ts';
+import type { Plan, Planner, WaitReason } from '../planner.ts';
+import { summariseWait } from './explain.ts';
+import { chooseGpus, whyNot } from './fit.ts';
+import type { Need } from './need.ts';
+import { needKeyOf, needOf } from './need.ts';
+import { openRooms } from './open-rooms.ts';
+import type { Room } from './room.ts';
+import { takeRoom } from './room.ts';
+
+/** Why jobs of one shape do not fit now; shared by all of them, since room only shrinks while planning. */
+type Misfit = Omit<WaitReason, 'jobId'>;
+
+interface Round {
+  readonly rooms: readonly Room[];
+  readonly misfits: Map<string, Misfit>;
+  readonly placements: Placement[];
+  readonly waiting: WaitReason[];
+}
+
+/** O(queue + shapes × hosts): a shape that failed once in a plan is not tried again. Deterministic. */
+export const planFirstFit: Planner = (input) => {
+  const round: Round = { rooms: openRooms(input), misfits: new Map(), placements: [], waiting: [] };
+  const keys = new WeakMap<JobSpec, string>();
+  let nextEligibleMs: number | undefined;
+  for (const job of input.view.queue()) {
+    if (round.placements.length >= input.placementsMax) break;
+    const notBeforeMs = job.notBeforeMs ?? 0;
+    if (notBeforeMs > input.nowMs) {
+      nextEligibleMs = Math.min(nextEligibleMs ?? notBeforeMs, notBeforeMs);
+      round.waiting.push(pausing(job));
+      continue;
+    }
+    planJob(round, job, keyOf(keys, job.spec));
+  }
+  const plan: Plan = { placements: round.placements, waiting: round.waiting };
+  return nextEligibleMs === undefined ? plan : { ...plan, nextEligibleMs };
+};
+
+function keyOf(keys: WeakMap<JobSpec, string>, spec: JobSpec): string {
+  const known = keys.get(spec);
+  if (known !== undefined) return known;
+  const key = needKeyOf(spec);
+  keys.set(spec, key);
+  return key;
+}
+
+function planJob(round: Round, job: Job, key: string): void {
+  const known = round.misfits.get(key);
+  if (known !== undefined) {
+    round.waiting.push({ jobId: job.id, ...known });
+    return;
+  }
+  const need = needOf(job.spec);
+  const room = round.rooms.find((candidate) => whyNot(need, candidate) === undefined);
+  if (room === undefined) {
+    const misfit = summariseWait(need, round.rooms);
+    round.misfits.set(key, misfit);
+    round.waiting.push({ jobId: job.id, ...misfit });
+    return;
+  }
+  round.placements.push(placeIn(room, need, job));
+}
+
+function placeIn(room: Room, need: Need, job: Job): Placement {
+  const gpuUuids = chooseGpus(need, room).map((gpu) => gpu.uuid);
+  takeRoom(room, need, gpuUuids);
+  return { jobId: job.id, attempt: job.attempts.length + 1, hostId: room.host.id, gpuUuids, driver: need.driver };
+}
+
+function pausing(job: Job): WaitReason {
+  return { jobId: job.id, code: 'PAUSED', message: 'pauses after a failed attempt', hostsByReason: {} };
+}

@@ -1,0 +1,46 @@
+/**
+ * What decisions read: the shells' view plus the bookkeeping behind it. Implemented by controller/state. All reads
+ * are cheap (at worst logarithmic, or in the size of one host).
+ */
+import type { MachineType } from '../../proto/domain/catalog.ts';
+import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type { AttemptRecord, JobRecord } from './job/model.ts';
+import type { ClusterView, Lookup } from './view.ts';
+
+/** A remembered answer to a request id. */
+export interface RememberedRequest {
+  readonly contentHash: string;
+  readonly subject: string;
+  readonly seq: number;
+  readonly atMs: number;
+}
+
+export interface AttemptOnHost {
+  readonly job: JobRecord;
+  readonly attempt: AttemptRecord;
+}
+
+export interface ClusterReader extends ClusterView {
+  job(id: JobId): JobRecord | undefined;
+  findJob(projectId: ProjectId, ref: string): Lookup<JobRecord>;
+  queue(): readonly JobRecord[];
+
+  readonly jobCount: number;
+  readonly hostCount: number;
+  readonly projectCount: number;
+  jobCountOf(projectId: ProjectId): number;
+  secretCountOf(projectId: ProjectId | undefined): number;
+  /** Operator-made only, by exact name. */
+  ownMachineType(name: string): MachineType | undefined;
+  /** Name that an alias stands for. */
+  aliasTarget(alias: string): string | undefined;
+  readonly aliasCount: number;
+  readonly ownMachineTypeCount: number;
+  /** Ids of the unlisted secrets made for a job. */
+  secretsOfJob(jobId: JobId): readonly SecretId[];
+  /** Attempts the host must still be told about, sorted by task name. */
+  wantedAttempts(hostId: HostId): readonly AttemptOnHost[];
+  /** The attempt that holds a GPU anywhere in the cluster. */
+  gpuHolder(uuid: GpuUuid): TaskKey | undefined;
+  request(key: string): RememberedRequest | undefined;
+}

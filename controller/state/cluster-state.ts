@@ -1,0 +1,163 @@
+/**
+ * The cluster in memory: all tables behind the view that decisions and shells read. It is owned by one engine and
+ * changed in place, only by apply.ts and by loading rows; records themselves are immutable. What a view call
+ * returns is valid until the next change, so readers copy what they keep.
+ */
+import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
+import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import { ID_PREFIXES } from '../../proto/domain/ids.ts';
+import type { JobRecord } from '../core/job/model.ts';
+import type { AttemptOnHost, ClusterReader, RememberedRequest } from '../core/reader.ts';
+import type { HostUse, Lookup, WantedTask } from '../core/view.ts';
+import { MachineTypeTable, NamedTable, SecretTable } from './catalog-tables.ts';
+import { JobTable } from './job-table.ts';
+import { RequestMemory } from './request-memory.ts';
+
+export class ClusterState implements ClusterReader {
+  clusterId = '';
+  headSeq = 0;
+  readonly projectTable = new NamedTable<ProjectId, Project>(ID_PREFIXES.project);
+  readonly hostTable = new NamedTable<HostId, Host>(ID_PREFIXES.host);
+  readonly secretTable = new SecretTable();
+  readonly machineTypeTable = new MachineTypeTable(() => this.hostTable.list());
+  readonly jobTable = new JobTable();
+  readonly requests: RequestMemory;
+
+  constructor(options: { readonly requestsMax?: number } = {}) {
+    this.requests = new RequestMemory(options.requestsMax);
+  }
+
+  findProject(ref: string): Lookup<Project> {
+    return this.projectTable.find(ref);
+  }
+
+  findJob(projectId: ProjectId, ref: string): Lookup<JobRecord> {
+    return this.jobTable.find(projectId, ref);
+  }
+
+  findHost(ref: string): Lookup<Host> {
+    return this.hostTable.find(ref);
+  }
+
+  findMachineType(ref: string): Lookup<MachineType> {
+    return this.machineTypeTable.find(ref);
+  }
+
+  findSecret(projectId: ProjectId | undefined, name: string): Secret | undefined {
+    return this.secretTable.find(projectId, name);
+  }
+
+  project(id: ProjectId): Project | undefined {
+    return this.projectTable.get(id);
+  }
+
+  job(id: JobId): JobRecord | undefined {
+    return this.jobTable.get(id);
+  }
+
+  host(id: HostId): Host | undefined {
+    return this.hostTable.get(id);
+  }
+
+  secret(id: SecretId): Secret | undefined {
+    return this.secretTable.get(id);
+  }
+
+  projects(): Iterable<Project> {
+    return this.projectTable.list();
+  }
+
+  jobs(projectId?: ProjectId): Iterable<JobRecord> {
+    return this.jobTable.list(projectId);
+  }
+
+  hosts(): Iterable<Host> {
+    return this.hostTable.list();
+  }
+
+  machineTypes(): readonly MachineType[] {
+    return this.machineTypeTable.list();
+  }
+
+  secrets(projectId: ProjectId | undefined): Iterable<Secret> {
+    return this.secretTable.list(projectId);
+  }
+
+  queue(): readonly JobRecord[] {
+    return this.jobTable.queue.jobs;
+  }
+
+  queuePosition(id: JobId): number {
+    const job = this.jobTable.get(id);
+    return job === undefined ? 0 : this.jobTable.queue.positionOf(job);
+  }
+
+  use(hostId: HostId): HostUse {
+    return this.jobTable.loadOf(hostId);
+  }
+
+  wanted(hostId: HostId): { readonly revision: number; readonly tasks: readonly WantedTask[] } {
+    const load = this.jobTable.loadOf(hostId);
+    return { revision: load.wantedRevision, tasks: load.wantedTasks() };
+  }
+
+  /** Rows that the store must hold for this state, sealed values of secrets included. */
+  get rowCount(): number {
+    const founded = this.clusterId === '' ? 0 : 1;
+    const { own, aliases } = this.machineTypeTable;
+    const catalog = this.projectTable.size + this.hostTable.size + own.size + aliases.size;
+    return founded + catalog + 2 * this.secretTable.size + 2 * this.jobTable.size + this.requests.size;
+  }
+
+  get jobCount(): number {
+    return this.jobTable.size;
+  }
+
+  get hostCount(): number {
+    return this.hostTable.size;
+  }
+
+  get projectCount(): number {
+    return this.projectTable.size;
+  }
+
+  get ownMachineTypeCount(): number {
+    return this.machineTypeTable.own.size;
+  }
+
+  get aliasCount(): number {
+    return this.machineTypeTable.aliases.size;
+  }
+
+  jobCountOf(projectId: ProjectId): number {
+    return this.jobTable.countOf(projectId);
+  }
+
+  secretCountOf(projectId: ProjectId | undefined): number {
+    return this.secretTable.countOf(projectId);
+  }
+
+  ownMachineType(name: string): MachineType | undefined {
+    return this.machineTypeTable.own.get(name);
+  }
+
+  aliasTarget(alias: string): string | undefined {
+    return this.machineTypeTable.aliases.get(alias);
+  }
+
+  secretsOfJob(jobId: JobId): readonly SecretId[] {
+    return this.secretTable.ofJob(jobId);
+  }
+
+  wantedAttempts(hostId: HostId): readonly AttemptOnHost[] {
+    return this.jobTable.loadOf(hostId).wantedAttempts();
+  }
+
+  gpuHolder(uuid: GpuUuid): TaskKey | undefined {
+    return this.jobTable.gpuHolders.get(uuid);
+  }
+
+  request(key: string): RememberedRequest | undefined {
+    return this.requests.get(key);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The commit log on LevelDB. One synced batch holds entries, rows and head, so log and state cannot part. Keys:
+ * `e/<seq, 16 hex digits>`, `s/<row key>`, `m/head`.
+ */
+import { Level } from 'level';
+import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
+import { decodeRow, encodeRow } from './codec.ts';
+import type { AppendCondition, AppendResult, CommitLog, LogBatch, LogEntry, LogHead } from './commit-log.ts';
+import { EMPTY_HEAD, SCHEMA_VERSION } from './commit-log.ts';
+import { fromLevelError } from './level-error.ts';
+
+type Database = Level<string, Uint8Array>;
+type Operation = { type: 'put'; key: string; value: Uint8Array } | { type: 'del'; key: string };
+
+const HEAD_KEY = 'm/head';
+const ENTRY_PREFIX = 'e/';
+const ROW_PREFIX = 's/';
+/** Sorts after every key of the prefix before it. */
+const PREFIX_END = '0';
+const ROWS_PER_CHUNK = 1_000;
+/** LevelDB keeps this much in memory before it writes a table; larger means fewer compactions under load. */
+const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Opens (and makes, when absent) the log in `folder`.
+ *
+ * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_NEWER, DISK_FULL, STORE_DAMAGED
+ */
+export async function openLevelLog(folder: string): Promise<CommitLog> {
+  const database: Database = new Level(folder, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    writeBufferSize: WRITE_BUFFER_BYTES,
+  });
+  try {
+    await database.open();
+  } catch (error) {
+    throw fromLevelError(error, folder);
+  }
+  try {
+    return new LevelLog(database, folder, await readHead(database));
+  } catch (error) {
+    await database.close();
+    throw isClusterError(error) ? error : fromLevelError(error, folder);
+  }
+}
+
+async function readHead(database: Database): Promise<LogHead> {
+  const bytes = await database.get(HEAD_KEY);
+  if (bytes === undefined) return await headOfEmpty(database);
+  const head = decodeRow(HEAD_KEY, bytes) as LogHead;
+  if (head.schemaVersion <= SCHEMA_VERSION) return head;
+  throw new ClusterError('precondition', 'DATA_NEWER', 'the data folder was written by a newer version', {
+    hint: 'start the newer version, or restore a backup made by this one',
+    details: { stored: String(head.schemaVersion), known: String(SCHEMA_VERSION) },
+  });
+}
+
+/** A store with entries and no head has lost it: starting afresh there would bury a cluster. */
+async function headOfEmpty(database: Database): Promise<LogHead> {
+  const keys = await database.keys({ limit: 1 }).all();
+  if (keys.length === 0) return EMPTY_HEAD;
+  throw new ClusterError('corrupt', 'HEAD_MISSING', 'the store has lost its head', {
+    hint: 'restore a backup',
+  });
+}
+
+function entryKey(seq: number): string {
+  return ENTRY_PREFIX + seq.toString(16).padStart(16, '0');
+}
+
+class LevelLog implements CommitLog {
+  readonly #database: Database;
+  readonly #folder: string;
+  #head: LogHead;
+
+  constructor(database: Database, folder: string, head: LogHead) {
+    this.#database = database;
+    this.#folder = folder;
+    this.#head = head;
+  }
+
+  async head(): Promise<LogHead> {
+    return this.#head;
+  }
+
+  async acquireLeadership(): Promise<number> {
+    await this.#writeHead({ ...this.#head, epoch: this.#head.epoch + 1 });
+    return this.#head.epoch;
+  }
+
+  async append(batch: LogBatch, condition: AppendCondition): Promise<AppendResult> {
+    const head = this.#head;
+    if (condition.epoch < head.epoch) return { status: 'fenced', epoch: head.epoch };
+    if (condition.expectedHead !== head.seq) return { status: 'conflict', head };
+    const seq = head.seq + batch.entries.length;
+    const next: LogHead = { ...head, seq, chainHash: batch.chainHash, rowCount: batch.rowCount };
+    const operations = operationsOf(batch);
+    operations.push({ type: 'put', key: HEAD_KEY, value: encodeRow(HEAD_KEY, next) });
+    try {
+      await this.#database.batch(operations, { sync: true });
+    } catch (error) {
+      return { status: 'unknown', cause: fromLevelError(error, this.#folder) };
+    }
+    this.#head = next;
+    return { status: 'committed', head: next };
+  }
+
+  async readFrom(afterSeq: number, limit: number): Promise<readonly LogEntry[]> {
+    const range = { gt: entryKey(afterSeq), lte: entryKey(this.#head.seq), limit };
+    const found = await this.#translate(this.#database.iterator(range).all());
+    return found.map(([key, value]) => ({ seq: Number.parseInt(key.slice(ENTRY_PREFIX.length), 16), value }));
+  }
+
+  async row(key: string): Promise<Uint8Array | undefined> {
+    return await this.#translate(this.#database.get(ROW_PREFIX + key));
+  }
+
+  async *rows(): AsyncIterable<readonly (readonly [string, Uint8Array])[]> {
+    const range = { gt: ROW_PREFIX, lt: `${ROW_PREFIX.slice(0, -1)}${PREFIX_END}` };
+    const iterator = this.#database.iterator(range);
+    try {
+      for (;;) {
+        const chunk = await this.#translate(iterator.nextv(ROWS_PER_CHUNK));
+        if (chunk.length === 0) break;
+        yield chunk.map(([key, value]) => [key.slice(ROW_PREFIX.length), value] as const);
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /** The head forgets them first: what a crash leaves behind is invisible and goes with the next pruning. */
+  async prune(firstSeq: number): Promise<void> {
+    if (firstSeq <= this.#head.firstSeq) return;
+    await this.#writeHead({ ...this.#head, firstSeq });
+    await this.#translate(this.#database.clear({ gt: ENTRY_PREFIX, lt: entryKey(firstSeq) }));
+  }
+
+  async close(): Promise<void> {
+    await this.#translate(this.#database.close());
+  }
+
+  async #writeHead(head: LogHead): Promise<void> {
+    await this.#translate(this.#database.put(HEAD_KEY, encodeRow(HEAD_KEY, head), { sync: true }));
+    this.#head = head;
+  }
+
+  async #translate<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      throw fromLevelError(error, this.#folder);
+    }
+  }
+}
+
+function operationsOf(batch: LogBatch): Operation[] {
+  const operations: Operation[] = batch.entries.map(({ seq, value }) => ({ type: 'put', key: entryKey(seq), value }));
+  for (const { key, value } of batch.rows) {
+    const stored = ROW_PREFIX + key;
+    operations.push(value === undefined ? { type: 'del', key: stored } : { type: 'put', key: stored, value });
+  }
+  return operations;
+}

@@ -1,0 +1,98 @@
+/**
+ * Opens the cluster kept in a folder, or a new one in memory: checks the folder, takes leadership, loads the state,
+ * founds the cluster when there is none.
+ */
+import { join } from 'node:path';
+import type { ProjectId, Principal } from '../../proto/domain/ids.ts';
+import type { ClusterError } from '../../proto/errors/cluster-error.ts';
+import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
+import type { Engine } from '../core/engine.ts';
+import type { CommitLog } from './commit-log.ts';
+import { createDiskGuard } from './disk-guard.ts';
+import type { DiskGuard } from './disk-guard.ts';
+import { GroupCommitEngine } from './engine.ts';
+import { prepareFolder } from './folder-check.ts';
+import { openLevelLog } from './level-log.ts';
+import { loadState } from './load-state.ts';
+import { createMemoryLog } from './memory-log.ts';
+import type { Sealer } from './sealer.ts';
+import { createVolatileSealer, openSealer } from './sealer.ts';
+
+export interface OpenEngineOptions {
+  /** Data folder (absolute path), made when absent; or the word `memory` for a cluster that ends with the process. */
+  readonly folder: string;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly rng?: Rng;
+  readonly logger: Logger;
+  /** Permit a data folder in memory (tmpfs), for demos and tests. Default false. */
+  readonly allowVolatileStore?: boolean;
+  /** Memory and disk may differ: log, flush, exit. */
+  readonly onFatal: (error: ClusterError) => void;
+}
+
+export type OpenedEngine = Engine & { readonly sealer: Sealer; readonly clusterId: string };
+
+/** Inside the data folder: the log, and beside it the key that seals the secrets in it. */
+export const LOG_FOLDER = 'log';
+export const KEY_FILE = 'secrets.key';
+export const IN_MEMORY = 'memory';
+
+/**
+ * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_FOLDER_UNFIT, DATA_FOLDER_VOLATILE,
+ * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt
+ */
+export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
+  if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
+  const volatile = await prepareFolder(options.folder, options.allowVolatileStore ?? false);
+  if (volatile) options.logger.warn('the data folder lies in memory and is lost at reboot', { folder: options.folder });
+  const log = await openLevelLog(join(options.folder, LOG_FOLDER));
+  return await openWith(log, options, createDiskGuard(options.folder, options.clock));
+}
+
+/** Opens an engine over any log, and closes the log when that fails. */
+export async function openWith(
+  log: CommitLog,
+  options: OpenEngineOptions,
+  guard: DiskGuard | undefined,
+): Promise<OpenedEngine> {
+  try {
+    return await openOver(log, options, guard);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+async function openOver(
+  log: CommitLog,
+  options: OpenEngineOptions,
+  guard: DiskGuard | undefined,
+): Promise<OpenedEngine> {
+  const state = await loadState(log);
+  const hasSecrets = state.secretTable.size > 0;
+  const inMemory = options.folder === IN_MEMORY;
+  const sealer = inMemory
+    ? await createVolatileSealer()
+    : await openSealer(join(options.folder, KEY_FILE), !hasSecrets);
+  const epoch = await log.acquireLeadership();
+  const { chainHash, seq } = await log.head();
+  const { onFatal } = options;
+  const engine = new GroupCommitEngine(state, log, {
+    epoch,
+    chainHash,
+    onFatal,
+    ...(guard === undefined ? {} : { guard }),
+  });
+  if (state.clusterId === '') await found(engine, options);
+  options.logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
+  return Object.assign(engine, { sealer, clusterId: state.clusterId });
+}
+
+async function found(engine: GroupCommitEngine, options: OpenEngineOptions): Promise<void> {
+  const { clock, ids } = options;
+  const clusterId = ids.mint('project').replace(/^prj_/, 'cluster_');
+  const projectId = ids.mint('project') as ProjectId;
+  const context = { principal: 'system' as Principal, nowMs: clock.nowMs() };
+  await engine.submit({ type: 'found-cluster', clusterId, projectId }, context);
+}
