@@ -1,0 +1,169 @@
+/**
+ * The calls that verbs make, in domain terms. Types only: loading this file loads neither gRPC nor protobuf.
+ */
+import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
+import type { JobSpec } from '../../proto/domain/job.ts';
+import type { ListOptions } from '../../proto/domain/list-query.ts';
+import type {
+  Artifact,
+  DryRunPlan,
+  GpuView,
+  HostView,
+  Identity,
+  JobView,
+  MachineTypeView,
+} from '../../proto/domain/views.ts';
+import type { BulkClient } from './bulk-client.ts';
+
+export interface Page<T> {
+  readonly records: readonly T[];
+  readonly nextPageToken: string;
+}
+
+/** A job inside a project; an empty project is the caller's default one. */
+export interface JobRef {
+  readonly project: string;
+  readonly job: string;
+}
+
+export interface LogRequest extends JobRef {
+  /** 0 is the latest. */
+  readonly attempt: number;
+  readonly offset: number;
+  readonly follow: boolean;
+  readonly tailLines: number;
+  readonly stream?: 'stdout' | 'stderr';
+}
+
+export interface LogChunk {
+  readonly offset: number;
+  readonly nextOffset: number;
+  /** Absent in a chunk that only tells of a gap or of the end. */
+  readonly stream?: 'stdout' | 'stderr';
+  readonly timeMs: number;
+  readonly bytes: Uint8Array;
+  readonly gapBytes: number;
+  readonly eof: boolean;
+  readonly attempt: number;
+}
+
+export interface ArtifactQuery extends JobRef {
+  /** 0 is the latest. */
+  readonly attempt: number;
+  readonly globs: readonly string[];
+}
+
+export type ExecInput =
+  | { readonly kind: 'start'; readonly start: ExecStart }
+  | { readonly kind: 'stdin'; readonly bytes: Uint8Array }
+  | { readonly kind: 'stdin-eof' }
+  | { readonly kind: 'resize'; readonly rows: number; readonly columns: number }
+  | { readonly kind: 'signal'; readonly name: string };
+
+export interface ExecStart extends JobRef {
+  readonly argv: readonly string[];
+  readonly tty: boolean;
+  readonly rows: number;
+  readonly columns: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+}
+
+export type ExecOutput =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
+  | { readonly kind: 'exit'; readonly code: number; readonly signal: number };
+
+export interface JobCalls {
+  /** With `dryRun` nothing is stored and `plan` says where it would go. */
+  create(request: {
+    readonly project: string;
+    readonly spec: JobSpec;
+    readonly requestId: string;
+    readonly dryRun: boolean;
+  }): Promise<{ readonly job?: JobView; readonly plan?: DryRunPlan }>;
+  get(ref: JobRef): Promise<JobView>;
+  list(project: string, options: ListOptions): Promise<Page<JobView>>;
+  stop(ref: JobRef & { readonly graceMs?: number }): Promise<JobView>;
+  delete(ref: JobRef): Promise<void>;
+  retry(ref: JobRef & { readonly requestId: string }): Promise<JobView>;
+  tag(
+    ref: JobRef & { readonly add: readonly string[]; readonly remove: readonly string[] },
+  ): Promise<JobView>;
+  /** The job now and after each change; ends after the terminal state. */
+  watch(ref: JobRef, afterRevision: number, signal: AbortSignal): AsyncIterable<JobView>;
+  logs(request: LogRequest, signal: AbortSignal): AsyncIterable<LogChunk>;
+  exec(input: AsyncIterable<ExecInput>, signal: AbortSignal): AsyncIterable<ExecOutput>;
+  artifacts(query: ArtifactQuery): Promise<readonly Artifact[]>;
+  destroyArtifacts(
+    query: ArtifactQuery,
+  ): Promise<{ readonly destroyed: number; readonly freedBytes: number }>;
+}
+
+export interface ProjectCalls {
+  create(request: {
+    readonly name: string;
+    readonly description: string;
+    readonly tags: readonly string[];
+    readonly requestId: string;
+  }): Promise<Project>;
+  get(project: string): Promise<Project>;
+  list(options: ListOptions): Promise<Page<Project>>;
+  update(request: {
+    readonly project: string;
+    readonly name?: string;
+    readonly description?: string;
+    readonly addTags: readonly string[];
+    readonly removeTags: readonly string[];
+  }): Promise<Project>;
+  delete(project: string): Promise<void>;
+}
+
+export interface SecretCalls {
+  /** An empty project is the whole cluster. */
+  set(project: string, name: string, value: Uint8Array): Promise<Secret>;
+  list(project: string, options: ListOptions): Promise<Page<Secret>>;
+  delete(project: string, name: string): Promise<void>;
+}
+
+export interface MachineTypeCalls {
+  create(request: Pick<MachineType, 'name' | 'capacity' | 'description'>): Promise<MachineTypeView>;
+  get(name: string): Promise<MachineTypeView>;
+  list(options: ListOptions): Promise<Page<MachineTypeView>>;
+  delete(name: string): Promise<void>;
+  alias(request: {
+    readonly name: string;
+    readonly alias: string;
+    readonly remove: boolean;
+  }): Promise<MachineTypeView>;
+}
+
+export interface HostCalls {
+  get(host: string): Promise<HostView>;
+  list(options: ListOptions): Promise<Page<HostView>>;
+  getGpu(gpu: string): Promise<GpuView>;
+  listGpus(options: ListOptions): Promise<Page<GpuView>>;
+}
+
+export interface EventQuery {
+  readonly project: string;
+  readonly subject: string;
+  readonly afterSeq: number;
+  readonly follow: boolean;
+  readonly limit: number;
+  readonly types: readonly string[];
+}
+
+export interface ClusterClient {
+  readonly grpcAddress: string;
+  readonly jobs: JobCalls;
+  readonly projects: ProjectCalls;
+  readonly secrets: SecretCalls;
+  readonly machineTypes: MachineTypeCalls;
+  readonly hosts: HostCalls;
+  whoAmI(): Promise<Identity>;
+  events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;
+  /** The HTTP side, for bulk bytes. */
+  bulk(): Promise<BulkClient>;
+  close(): void;
+}

@@ -1,0 +1,32 @@
+/**
+ * Lists of any kind of record: one page as asked, with a note when there is more.
+ */
+import type { ListOptions } from '../../proto/domain/list-query.ts';
+import type { Page } from '../client/cluster-client.ts';
+import type { JsonRecord, RecordLook } from '../render/records.ts';
+import type { CommandContext } from './command-context.ts';
+
+/** What `--limit`, `--filter` and `--sort` ask for. */
+export function listOptionsOf(context: CommandContext): ListOptions {
+  const { values } = context;
+  const limit = values.integer('limit');
+  const sort = values.text('sort');
+  const filters = values.list('filter');
+  return {
+    ...(limit === undefined ? {} : { limit }),
+    ...(sort === undefined ? {} : { sort }),
+    ...(filters.length === 0 ? {} : { filters }),
+  };
+}
+
+/** Prints one page; says on stderr when the list goes on. */
+export async function printPage<T>(
+  context: CommandContext,
+  page: Page<T>,
+  toJson: (record: T) => JsonRecord,
+  look: RecordLook,
+): Promise<void> {
+  await context.printRecords(page.records.map(toJson), look);
+  if (page.nextPageToken !== '')
+    context.note(`there are more than ${page.records.length}; ask with --limit or --filter`);
+}

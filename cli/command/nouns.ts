@@ -1,0 +1,175 @@
+/**
+ * The whole command tree, one line per noun. A noun's declarations load when it is named; what is planned or was
+ * known elsewhere is listed too, so that it is refused with a hint instead of guessed at.
+ */
+import type { Noun, RefusedNoun, RefusedVerb } from './command-tree.ts';
+import type { CommandTree } from './resolve-command.ts';
+
+const NOUNS: readonly Noun[] = [
+  {
+    name: 'demo',
+    group: 'local',
+    summary: 'Train a real model on a throw-away local cluster and show its accuracy',
+    load: async () => (await import('./demo/demo-command.ts')).DEMO_COMMANDS,
+  },
+  {
+    name: 'up',
+    group: 'local',
+    summary: 'Start a local cluster: one controller and its agents',
+    load: async () => (await import('./up/up-command.ts')).UP_COMMANDS,
+  },
+  {
+    name: 'jobs',
+    aliases: ['job'],
+    group: 'work',
+    summary: 'Run commands and containers on the hosts',
+    load: async () => (await import('./jobs/jobs-commands.ts')).JOBS_COMMANDS,
+  },
+  {
+    name: 'projects',
+    aliases: ['project'],
+    group: 'work',
+    summary: 'Projects own jobs and secrets',
+    load: async () => (await import('./projects/projects-commands.ts')).PROJECTS_COMMANDS,
+  },
+  {
+    name: 'secrets',
+    aliases: ['secret'],
+    group: 'work',
+    summary: 'Sealed values that jobs use by name',
+    load: async () => (await import('./secrets/secrets-commands.ts')).SECRETS_COMMANDS,
+  },
+  {
+    name: 'events',
+    group: 'work',
+    summary: 'What happened, in order',
+    load: async () => (await import('./cluster/events-command.ts')).EVENTS_COMMANDS,
+  },
+  {
+    name: 'machine-types',
+    aliases: ['machineTypes', 'machine-type'],
+    group: 'cluster',
+    summary: 'Named bundles of resources',
+    load: async () => (await import('./cluster/machine-types-commands.ts')).MACHINE_TYPES_COMMANDS,
+  },
+  {
+    name: 'hosts',
+    aliases: ['host'],
+    group: 'cluster',
+    summary: 'Machines that run jobs',
+    load: async () => (await import('./cluster/hosts-commands.ts')).HOSTS_COMMANDS,
+  },
+  {
+    name: 'gpus',
+    aliases: ['gpu'],
+    group: 'cluster',
+    summary: 'GPUs of the hosts, with their load and health',
+    load: async () => (await import('./cluster/hosts-commands.ts')).GPUS_COMMANDS,
+  },
+  {
+    name: 'login',
+    group: 'account',
+    summary: 'Store how to reach a controller',
+    load: async () => (await import('./account/account-commands.ts')).LOGIN_COMMANDS,
+  },
+  {
+    name: 'logout',
+    group: 'account',
+    summary: 'Forget a stored token',
+    load: async () => (await import('./account/account-commands.ts')).LOGOUT_COMMANDS,
+  },
+  {
+    name: 'whoami',
+    group: 'account',
+    summary: 'Show who the controller takes you for',
+    load: async () => (await import('./account/account-commands.ts')).WHOAMI_COMMANDS,
+  },
+  {
+    name: 'completion',
+    group: 'account',
+    summary: 'Print a completion script for bash, zsh or fish',
+    load: async () => (await import('./completion/completion-commands.ts')).COMPLETION_COMMANDS,
+  },
+  {
+    name: 'schema',
+    group: 'account',
+    summary: 'Print the JSON Schema of a job file',
+    load: async () => (await import('./account/schema-commands.ts')).SCHEMA_COMMANDS,
+  },
+  {
+    name: 'version',
+    group: 'account',
+    summary: 'Print the version',
+    load: async () => (await import('./account/account-commands.ts')).VERSION_COMMANDS,
+  },
+  {
+    name: '__complete',
+    group: 'account',
+    hidden: true,
+    summary: 'Answers the completion scripts',
+    load: async () => (await import('./completion/completion-commands.ts')).COMPLETE_COMMANDS,
+  },
+];
+
+const LATER = 'this version runs jobs; nabla --help lists what it has';
+
+const REFUSED_NOUNS: readonly RefusedNoun[] = [
+  { name: 'run', hint: 'write nabla jobs run' },
+  { name: 'logs', hint: 'write nabla jobs logs JOB' },
+  { name: 'experiments', hint: 'run single jobs with nabla jobs run' },
+  { name: 'hyperparameters', hint: 'run single jobs with nabla jobs run' },
+  { name: 'notebooks', hint: 'run a job with --ports and a notebook server in its image' },
+  { name: 'tensorboards', hint: 'run tensorboard in a job with --ports' },
+  { name: 'datasets', hint: 'put data into the project storage from a job, or into the workspace' },
+  { name: 'models', hint: 'write models to artifacts and use nabla jobs artifacts download' },
+  { name: 'deployments', hint: 'run a server in a job with --ports' },
+  { name: 'storage', hint: 'jobs of a project share /storage; list it from a job' },
+  { name: 'storageProviders', hint: 'storage is the project folder that jobs see as /storage' },
+  { name: 'images', hint: 'docker import on the host puts an image there' },
+  { name: 'queues', hint: LATER },
+  { name: 'quotas', hint: LATER },
+  { name: 'reservations', hint: LATER },
+  { name: 'policy', hint: LATER },
+  { name: 'usage', hint: LATER },
+  { name: 'users', hint: LATER },
+  { name: 'tokens', hint: LATER },
+  { name: 'audit', hint: 'nabla events shows who did what' },
+  { name: 'admin', hint: LATER },
+  { name: 'top', hint: 'nabla gpus list and nabla hosts list show the load' },
+  { name: 'why', hint: 'nabla jobs show JOB says why a job waits' },
+  { name: 'apiKey', hint: 'log in with nabla login URL --token @FILE' },
+  { name: 'clusters', hint: 'a controller is one cluster; machine types are at nabla machine-types list' },
+  { name: 'workflows', hint: 'run single jobs with nabla jobs run' },
+  { name: 'machines', hint: 'Nabla runs on machines that you own; see nabla hosts list' },
+];
+
+const METRICS_HINT = 'write metrics to artifacts; nabla gpus list shows the load of the GPUs';
+
+const REFUSED_VERBS: readonly RefusedVerb[] = [
+  { path: ['jobs', 'port-forward'], hint: 'publish ports with --ports; nabla jobs show JOB names them' },
+  { path: ['jobs', 'update'], hint: 'stop the job and create it anew' },
+  { path: ['jobs', 'hold'], hint: 'stop the job and retry it later' },
+  { path: ['jobs', 'release'], hint: 'nabla jobs retry JOB queues it again' },
+  { path: ['jobs', 'why'], hint: 'nabla jobs show JOB says why a job waits' },
+  { path: ['jobs', 'metrics'], hint: METRICS_HINT },
+  { path: ['jobs', 'clone'], hint: 'nabla jobs show JOB -o json gives its spec for -f' },
+  { path: ['jobs', 'diff'], hint: 'compare nabla jobs show JOB -o yaml of both' },
+  { path: ['projects', 'members'], hint: LATER },
+  { path: ['projects', 'sync'], hint: 'use --workspace GIT_URL with --workspace-ref' },
+  {
+    path: ['hosts', 'join-token'],
+    hint: 'an agent joins with the agent token of the controller data folder',
+  },
+  { path: ['hosts', 'drain'], hint: LATER },
+  { path: ['hosts', 'cordon'], hint: LATER },
+  { path: ['hosts', 'uncordon'], hint: LATER },
+  { path: ['hosts', 'remove'], hint: LATER },
+  { path: ['gpus', 'quarantine'], hint: LATER },
+  { path: ['gpus', 'release'], hint: LATER },
+];
+
+export const COMMAND_TREE: CommandTree = {
+  nouns: NOUNS,
+  refusedNouns: REFUSED_NOUNS,
+  refusedVerbs: REFUSED_VERBS,
+};
