@@ -25,7 +25,10 @@ function runCli(args) {
   if (!existsSync(program)) throw new Error('the command-line program was not built');
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--enable-source-maps', program, ...args], { stdio: 'inherit' });
-    for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+    for (const signal of PASSED_ON) {
+      // A terminal signals the whole foreground group: passing it on would make one Ctrl-C two.
+      process.on(signal, () => (process.stdin.isTTY && signal === 'SIGINT' ? undefined : child.kill(signal)));
+    }
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? 128 + constants.signals[signal]));
   });
