@@ -8,11 +8,14 @@ import { formatSize } from './units.ts';
 import type { Violations } from './violations.ts';
 
 const HOST = '[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?';
-const DOMAIN = `(?:${HOST}(?:\\.${HOST})*|\\[[0-9a-fA-F:]+\\])(?::[0-9]{1,5})?`;
+const PORT = ':[0-9]{1,5}';
+const DOMAIN = `(?:${HOST}(?:\\.${HOST})*|\\[[0-9a-fA-F:]+\\])(?:${PORT})?`;
+/** Before the first slash only what has a dot or a port, or is localhost, is a registry: as Docker decides it. */
+const REGISTRY = `(?:localhost(?:${PORT})?|${HOST}(?:\\.${HOST})+(?:${PORT})?|${HOST}${PORT}|\\[[0-9a-fA-F:]+\\](?:${PORT})?)`;
 const PART = '[a-z0-9]+(?:(?:\\.|_|__|-+)[a-z0-9]+)*';
 /** The grammar of distribution/reference: [domain/]path[:tag][@digest]. */
 const IMAGE = new RegExp(
-  `^(?:${DOMAIN}/)?${PART}(?:/${PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,})?$`,
+  `^(?:${REGISTRY}/)?${PART}(?:/${PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[0-9a-fA-F]{32,})?$`,
 );
 
 /** An image reference as Docker reads it, bounded; empty is allowed (process driver). */
@@ -127,7 +130,7 @@ export function checkWorkingDirectory(directory: string): string | undefined {
   if (directory === '') return undefined;
   const reason = checkText(directory, LIMITS.workingDirectoryCharacters);
   if (reason !== undefined) return reason;
-  return directory.split('/').includes('..') ? 'must not go upwards with ..' : undefined;
+  return directory.split('/').includes('..') ? 'must not go upwards' : undefined;
 }
 
 export function checkContainerUser(spec: Pick<JobSpec, 'containerUser' | 'image'>): string | undefined {
