@@ -1,0 +1,351 @@
+/**
+ * Wires one agent: journal and identity first, then drivers and what they hold, then the line to the
+ * controller. Everything that is opened here is closed here, in reverse; tasks go on.
+ */
+import type { ProbedGpu } from './probe/probe-port.ts';
+import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
+import { ClusterError } from '../proto/errors/cluster-error.ts';
+import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
+import { openChannel } from '../proto/rpc/channel.ts';
+import { readTextFile, writeFileAtomically } from '../proto/runtime/durable-file.ts';
+import { toFileError } from '../proto/runtime/file-error.ts';
+import type { Lifecycle } from '../proto/runtime/lifecycle.ts';
+import type { AgentConfig } from './config.ts';
+import type { Driver } from './core/driver-port.ts';
+import type { Journal } from './core/journal-port.ts';
+import { type AgentLayout, toLayout, toTaskFolders } from './core/layout.ts';
+import type { LogStore } from './core/log-port.ts';
+import { createDataServer } from './ingress/data-server.ts';
+import { openJournal } from './journal/journal.ts';
+import { createLogStore } from './journal/log-store.ts';
+import { openDrivers } from './open-drivers.ts';
+import { createHostTelemetry, systemReadings } from './probe/host-telemetry.ts';
+import { readHostFacts, toCapacity } from './probe/host-facts.ts';
+import { selectGpuProbe } from './probe/select-probe.ts';
+import { type ConditionBoard, createConditionBoard } from './session/condition-board.ts';
+import { createDataConnections, type DataConnections } from './session/data-connection.ts';
+import { type InventorySource, openInventorySource } from './session/inventory-source.ts';
+import { createReporter, type Reporter } from './session/reporter.ts';
+import { type Session, startSession } from './session/session.ts';
+import { createSupervisor, type Supervisor } from './session/supervisor.ts';
+import { startTelemetry } from './session/telemetry-stream.ts';
+import { createArtifactUpload } from './storage/artifact-upload.ts';
+import { type ControllerHttp, createControllerHttp } from './storage/controller-http.ts';
+import { makeDataFolder, openHostId, sweepTaskFolders } from './storage/data-folder.ts';
+import { DEFAULT_GIT_LIMITS } from './storage/git-workspace.ts';
+import { createTaskStorage } from './storage/task-storage.ts';
+import { createWorkspaceCache } from './storage/workspace-cache.ts';
+import { startOutputWatch } from './session/output-watch.ts';
+
+export interface AgentProcess {
+  readonly config: AgentConfig;
+  /** Absolute path of the data folder. */
+  readonly root: string;
+  readonly version: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  readonly lifecycle: Lifecycle;
+}
+
+/** What the controller's address and certificate are, and how to read the token. */
+interface ControllerTrust {
+  readonly host: string;
+  readonly caPem: string;
+  readonly serverName?: string;
+  readonly token: string;
+}
+
+const PEM_BYTES_MAX = 256 * 1024;
+const TOKEN_BYTES_MAX = 4 * 1024;
+const GPUS_BYTES_MAX = 1024 * 1024;
+
+/**
+ * Starts the agent; it runs until the lifecycle closes it.
+ *
+ * @throws ClusterError when the configuration, the data folder or a driver does not allow it
+ */
+export async function runAgent(input: AgentProcess): Promise<void> {
+  const { lifecycle, logger } = input;
+  const layout = toLayout(input.root);
+  const trust = await readTrust(input.config);
+  const host = await openHost(input, layout);
+  const tasks = await openTasks(input, layout, trust, host);
+  const line = await openLine(input, layout, trust, { ...host, ...tasks });
+  host.link.session = line;
+  lifecycle.onClose('session', () => line.close());
+  const { hostId, drivers } = host;
+  logger.info('agent is up', { hostId, drivers: drivers.map(({ name }) => name) });
+}
+
+/** What is known only later: conditions and reports may be raised before the line is there. */
+interface Link {
+  session: Session | undefined;
+  reporter: Reporter | undefined;
+  httpPort: number | undefined;
+}
+
+interface OpenHost {
+  readonly hostId: HostId;
+  readonly link: Link;
+  readonly conditions: ConditionBoard;
+  readonly journal: Journal;
+  readonly drivers: readonly Driver[];
+}
+
+/** Identity, journal and drivers. The journal's lock comes first: it keeps a second agent out. */
+async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenHost> {
+  const { config, clock, ids, logger, lifecycle } = input;
+  await makeDataFolder(layout);
+  const link: Link = { session: undefined, reporter: undefined, httpPort: undefined };
+  const conditions = createConditionBoard(clock, () => link.session?.inventoryChanged());
+  const journal = await openJournal({
+    path: layout.journal,
+    logger: logger.child('journal'),
+    clock,
+    mintStateId: () => ids.token(),
+    onTrouble: (code) => {
+      if (code === undefined) conditions.clear('JOURNAL_FAILED');
+      else conditions.raise('JOURNAL_FAILED', `the journal cannot be written (${code})`);
+    },
+  });
+  lifecycle.onClose('journal', () => journal.close());
+  const hostId = await openHostId(layout, () => ids.mint('host'));
+  const drivers = await openDrivers({ config, layout, hostId, clock, logger });
+  lifecycle.onClose('drivers', async () => {
+    await Promise.all(drivers.map((driver) => driver.close()));
+  });
+  return { hostId, link, conditions, journal, drivers };
+}
+
+interface OpenTasks {
+  readonly supervisor: Supervisor;
+  readonly logs: LogStore;
+}
+
+/** Logs, storage and the supervisor, which takes up what a former life of the agent left running. */
+async function openTasks(
+  input: AgentProcess,
+  layout: AgentLayout,
+  trust: ControllerTrust,
+  host: OpenHost,
+): Promise<OpenTasks> {
+  const { clock, rng, logger, lifecycle } = input;
+  const { hostId, link, journal } = host;
+  const logs = createLogStore({ folderOf: (name) => logFolderOf(layout, name) });
+  lifecycle.onClose('logs', () => logs.close());
+  const address = () => toTarget(trust, link.httpPort);
+  const http = createControllerHttp({ ...trust, hostId, address, token: () => trust.token });
+  lifecycle.onClose('http', () => http.close());
+  const storage = openStorage(input, layout, http);
+  const supervisor = createSupervisor({
+    ...host,
+    clusterId: () => link.session?.clusterId ?? journal.content.meta.clusterId,
+    storage,
+    logs,
+    clock,
+    rng,
+    logger: logger.child('session'),
+    onDirty: (name) => link.reporter?.markDirty(name),
+    onBug: (error) => lifecycle.crash(error),
+  });
+  lifecycle.onClose('tasks', () => supervisor.close());
+  await supervisor.recover();
+  const known = new Set(supervisor.observations().map(({ key }) => toTaskName(key)));
+  await sweepTaskFolders(layout, (name) => known.has(name));
+  const watch = startOutputWatch({ supervisor, storage, clock, logger: logger.child('artifacts') });
+  lifecycle.onClose('outputs', () => watch.close());
+  return { supervisor, logs };
+}
+
+/** The control lane with its reports, telemetry beside it, and data connections on demand. */
+async function openLine(
+  input: AgentProcess,
+  layout: AgentLayout,
+  trust: ControllerTrust,
+  host: OpenHost & OpenTasks,
+): Promise<Session> {
+  const { config, clock, rng, ids, logger, lifecycle } = input;
+  const { hostId, link, journal, supervisor } = host;
+  const facts = await readHostFacts(layout.root);
+  const inventory = await openInventory(input, layout, { ...host, facts });
+  const reporter = createReporter({
+    journal,
+    clock,
+    logger: logger.child('session'),
+    observe: (name) => supervisor.observe(name),
+    revisionApplied: () => supervisor.appliedRevision,
+  });
+  link.reporter = reporter;
+  const dataConnections = openDataConnections(input, trust, host);
+  const openLane = () => openControllerChannel(input, trust);
+  const session = startSession({
+    identity: {
+      hostId,
+      hostName: config.name,
+      bootId: facts.bootId,
+      sessionId: ids.token(),
+      agentVersion: input.version,
+    },
+    inventory: () => inventory.current(),
+    openChannel: openLane,
+    supervisor,
+    reporter,
+    journal,
+    clock,
+    rng,
+    logger: logger.child('session'),
+    onWelcome: (port) => {
+      link.httpPort = port;
+    },
+    openDataConnection: (connectionId, ticket) => dataConnections.open(connectionId, ticket),
+  });
+  const telemetry = startTelemetry({
+    openChannel: openLane,
+    collect: () => inventory.collect(),
+    connected: () => session.connected,
+    clock,
+    logger: logger.child('telemetry'),
+  });
+  lifecycle.onClose('telemetry', () => telemetry.close());
+  return session;
+}
+
+function openDataConnections(
+  { clock, logger, lifecycle }: AgentProcess,
+  trust: ControllerTrust,
+  { hostId, link, supervisor, logs }: OpenHost & OpenTasks,
+): DataConnections {
+  const server = createDataServer({
+    logs,
+    findRunning(name) {
+      const found = supervisor.findRunning(name);
+      return found === undefined ? undefined : { driver: found.driver, key: found.entry.key };
+    },
+    logger: logger.child('ingress'),
+  });
+  const connections = createDataConnections({
+    hostId,
+    target: () => toTarget(trust, link.httpPort),
+    server,
+    clock,
+  });
+  lifecycle.onClose('data connections', () => connections.close());
+  return connections;
+}
+
+function toTarget(trust: ControllerTrust, port: number | undefined) {
+  return port === undefined ? undefined : { ...trust, port };
+}
+
+function logFolderOf(layout: AgentLayout, name: string): string {
+  const key = parseTaskName(name);
+  if (key === undefined) throw new ClusterError('bug', 'TASK_NAME_INVALID', 'a task name is not one of ours');
+  return toTaskFolders(layout, key).log;
+}
+
+function openControllerChannel({ config, clock, rng }: AgentProcess, trust: ControllerTrust) {
+  const { caPem, serverName, token } = trust;
+  const tls = { caPem, ...(serverName === undefined ? {} : { serverName }) };
+  return openChannel({ address: config.controller, tls, token, clock, rng });
+}
+
+function openStorage(
+  { config, clock, rng, logger, environment, lifecycle }: AgentProcess,
+  layout: AgentLayout,
+  http: ControllerHttp,
+) {
+  const searchPath = environment['PATH'] ?? DEFAULT_GIT_LIMITS.searchPath;
+  return createTaskStorage({
+    layout,
+    http,
+    clock,
+    cache: createWorkspaceCache({ folder: layout.workspaceCache, http, clock, rng }),
+    artifacts: createArtifactUpload({ http, clock, rng, logger: logger.child('artifacts') }),
+    git: { ...DEFAULT_GIT_LIMITS, allowFile: config.gitAllowFile, searchPath },
+    signal: lifecycle.signal,
+  });
+}
+
+interface InventoryInput {
+  readonly hostId: HostId;
+  readonly drivers: readonly Driver[];
+  readonly facts: Awaited<ReturnType<typeof readHostFacts>>;
+  readonly conditions: ConditionBoard;
+  readonly link: Link;
+}
+
+/** GPUs known from before are read and written here, so that a GPU lost during a restart is still missed. */
+async function openInventory(
+  { config, clock, environment, logger }: AgentProcess,
+  layout: AgentLayout,
+  { hostId, drivers, facts, conditions, link }: InventoryInput,
+): Promise<InventorySource> {
+  const gpusFile = `${layout.root}/known-gpus.json`;
+  const known = await readTextFile(gpusFile, GPUS_BYTES_MAX);
+  const remembered = known === undefined ? [] : parseKnownGpus(known);
+  const probe = await selectGpuProbe({
+    mode: config.gpuProbe,
+    nvidiaSmiPath: config.nvidiaSmi,
+    clock,
+    environment,
+    ...(config.simulatedGpus > 0 ? { simulated: { count: config.simulatedGpus, seed: hostId } } : {}),
+    // Simulated GPUs are no hardware that could get lost.
+    ...(config.simulatedGpus > 0 ? {} : { remembered: { gpus: remembered, conditions: [] } }),
+  });
+  const telemetry = createHostTelemetry({ clock, readings: systemReadings(layout.root) });
+  return openInventorySource({
+    hostId,
+    base: {
+      drivers: drivers.map(({ name }) => name),
+      labels: config.labels,
+      os: facts.os,
+      architecture: facts.architecture,
+      portFirst: config.portFirst,
+      portLast: config.portLast,
+      processIsolationAdvisory: drivers.some(({ name, supports }) => name === 'process' && !supports.mountView),
+    },
+    look: () => probe.collect(),
+    capacityOf: (look) => toCapacity(facts, { gpus: look.gpus as readonly ProbedGpu[] }),
+    hostTelemetry: () => telemetry.collect(),
+    conditions: () => conditions.list(),
+    onChange: () => link.session?.inventoryChanged(),
+    onGpus: (look) => {
+      const real = look.gpus.filter(({ simulated }) => !simulated);
+      if (real.length === 0) return;
+      writeFileAtomically(gpusFile, JSON.stringify(real)).catch((error: unknown) => {
+        logger.warn('known GPUs could not be written', { code: toFileError(error, gpusFile).code });
+      });
+    },
+  });
+}
+
+/** A damaged file only means that GPUs lost during the restart are not missed. */
+function parseKnownGpus(text: string): readonly ProbedGpu[] {
+  try {
+    const value: unknown = JSON.parse(text);
+    return Array.isArray(value) ? (value as readonly ProbedGpu[]) : [];
+  } catch {
+    return [];
+  }
+}
+
+/** @throws ClusterError invalid AGENT_TRUST_MISSING, forbidden TOKEN_FILE_OPEN, or a file error */
+async function readTrust(config: AgentConfig): Promise<ControllerTrust> {
+  const caPem = await readNamed(config.caFile, 'caFile', PEM_BYTES_MAX);
+  const token = (await readNamed(config.tokenFile, 'tokenFile', TOKEN_BYTES_MAX)).trim();
+  const host = config.controller.slice(0, config.controller.lastIndexOf(':')).replace(/^\[|\]$/g, '');
+  return { host, caPem, token, ...(config.serverName === '' ? {} : { serverName: config.serverName }) };
+}
+
+async function readNamed(path: string, field: string, bytesMax: number): Promise<string> {
+  const text = path === '' ? undefined : await readTextFile(path, bytesMax);
+  if (text !== undefined && text.trim() !== '') return text;
+  throw new ClusterError('invalid', 'AGENT_TRUST_MISSING', `the file of ${field} is missing or empty`, {
+    details: { path },
+    hint: 'give --ca-file and --token-file as the controller wrote them',
+    fields: [{ path: field, reason: 'must name a file that is not empty' }],
+  });
+}
