@@ -60,6 +60,8 @@ export interface BlobStore {
   folders(prefix: string): Promise<readonly string[]>;
   /** Removes the blob at `prefix` and every blob below it. Idempotent; gone at once for readers. */
   remove(prefix: string): Promise<RemovedBlobs>;
+  /** Removes the blob of this very key and nothing below it. Idempotent. */
+  removeOne(key: string): Promise<void>;
   /** Bytes that may still be stored. */
   freeBytes(): Promise<number>;
 }

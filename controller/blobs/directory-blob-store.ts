@@ -65,6 +65,12 @@ export async function openDirectoryBlobStore(options: DirectoryBlobStoreOptions)
     list: (prefix) => listBlobs(folders, prefix),
     folders: (prefix) => guard(prefix, () => listFolders(join(folders.root, toFolderPath(prefix)))),
     remove: (prefix) => guard(prefix, () => removeBlobs(folders, prefix)),
+    removeOne: (key) =>
+      guard(key, async () => {
+        const file = join(folders.root, toFilePath(key));
+        await rm(file, { force: true });
+        await removeEmptyFolders(folders.root, dirname(file));
+      }),
     freeBytes: () =>
       guard('', async () => {
         const { bavail, bsize } = await statfs(folders.root);

@@ -1,7 +1,8 @@
 /**
  * What can go wrong between the controller and an agent's data connection, in words for the user who waits.
  */
-import { ClusterError, ERROR_KINDS, type ErrorKind, isClusterError } from '../../proto/errors/cluster-error.ts';
+import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
+import { fromErrorBody } from '../core/error-body.ts';
 
 export function hostUnreachable(reason: string, cause?: unknown): ClusterError {
   return new ClusterError('unavailable', 'HOST_UNREACHABLE', 'the host cannot be reached now', {
@@ -19,16 +20,8 @@ export function toDataConnectionError(error: unknown): ClusterError {
 
 /** An agent's JSON error body as the same error here; anything else is a broken agent. */
 export function fromAgentError(status: number, body: string): ClusterError {
-  try {
-    const { error } = JSON.parse(body) as { error?: Record<string, unknown> };
-    const kind = error?.['kind'];
-    if (typeof kind === 'string' && (ERROR_KINDS as readonly string[]).includes(kind)) {
-      const text = (name: string): string => String(error?.[name] ?? '').slice(0, 512);
-      return new ClusterError(kind as ErrorKind, text('code'), text('message'), { hint: text('hint') });
-    }
-  } catch {
-    // Not JSON: told below by its status alone.
-  }
+  const told = fromErrorBody(body);
+  if (told !== undefined) return told;
   if (status === 404) {
     return new ClusterError('not-found', 'TASK_NOT_FOUND', 'the host does not have the task', {
       hint: 'it may not have begun there yet, or be gone',

@@ -165,6 +165,15 @@ export async function blobStoreContract(parent: Test, open: OpenBlobStoreUnderTe
     t.equal((await store.stat('p/a/x'))?.sizeBytes, 5);
   });
 
+  await parent.test('removing one leaves what is below it', async (t) => {
+    const { store } = await open(t);
+    await store.put('p/a', pieces('1'), { sizeMax: 5 });
+    await store.put('p/a/x', pieces('2'), { sizeMax: 5 });
+    await store.removeOne('p/a');
+    await store.removeOne('p/a');
+    t.same(await keysOf(store.list('p')), ['p/a/x']);
+  });
+
   await parent.test('concurrent puts and removals of one folder never lose a later put', async (t) => {
     const { store } = await open(t);
     for (let round = 0; round < 20; round += 1) {

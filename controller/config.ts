@@ -1,0 +1,87 @@
+/**
+ * Everything that can be set about a controller, in one table.
+ */
+import { LIMITS } from '../proto/domain/limits.ts';
+import { type ConfigValues, defineConfig } from '../proto/runtime/config.ts';
+
+const GIB = 1024 ** 3;
+const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
+
+const SCHEMA = {
+  data: {
+    type: 'text',
+    default: '',
+    flag: 'data',
+    env: 'NABLA_DATA',
+    doc: 'Data folder; empty means /var/lib/nabla as root, else $XDG_STATE_HOME/nabla. The controller keeps everything in its folder controller',
+  },
+  grpcAddress: {
+    type: 'text',
+    default: '127.0.0.1:7350',
+    flag: 'grpc-address',
+    env: 'NABLA_GRPC_ADDRESS',
+    pattern: ADDRESS,
+    doc: 'Where the gRPC API listens; port 0 picks a free one',
+  },
+  httpAddress: {
+    type: 'text',
+    default: '127.0.0.1:7351',
+    flag: 'http-address',
+    env: 'NABLA_HTTP_ADDRESS',
+    pattern: ADDRESS,
+    doc: 'Where the HTTP port for bulk bytes listens; port 0 picks a free one',
+  },
+  tlsNames: {
+    type: 'list',
+    default: [],
+    countMax: 64,
+    flag: 'tls-names',
+    env: 'NABLA_TLS_NAMES',
+    doc: 'Names and addresses under which clients reach this controller, beside localhost and the own host name',
+  },
+  allowVolatileStore: {
+    type: 'boolean',
+    default: false,
+    flag: 'allow-volatile-store',
+    env: 'NABLA_ALLOW_VOLATILE_STORE',
+    doc: 'Permit a data folder in memory (tmpfs), for demos and tests',
+  },
+  workspaceBytesMax: {
+    type: 'bytes',
+    default: 2 * GIB,
+    min: 1024,
+    max: LIMITS.workspaceBytes,
+    flag: 'workspace-bytes-max',
+    env: 'NABLA_WORKSPACE_BYTES_MAX',
+    doc: 'Largest workspace archive that may be uploaded',
+  },
+  artifactBytesMax: {
+    type: 'bytes',
+    default: 64 * GIB,
+    min: 1024,
+    max: 1024 * GIB,
+    flag: 'artifact-bytes-max',
+    env: 'NABLA_ARTIFACT_BYTES_MAX',
+    doc: 'Largest single file that a task may leave as an artifact',
+  },
+  heartbeatPeriod: {
+    type: 'duration',
+    default: 5_000,
+    min: 100,
+    max: 14_000,
+    flag: 'heartbeat-period',
+    env: 'NABLA_HEARTBEAT_PERIOD',
+    doc: 'How often agents give a sign of life; less than the 15 s after which a silent host is suspect',
+  },
+  logLevel: {
+    type: 'choice',
+    default: 'info',
+    choices: ['error', 'warn', 'info', 'debug'],
+    flag: 'log-level',
+    env: 'NABLA_LOG_LEVEL',
+    doc: 'Least important log lines that are written to standard error',
+  },
+} as const;
+
+export const controllerConfig = defineConfig(SCHEMA);
+export type ControllerConfig = ConfigValues<typeof SCHEMA>;

@@ -1,0 +1,126 @@
+/**
+ * Accepting a job: the whole request is checked, passwords are sealed, and only then a command is given. A dry run
+ * goes the same way up to the decision and stores nothing.
+ */
+import type { JobId, SecretId } from '../../../proto/domain/ids.ts';
+import type { Credentials, JobSpec } from '../../../proto/domain/job.ts';
+import { requireJobSpec } from '../../../proto/domain/job-validation.ts';
+import type { DryRunPlan } from '../../../proto/domain/views.ts';
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import { type CreateJobRequest, JobSpecSchema } from '../../../proto/gen/nabla/v1/job_pb.ts';
+import { createEncode } from '../../../proto/rpc/codec.ts';
+import { sha256Hex } from '../../../proto/runtime/sha256.ts';
+import { fromWireJobSpec, redactJobSpec, toWireJobSpec } from '../../../proto/wire/job-spec-wire.ts';
+import { workspaceKey } from '../../blobs/blob-layout.ts';
+import type { Command, CommandContext, SealedSecret } from '../../core/command.ts';
+import { decide } from '../../core/decide.ts';
+import { foundProject } from '../../core/found-record.ts';
+import { planDryRun } from '../../core/placement/explain.ts';
+import type { ClusterReader } from '../../core/reader.ts';
+import { checkRequestId, failRequest, requireReference } from '../request-field.ts';
+import type { ServicePorts } from '../service-ports.ts';
+
+const encodeJobSpec = createEncode(JobSpecSchema);
+
+type CreateJobCommand = Extract<Command, { readonly type: 'create-job' }>;
+
+/** The command for this request. @throws ClusterError with every wrong field named */
+export async function toCreateJobCommand(
+  ports: ServicePorts,
+  request: CreateJobRequest,
+): Promise<CreateJobCommand> {
+  const project = requireReference(request.project, 'project');
+  if (request.spec === undefined) return failRequest('spec', 'is required');
+  const asked = requireJobSpec(fromWireJobSpec(request.spec));
+  await requireWorkspace(ports, project, asked);
+  const requestId = checkRequestId(request.requestId);
+  const { spec, secrets } = await sealPasswords(ports, asked);
+  return {
+    type: 'create-job',
+    id: ports.ids.mint('job') as JobId,
+    project,
+    spec,
+    secrets,
+    ...(requestId === '' ? {} : { request: { requestId, contentHash: hashContent(project, asked) } }),
+  };
+}
+
+/** Passwords are left out: a hash of a guessable one would stand in the log for ever. */
+function hashContent(project: string, spec: JobSpec): string {
+  const bytes = encodeJobSpec(toWireJobSpec(redactJobSpec(spec)));
+  return sha256Hex(Buffer.concat([Buffer.from(`create-job\n${project}\n`), bytes]));
+}
+
+/** The archive must be there before the job is: an attempt without its workspace could only fail. */
+async function requireWorkspace(ports: ServicePorts, projectRef: string, spec: JobSpec): Promise<void> {
+  const { workspace } = spec;
+  if (workspace?.kind !== 'blob') return;
+  const { id } = await ports.engine.read((view) => foundProject(view, projectRef));
+  const blob = await ports.blobs.stat(workspaceKey(id, workspace.sha256));
+  if (blob === undefined) {
+    throw new ClusterError('precondition', 'WORKSPACE_NOT_STORED', 'the workspace was not uploaded', {
+      fields: [{ path: 'spec.workspace', reason: 'names content that is not stored in the project' }],
+      hint: 'upload it first',
+      details: { sha256: workspace.sha256 },
+    });
+  }
+  if (blob.sizeBytes !== workspace.sizeBytes) {
+    failRequest('spec.workspace.sizeBytes', `must be ${blob.sizeBytes}, the size of what is stored`);
+  }
+}
+
+interface SealedSpec {
+  readonly spec: JobSpec;
+  readonly secrets: readonly SealedSecret[];
+}
+
+async function sealPasswords(ports: ServicePorts, asked: JobSpec): Promise<SealedSpec> {
+  const secrets: SealedSecret[] = [];
+  const seal = async (credentials: Credentials, name: string): Promise<Credentials> => {
+    const { password, ...rest } = credentials;
+    if (password === undefined) return rest;
+    const id = ports.ids.mint('secret') as SecretId;
+    secrets.push({ id, name, sealed: await ports.seal(id, Buffer.from(password)) });
+    return { ...rest, secretId: id };
+  };
+  let spec = asked;
+  if (spec.registry !== undefined) spec = { ...spec, registry: await seal(spec.registry, 'registry') };
+  const { workspace } = spec;
+  if (workspace?.kind === 'git' && workspace.credentials !== undefined) {
+    const credentials = await seal(workspace.credentials, 'git');
+    spec = { ...spec, workspace: { ...workspace, credentials } };
+  }
+  return { spec, secrets };
+}
+
+export interface DryRun {
+  /** With everything that acceptance would have filled in. */
+  readonly spec: JobSpec;
+  readonly plan: DryRunPlan;
+}
+
+/** What would become of the command now. @throws ClusterError as the real submission would */
+export async function dryRunJob(
+  ports: ServicePorts,
+  command: CreateJobCommand,
+  context: CommandContext,
+): Promise<DryRun> {
+  const input = {
+    readyHosts: ports.readyHosts(),
+    nowMs: context.nowMs,
+    seed: ports.rng.integer(2 ** 31),
+    placementsMax: 1,
+  };
+  const { request: _replayed, ...fresh } = command;
+  return ports.engine.read((view) => {
+    // The state behind the engine implements the wider reader; deciding changes nothing.
+    const decision = decide(view as ClusterReader, fresh, context);
+    if (!decision.ok) {
+      const { kind, code, message, ...options } = decision.error;
+      throw new ClusterError(kind, code, message, options);
+    }
+    const queued = decision.events.find((event) => event.type === 'job-queued');
+    const spec = queued?.spec ?? command.spec;
+    return { spec, plan: planDryRun({ view, ...input }, spec) };
+  });
+}

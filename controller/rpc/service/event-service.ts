@@ -1,0 +1,102 @@
+/**
+ * EventService: the kept events after a sequence number, and on as new ones commit.
+ */
+import type { EventRecord } from '../../../proto/domain/catalog.ts';
+import type { ProjectId } from '../../../proto/domain/ids.ts';
+import { isClusterError } from '../../../proto/errors/cluster-error.ts';
+import type { EventService, WatchEventsRequest } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
+import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
+import { toWireEventRecord } from '../../../proto/wire/catalog-wire.ts';
+import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
+import type { Engine } from '../../core/engine.ts';
+import { foundProject } from '../../core/found-record.ts';
+import { failRequest, optionalReference, requireWithin } from '../request-field.ts';
+import type { ServicePorts } from '../service-ports.ts';
+
+/** Events read from the log at once. */
+export const EVENT_PAGE_MAX = 512;
+export const EVENT_LIMIT_DEFAULT = 100;
+export const EVENT_LIMIT_MAX = 10_000;
+/** Events looked through for the last few that match; older matches are not found without after_seq. */
+export const EVENTS_SEARCHED_MAX = 100_000;
+const TYPES_MAX = 64;
+
+type IsWanted = (event: EventRecord) => boolean;
+
+export function createEventService({ engine, hub }: ServicePorts): ServiceHandlers<typeof EventService> {
+  return {
+    async *watchEvents(request, { signal }) {
+      const isWanted = await toFilter(engine, request);
+      const limit = requireWithin(request.limit, 'limit', 0, EVENT_LIMIT_MAX) || EVENT_LIMIT_DEFAULT;
+      let after = fromInt64(request.afterSeq, 'afterSeq');
+      const subscription = hub.watchCommits();
+      try {
+        if (after === 0) {
+          const { events, headSeq } = await lastEvents(engine, isWanted, limit);
+          for (const event of events) yield { event: toWireEventRecord(event) };
+          after = headSeq;
+          if (!request.follow) return;
+        }
+        for (;;) {
+          const page = await engine.events(after, EVENT_PAGE_MAX);
+          for (const event of page) {
+            after = event.seq;
+            if (isWanted(event)) yield { event: toWireEventRecord(event) };
+          }
+          if (signal.aborted) return;
+          if (page.length === EVENT_PAGE_MAX) continue;
+          if (!request.follow) return;
+          await subscription.changed({ signal });
+          if (signal.aborted) return;
+        }
+      } finally {
+        subscription.close();
+      }
+    },
+  };
+}
+
+async function toFilter(engine: Engine, request: WatchEventsRequest): Promise<IsWanted> {
+  const subject = optionalReference(request.subject, 'subject');
+  const project = optionalReference(request.project, 'project');
+  if (request.types.length > TYPES_MAX) failRequest('types', `must be at most ${TYPES_MAX}`);
+  const types = new Set(request.types);
+  const projectId: ProjectId | undefined =
+    project === '' ? undefined : await engine.read((view) => foundProject(view, project).id);
+  return (event) =>
+    (projectId === undefined || event.projectId === projectId) &&
+    (subject === '' || event.subject === subject) &&
+    (types.size === 0 || types.has(event.type));
+}
+
+interface LastEvents {
+  readonly events: readonly EventRecord[];
+  /** Newest sequence that was looked at. */
+  readonly headSeq: number;
+}
+
+/** The last `limit` events that match, in order. The log reads forwards only, so it is searched window by window. */
+async function lastEvents(engine: Engine, isWanted: IsWanted, limit: number): Promise<LastEvents> {
+  const headSeq = await engine.read((view) => view.headSeq);
+  let matches: readonly EventRecord[] = [];
+  let before = headSeq;
+  while (before > 0 && matches.length < limit && headSeq - before < EVENTS_SEARCHED_MAX) {
+    const after = Math.max(0, before - EVENT_PAGE_MAX);
+    const page = await pageOrNone(engine, after);
+    const upTo = before;
+    matches = [...page.filter((event) => event.seq <= upTo && isWanted(event)), ...matches];
+    if (page.length === 0) break;
+    before = after;
+  }
+  return { events: matches.slice(-limit), headSeq };
+}
+
+/** Pruned events are the end of the search, not its failure. */
+async function pageOrNone(engine: Engine, after: number): Promise<readonly EventRecord[]> {
+  try {
+    return await engine.events(after, EVENT_PAGE_MAX);
+  } catch (error) {
+    if (isClusterError(error) && error.kind === 'gone') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * JobService: the writing half (create, stop, delete, retry, tag) and simple reads; job-reads has the streams.
+ */
+import type { JobId } from '../../../proto/domain/ids.ts';
+import { LIMITS } from '../../../proto/domain/limits.ts';
+import { JOB_LIST } from '../../../proto/domain/record-list.ts';
+import { type Job, JobSchema, type JobService } from '../../../proto/gen/nabla/v1/job_pb.ts';
+import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
+import { sha256Hex } from '../../../proto/runtime/sha256.ts';
+import { toWireDryRunPlan, toWireJob } from '../../../proto/wire/job-wire.ts';
+import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
+import { found, foundJob, foundProject } from '../../core/found-record.ts';
+import { createJobReads } from '../job/job-reads.ts';
+import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
+import { listPage } from '../list-page.ts';
+import { checkRequestId, optionalReference, requireReference, requireWithin } from '../request-field.ts';
+import { commandContext, type ServicePorts } from '../service-ports.ts';
+import { toJobView } from '../view/job-view.ts';
+
+export function createJobService(ports: ServicePorts): ServiceHandlers<typeof JobService> {
+  const { engine, clock, waitReason } = ports;
+  /** The job as committed, after a command named it. */
+  const show = async (id: string): Promise<Job> =>
+    engine.read((view) => {
+      const job = view.job(id as JobId);
+      const lookup = job === undefined ? ABSENT : ({ found: true, record: job } as const);
+      const record = found(lookup, { ref: id, noun: 'job', list: 'jobs list' });
+      return toWireJob(toJobView(view, record, waitReason, clock.nowMs()));
+    });
+  return {
+    ...createJobReads(ports),
+    async createJob(request, context) {
+      const command = await toCreateJobCommand(ports, request);
+      if (request.dryRun) {
+        const { plan } = await dryRunJob(ports, command, commandContext(ports, context));
+        return { plan: toWireDryRunPlan(plan) };
+      }
+      const { subject } = await engine.submit(command, commandContext(ports, context));
+      return { job: await show(subject) };
+    },
+    async getJob(request) {
+      const project = requireReference(request.project, 'project');
+      const ref = requireReference(request.job, 'job');
+      const shown = await engine.read((view) =>
+        toJobView(view, foundJob(view, project, ref), waitReason, clock.nowMs()),
+      );
+      return { job: toWireJob(shown) };
+    },
+    async listJobs({ project, options }) {
+      optionalReference(project, 'project');
+      const records = await engine.read((view) => {
+        const nowMs = clock.nowMs();
+        const id = project === '' ? undefined : foundProject(view, project).id;
+        return [...view.jobs(id)].map((job) => toJobView(view, job, waitReason, nowMs));
+      });
+      const page = listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire: toWireJob }, options);
+      return { jobs: page.records, nextPageToken: page.nextPageToken };
+    },
+    async stopJob(request, context) {
+      const graceMs =
+        request.graceMs === undefined
+          ? {}
+          : { graceMs: requireWithin(fromInt64(request.graceMs, 'graceMs'), 'graceMs', 0, LIMITS.graceMs) };
+      const { subject } = await engine.submit(
+        { type: 'stop-job', ...toReference(request), ...graceMs },
+        commandContext(ports, context),
+      );
+      return { job: await show(subject) };
+    },
+    async deleteJob(request, context) {
+      await engine.submit({ type: 'delete-job', ...toReference(request) }, commandContext(ports, context));
+      return {};
+    },
+    async retryJob(request, context) {
+      const reference = toReference(request);
+      const requestId = checkRequestId(request.requestId);
+      const contentHash = sha256Hex(`retry-job\n${reference.project}\n${reference.job}`);
+      const mark = requestId === '' ? {} : { request: { requestId, contentHash } };
+      const { subject } = await engine.submit(
+        { type: 'retry-job', ...reference, ...mark },
+        commandContext(ports, context),
+      );
+      return { job: await show(subject) };
+    },
+    async updateJobTags(request, context) {
+      const { add, remove } = request;
+      const { subject } = await engine.submit(
+        { type: 'tag-job', ...toReference(request), add, remove },
+        commandContext(ports, context),
+      );
+      return { job: await show(subject) };
+    },
+  };
+}
+
+const ABSENT = { found: false, why: 'absent', matches: [] } as const;
+
+function toReference(request: { readonly project: string; readonly job: string }) {
+  return { project: requireReference(request.project, 'project'), job: requireReference(request.job, 'job') };
+}

@@ -1,0 +1,61 @@
+/**
+ * ProjectService: tenants.
+ */
+import { type Project, ProjectSchema, type ProjectService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
+import { PROJECT_LIST } from '../../../proto/domain/record-list.ts';
+import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
+import { sha256Hex } from '../../../proto/runtime/sha256.ts';
+import { toWireProject } from '../../../proto/wire/catalog-wire.ts';
+import type { ProjectId } from '../../../proto/domain/ids.ts';
+import { foundProject } from '../../core/found-record.ts';
+import { listPage } from '../list-page.ts';
+import { checkRequestId, requireReference } from '../request-field.ts';
+import { commandContext, type ServicePorts } from '../service-ports.ts';
+
+export function createProjectService(ports: ServicePorts): ServiceHandlers<typeof ProjectService> {
+  const { engine } = ports;
+  const show = async (ref: string): Promise<Project> =>
+    toWireProject(await engine.read((view) => foundProject(view, ref)));
+  return {
+    async createProject({ name, description, tags, requestId }, context) {
+      const id = ports.ids.mint('project') as ProjectId;
+      const contentHash = sha256Hex(JSON.stringify(['create-project', name, description, tags]));
+      const request = checkRequestId(requestId) === '' ? {} : { request: { requestId, contentHash } };
+      const { subject } = await engine.submit(
+        { type: 'create-project', id, name, description, tags, ...request },
+        commandContext(ports, context),
+      );
+      return { project: await show(subject) };
+    },
+    async getProject({ project }) {
+      return { project: await show(requireReference(project, 'project')) };
+    },
+    async listProjects({ options }) {
+      const records = await engine.read((view) => [...view.projects()]);
+      const source = { kind: PROJECT_LIST, records, schema: ProjectSchema, toWire: toWireProject };
+      const page = listPage(source, options);
+      return { projects: page.records, nextPageToken: page.nextPageToken };
+    },
+    async updateProject(request, context) {
+      const { subject } = await engine.submit(
+        {
+          type: 'update-project',
+          project: requireReference(request.project, 'project'),
+          ...(request.name === undefined ? {} : { name: request.name }),
+          ...(request.description === undefined ? {} : { description: request.description }),
+          addTags: request.addTags,
+          removeTags: request.removeTags,
+        },
+        commandContext(ports, context),
+      );
+      return { project: await show(subject) };
+    },
+    async deleteProject({ project }, context) {
+      await engine.submit(
+        { type: 'delete-project', project: requireReference(project, 'project') },
+        commandContext(ports, context),
+      );
+      return {};
+    },
+  };
+}

@@ -1,0 +1,21 @@
+/**
+ * A job as it is shown: the record, with why and where it waits worked out at the moment of reading.
+ */
+import type { JobId } from '../../../proto/domain/ids.ts';
+import type { Job } from '../../../proto/domain/job.ts';
+import type { JobView } from '../../../proto/domain/views.ts';
+import type { WaitReason } from '../../core/planner.ts';
+import type { ClusterView } from '../../core/view.ts';
+
+/** What the planner said when it last looked. */
+export type FindWaitReason = (jobId: JobId) => WaitReason | undefined;
+
+export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
+  if (job.state !== 'queued') return job;
+  const queuePosition = view.queuePosition(job.id);
+  // While it pauses after a failed attempt, that is the reason; the planner did not look at it.
+  if ((job.notBeforeMs ?? 0) > nowMs) return { ...job, queuePosition };
+  const reason = waitReason(job.id);
+  if (reason === undefined) return { ...job, queuePosition };
+  return { ...job, queuePosition, reason: reason.code, reasonMessage: reason.message };
+}

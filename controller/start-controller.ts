@@ -1,0 +1,309 @@
+/**
+ * Builds a whole controller out of its parts and opens its doors: the composition that main.ts runs as a process and
+ * tests run inside theirs.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ClusterError } from '../proto/errors/cluster-error.ts';
+import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
+import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
+import type { SplittableRng } from '../proto/runtime/rng.ts';
+import { jobPrefix, jobsPrefix, PROJECTS_PREFIX, projectPrefix } from './blobs/blob-layout.ts';
+import type { BlobStore } from './blobs/blob-store.ts';
+import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
+import { planFirstFit } from './core/placement/first-fit.ts';
+import type { Planner } from './core/planner.ts';
+import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
+import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
+import { createLiveness, type Liveness } from './effects/liveness.ts';
+import { createPlanningLoop, type PlanningLoop } from './effects/planning-loop.ts';
+import { resolveSecrets } from './effects/resolve-secrets.ts';
+import { createTelemetryBoard, type TelemetryBoard } from './effects/telemetry-board.ts';
+import { createAgentRoutes } from './http/agent-routes.ts';
+import { createClientRoutes } from './http/client-routes.ts';
+import { createDataConnections, type DataConnections } from './http/data-connections.ts';
+import { createDataTickets, type DataTickets } from './http/data-tickets.ts';
+import { createHttpListener, type HttpListener } from './http/http-listener.ts';
+import { createRouter } from './http/router.ts';
+import { createTaskRequests } from './http/task-requests.ts';
+import { openWorkspaceUploads } from './http/workspace-uploads.ts';
+import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
+import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
+import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
+import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
+import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
+
+/** Version of this build, told to clients. */
+export const SERVER_VERSION = '0.1.0';
+/** Without contact for this long an agent stops what may only run once (reliability 3.5). */
+const SELF_FENCE_MS = 240_000;
+/** Time that running calls and answers get at the end. */
+export const CLOSE_GRACE_MS = 2_000;
+
+export interface ControllerSettings {
+  /** The controller's own folder (absolute): log, blobs, tokens, certificates. */
+  readonly folder: string;
+  /** The cluster's state ends with the process; blobs and tokens still lie in `folder`. For tests. */
+  readonly inMemory?: boolean;
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly tlsNames: readonly string[];
+  readonly allowVolatileStore: boolean;
+  readonly workspaceBytesMax: number;
+  readonly artifactBytesMax: number;
+  readonly heartbeatMs: number;
+}
+
+export interface ControllerOptions {
+  readonly settings: ControllerSettings;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly rng: SplittableRng;
+  readonly logger: Logger;
+  /** Default: first fit. */
+  readonly planner?: Planner;
+  /** Memory and disk may differ, or another leads: log, flush, exit. */
+  readonly onFatal: (error: ClusterError) => void;
+}
+
+export interface Controller {
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly caFile: string;
+  readonly caPem: string;
+  readonly tokens: Tokens;
+  readonly engine: OpenedEngine;
+  readonly blobs: BlobStore;
+  /** Stops planning, ends calls, commits what was submitted, closes the store. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** @throws ClusterError one clause that says why it cannot start; nothing is left running then */
+export async function startController(options: ControllerOptions): Promise<Controller> {
+  const undo: (() => Promise<void> | void)[] = [];
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= closeAll(undo, options.logger);
+    return closing;
+  };
+  try {
+    const stores = await openStores(options, undo);
+    const parts = createParts(options, stores, undo);
+    return { ...(await openDoors(options, stores, parts, undo)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function closeAll(undo: (() => Promise<void> | void)[], logger: Logger): Promise<void> {
+  for (const step of undo.reverse()) {
+    try {
+      await step();
+    } catch (error) {
+      logger.error('a part failed to close', { error });
+    }
+  }
+}
+
+interface Stores {
+  readonly engine: OpenedEngine;
+  readonly blobs: BlobStore;
+  readonly tokens: Tokens;
+  readonly tls: TlsMaterial;
+}
+
+async function openStores(options: ControllerOptions, undo: (() => Promise<void> | void)[]): Promise<Stores> {
+  const { settings, clock, ids, logger, onFatal } = options;
+  const { folder, allowVolatileStore } = settings;
+  // The engine first: it takes the folder's lock, and what follows may then write there.
+  if (settings.inMemory === true) await mkdir(folder, { recursive: true, mode: SECRET_FOLDER_MODE });
+  const engine = await openEngine({
+    folder: settings.inMemory === true ? IN_MEMORY : folder,
+    clock,
+    ids,
+    rng: options.rng.split('engine'),
+    logger: logger.child('store'),
+    allowVolatileStore,
+    onFatal,
+  });
+  undo.push(() => engine.close());
+  const tls = await ensureTlsMaterial({ folder: join(folder, 'tls'), names: settings.tlsNames, clock });
+  if (tls.renewed !== 'none') logger.child('tls').info('certificates were made', { renewed: tls.renewed });
+  const tokens = await openTokens(folder, ids);
+  const blobs = await openDirectoryBlobStore({ folder: join(folder, 'blobs'), clock });
+  return { engine, blobs, tokens, tls };
+}
+
+interface Parts {
+  readonly liveness: Liveness;
+  readonly telemetry: TelemetryBoard;
+  readonly planning: PlanningLoop;
+  readonly link: AgentLink;
+  readonly tickets: DataTickets;
+  readonly connections: DataConnections;
+  readonly hub: ChangeHub;
+  readonly sweeper: BlobSweeper;
+  /** Set once the HTTP port is known. */
+  httpPort: number;
+}
+
+function createParts(options: ControllerOptions, stores: Stores, undo: (() => Promise<void> | void)[]): Parts {
+  const { clock, logger, rng, settings } = options;
+  const { engine, blobs } = stores;
+  const liveness = createLiveness(clock);
+  undo.push(() => liveness.close());
+  const planning = createPlanningLoop({
+    engine,
+    planner: options.planner ?? planFirstFit,
+    readyHosts: liveness.readyHosts,
+    clock,
+    rng: rng.split('planning'),
+    logger: logger.child('effects'),
+  });
+  liveness.onChange(() => planning.wake());
+  undo.push(() => planning.close());
+  const parts: { httpPort: number } = { httpPort: 0 };
+  const secretsLogger = logger.child('secrets');
+  const link = createAgentLink({
+    engine,
+    clock,
+    logger: logger.child('agents'),
+    liveness,
+    resolveSecrets: (spec) =>
+      resolveSecrets({ engine, open: engine.sealer.open, logger: secretsLogger }, spec),
+    terms: {
+      heartbeatMs: settings.heartbeatMs,
+      selfFenceMs: SELF_FENCE_MS,
+      httpPort: () => parts.httpPort,
+    },
+    onFenced: options.onFatal,
+  });
+  undo.push(() => link.close());
+  const tickets = createDataTickets(clock, options.ids);
+  link.onDataConnectionFailed((connectionId, message) => tickets.failed(connectionId, message));
+  const connections = createDataConnections({
+    tickets,
+    askToDial: link.requestDataConnection,
+    clock,
+    logger: logger.child('http'),
+  });
+  undo.push(() => connections.close());
+  const hub = createChangeHub(engine, clock);
+  undo.push(() => hub.close());
+  const sweeper = createBlobSweeper({ engine, blobs: toDeletedBlobs(blobs), logger: logger.child('blobs') });
+  undo.push(() => sweeper.close());
+  const telemetry = createTelemetryBoard();
+  return Object.assign(parts, { liveness, telemetry, planning, link, tickets, connections, hub, sweeper });
+}
+
+function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[0]['blobs'] {
+  return {
+    removeProject: (projectId) => blobs.remove(projectPrefix(projectId)),
+    removeJob: (projectId, jobId) => blobs.remove(jobPrefix(projectId, jobId)),
+    listProjects: () => blobs.folders(PROJECTS_PREFIX),
+    listJobs: (projectId) => blobs.folders(jobsPrefix(projectId)),
+  };
+}
+
+async function openDoors(
+  options: ControllerOptions,
+  stores: Stores,
+  parts: Parts,
+  undo: (() => Promise<void> | void)[],
+): Promise<Omit<Controller, 'close'>> {
+  const { settings, logger } = options;
+  const { engine, blobs, tokens, tls } = stores;
+  const rpc = createRpc(options, stores, parts);
+  let serving = false;
+  const http = await createHttp(options, stores, parts, () => serving);
+  const [httpHost, httpWanted] = splitAddress(settings.httpAddress);
+  const [grpcHost] = splitAddress(settings.grpcAddress);
+  undo.push(() => http.close(CLOSE_GRACE_MS));
+  parts.httpPort = await http.listen(httpHost, httpWanted);
+  undo.push(() => rpc.server.close({ graceMs: CLOSE_GRACE_MS }));
+  const grpcPort = await rpc.server.listen(settings.grpcAddress);
+  await parts.sweeper.sweep();
+  const addresses = {
+    grpcAddress: joinAddress(grpcHost, grpcPort),
+    httpAddress: joinAddress(httpHost, parts.httpPort),
+    caFile: join(settings.folder, 'tls', CA_FILE),
+  };
+  const { grpcAddress: grpc, httpAddress, caFile } = addresses;
+  const told = { grpc, http: httpAddress, caFile, pid: process.pid };
+  await writeFileAtomically(join(settings.folder, 'addresses.json'), `${JSON.stringify(told)}\n`);
+  setServing(rpc, true);
+  serving = true;
+  undo.push(() => {
+    serving = false;
+    setServing(rpc, false);
+  });
+  parts.planning.wake();
+  logger.info('controller is ready', { grpc, http: httpAddress, epoch: engine.epoch, clusterId: engine.clusterId });
+  return { ...addresses, caPem: tls.caPem, tokens, engine, blobs };
+}
+
+function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): ControllerRpc {
+  const { engine, blobs, tokens, tls } = stores;
+  const { liveness, telemetry, link } = parts;
+  return createControllerRpc({
+    tls,
+    tokens,
+    logger: options.logger.child('rpc'),
+    agents: {
+      serveSession: link.serve,
+      acceptTelemetry: telemetry.accept,
+      isConnected: link.isConnected,
+    },
+    ports: {
+      engine,
+      blobs,
+      hub: parts.hub,
+      connections: createTaskRequests(parts.connections),
+      live: { stateOf: liveness.stateOf, lastSeenMs: liveness.lastSeenMs, telemetry: telemetry.find },
+      readyHosts: liveness.readyHosts,
+      waitReason: parts.planning.waitReason,
+      seal: engine.sealer.seal,
+      clock: options.clock,
+      rng: options.rng.split('rpc'),
+      ids: options.ids,
+      serverVersion: SERVER_VERSION,
+      httpPort: () => parts.httpPort,
+    },
+  });
+}
+
+async function createHttp(
+  { settings, clock, logger }: ControllerOptions,
+  { engine, blobs, tokens, tls }: Stores,
+  parts: Parts,
+  isServing: () => boolean,
+): Promise<HttpListener> {
+  const folder = join(settings.folder, 'uploads');
+  const sizeMax = settings.workspaceBytesMax;
+  const uploads = await openWorkspaceUploads({ folder, blobs, sizeMax, clock });
+  const { artifactBytesMax } = settings;
+  const serve = createRouter({
+    routes: [
+      ...createClientRoutes({ engine, blobs, uploads, isServing }),
+      ...createAgentRoutes({ engine, blobs, artifactBytesMax }),
+    ],
+    identify: tokens.identify,
+    logger: logger.child('http'),
+  });
+  return createHttpListener({ tls, serve, acceptData: parts.tickets.accept });
+}
+
+function setServing({ health, server }: ControllerRpc, serving: boolean): void {
+  for (const service of ['', ...server.serviceNames]) health.set(service, serving);
+}
+
+/** `[::1]:7350` and `host:7350`; the form was checked with the configuration. */
+function splitAddress(address: string): [host: string, port: number] {
+  const at = address.lastIndexOf(':');
+  return [address.slice(0, at).replace(/^\[|\]$/g, ''), Number(address.slice(at + 1))];
+}
+
+function joinAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
