@@ -1,8 +1,9 @@
 /**
  * The HTTP side of the controller for bulk bytes (docs/guide/data-plane.md): workspace uploads, artifact downloads.
  */
-import { Agent, type RequestOptions, request } from 'node:https';
+
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
 import type { Readable } from 'node:stream';
 import { rootCertificates } from 'node:tls';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';

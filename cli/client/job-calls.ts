@@ -1,8 +1,9 @@
 /**
  * Job calls over gRPC, wire to domain.
  */
-import type { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
+
 import type * as wire from '../../proto/gen/nabla/v1/job_pb.ts';
+import type { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { ServiceClient } from '../../proto/rpc/method-types.ts';
 import { toWireListOptions } from '../../proto/wire/catalog-wire.ts';
 import { logStreamBridge } from '../../proto/wire/enum-wire.ts';

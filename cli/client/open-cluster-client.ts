@@ -3,7 +3,6 @@
  * is imported when a command first connects.
  */
 import { rootCertificates } from 'node:tls';
-import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import {
   EventService,
   HostService,
@@ -12,16 +11,17 @@ import {
   ProjectService,
   SecretService,
 } from '../../proto/gen/nabla/v1/catalog_pb.ts';
+import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { openChannel, type RpcChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../proto/runtime/rng.ts';
 import { fromWireEventRecord, fromWireIdentity } from '../../proto/wire/catalog-wire.ts';
-import type { ClusterClient } from './cluster-client.ts';
-import type { ConnectionTarget } from './connection-target.ts';
 import { createCatalogCalls } from './catalog-calls.ts';
-import { createJobCalls } from './job-calls.ts';
+import type { ClusterClient } from './cluster-client.ts';
 import { relabel, relabelStream } from './connection-error.ts';
+import type { ConnectionTarget } from './connection-target.ts';
+import { createJobCalls } from './job-calls.ts';
 
 /** Opens lazily: the first call connects. */
 export function openClusterClient(target: ConnectionTarget): ClusterClient {

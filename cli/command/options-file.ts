@@ -50,6 +50,11 @@ export async function readOptionsFile(
   for (const [key, value] of Object.entries(parsed)) {
     const field = findOption(key, value, command, index);
     const texts = field === undefined ? [] : toTexts(value);
+    if (field !== undefined && texts.length > 1 && !takesSeveral(field)) {
+      throw usageError('OPTION_NOT_A_LIST', `option ${key}: must be a single value`, 'give one value', [
+        { path: key, reason: 'must be a single value' },
+      ]);
+    }
     if (field !== undefined && texts.length > 0) given.set(field.name, { texts, source: 'options-file' });
   }
   return given;
@@ -71,6 +76,10 @@ function findOption(key: string, value: unknown, command: CommandSpec, index: Fl
       ? `nabla ${command.path.join(' ')} --help lists the flags`
       : `did you mean ${nearest}?`,
   );
+}
+
+function takesSeveral(field: Field): boolean {
+  return field.repeatable === true || ['list', 'pairs', 'json-pairs'].includes(field.type);
 }
 
 /** Null stands for "not given", so that a template with empty values can be used as it is. */

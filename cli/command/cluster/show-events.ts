@@ -5,7 +5,7 @@ import { eventJson } from '../../../proto/domain/record-json.ts';
 import type { EventQuery } from '../../client/cluster-client.ts';
 import { resumeStream } from '../../client/resume-stream.ts';
 import { EVENT_LOOK } from '../../render/looks.ts';
-import { renderRecords, toJsonLine, type JsonRecord } from '../../render/records.ts';
+import { type JsonRecord, renderRecords, toJsonLine } from '../../render/records.ts';
 import type { CommandContext } from '../command-context.ts';
 import { interruptSignal } from '../interrupt.ts';
 

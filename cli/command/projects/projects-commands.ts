@@ -4,8 +4,8 @@
 import { projectJson } from '../../../proto/domain/record-json.ts';
 import { PROJECT_LOOK } from '../../render/looks.ts';
 import type { Argument, CommandSpec, Field, Refusal } from '../command-tree.ts';
-import { newRequestId } from '../request-id.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
+import { newRequestId } from '../request-id.ts';
 
 const PROJECT: Argument = { name: 'project', doc: 'project id or name', flags: ['id'], completes: 'project' };
 const TAGS: Field = {
