@@ -26,8 +26,10 @@ const PREPARE_TIMEOUT_MS = 900_000;
 const TAP_BUILD_TIMEOUT_MS = 180_000;
 const LINT_TIMEOUT_MS = 180_000;
 const IMAGES_TIMEOUT_MS = 900_000;
-/** Tap stops an entry at the area's limit; the runner itself is only stopped when tap fails to. */
+/** Tap ends the tests at the area's limit; the process is only killed when that does not end it. */
 const TAP_MARGIN_MS = 30_000;
+
+const FAILURES_SHOWN_MAX = 40;
 
 const LINTS = [
   ['format', 'biome', ['check', '--linter-enabled=false', '.']],
@@ -78,31 +80,46 @@ async function runLints(tally) {
   }
 }
 
+/**
+ * An area is a plain Node process whose TAP is read here: tap's own runner would load its hooks into every process
+ * that a test starts, and those are the ones that are tested and measured.
+ */
 async function runArea(area, { grep, files }, workFolder, tally) {
   const tapFile = join(workFolder, `${area.name}.tap`);
-  const args = [
-    'run',
-    '--disable-coverage',
-    '--jobs=1',
-    '--reporter=min',
-    `--timeout=${area.timeoutMs / 1000}`,
-    ...(grep === '' ? [] : [`--grep=${grep}`]),
-    `--output-file=${tapFile}`,
-    `dist/test/${area.name}.test.js`,
-  ];
   say(`\n== ${area.name}`);
   const startedAtMs = performance.now();
-  const result = await runBounded(join(BIN, 'tap'), args, {
-    cwd: ROOT,
-    timeoutMs: area.timeoutMs + TAP_MARGIN_MS,
-    env: { NABLA_TEST_FILES: files, NODE_ENV: 'test', TAP_TIMEOUT: undefined },
-  });
-  const found = readTap(existsSync(tapFile) ? readFileSync(tapFile, 'utf8') : '');
-  tally.noteArea(area.name, grep !== '' || files !== '', found, result);
-  const { pass = 0, fail = 0, skip = 0 } = found.totals ?? {};
-  say(
-    `\n${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${((performance.now() - startedAtMs) / 1000).toFixed(1)} s`,
+  const result = await runBounded(
+    process.execPath,
+    ['--enable-source-maps', join(ROOT, 'dist', 'test', `${area.name}.test.js`)],
+    {
+      cwd: ROOT,
+      timeoutMs: area.timeoutMs + TAP_MARGIN_MS,
+      env: {
+        NABLA_TEST_FILES: files,
+        NODE_ENV: 'test',
+        TAP_TIMEOUT: String(area.timeoutMs / 1000),
+        TAP_GREP: grep === '' ? undefined : grep,
+      },
+      stdoutPath: tapFile,
+    },
   );
+  const text = readFileSync(tapFile, 'utf8');
+  const found = readTap(text);
+  // Tap says nothing at all when no test was made.
+  if (text === '' && result.code === 0) found.totals = { total: 0, pass: 0, fail: 0, skip: 0 };
+  tally.noteArea(area.name, grep !== '' || files !== '', found, result);
+  showFailures(found);
+  const { pass = 0, fail = 0, skip = 0 } = found.totals ?? {};
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
+  say(`${area.name}: ${pass} passed, ${fail} failed, ${skip} skipped in ${seconds} s`);
+}
+
+function showFailures({ failures }) {
+  for (const { name, diagnostic } of failures.slice(0, FAILURES_SHOWN_MAX)) {
+    say(`\nnot ok: ${name}`);
+    for (const line of diagnostic) say(`  ${line.trimEnd()}`);
+  }
+  if (failures.length > 0) say('');
 }
 
 async function prepareImages(tally, inCi) {

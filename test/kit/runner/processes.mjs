@@ -3,6 +3,7 @@
  * left of a group when its leader ends, or when the runner itself is stopped, is killed. Nothing else ever is.
  */
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 
 const KILL_GRACE_MS = 5_000;
 const OUTPUT_BYTES_MAX = 64 * 1024;
@@ -27,14 +28,18 @@ process.on('exit', () => {
  *
  * @param {string} program
  * @param {readonly string[]} args
- * @param {{ timeoutMs: number, cwd?: string, env?: Record<string, string | undefined>, quiet?: boolean }} options
- *   `quiet` keeps the output (its last 64 KiB) for the caller instead of showing it.
+ * @param {{ timeoutMs: number, cwd?: string, env?: Record<string, string | undefined>, quiet?: boolean, stdoutPath?: string }}
+ *   options `quiet` keeps the output (its last 64 KiB) for the caller instead of showing it; `stdoutPath` sends what
+ *   the program prints to a file.
  * @returns {Promise<{ code: number, signal: string | null, timedOut: boolean, output: string }>}
  */
-export function runBounded(program, args, { timeoutMs, cwd, env, quiet = false }) {
+export function runBounded(program, args, { timeoutMs, cwd, env, quiet = false, stdoutPath }) {
   return new Promise((resolve) => {
-    const stdio = quiet ? ['ignore', 'pipe', 'pipe'] : ['ignore', 'inherit', 'inherit'];
+    const shown = quiet ? 'pipe' : 'inherit';
+    const file = stdoutPath === undefined ? undefined : openSync(stdoutPath, 'w');
+    const stdio = ['ignore', file ?? shown, shown];
     const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio, detached: true });
+    if (file !== undefined) closeSync(file);
     let output = '';
     let timedOut = false;
     const keep = (chunk) => {

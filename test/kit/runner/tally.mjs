@@ -27,7 +27,7 @@ export function createTally() {
       sum.passed += totals?.pass ?? 0;
       sum.failed += totals?.fail ?? 0;
       sum.skipped += totals?.skip ?? 0;
-      failures.push(...areaFailures.map((name) => `${area}: ${name}`));
+      failures.push(...areaFailures.map(({ name }) => `${area}: ${name}`));
       skips.push(...areaSkips.map(({ name, reason }) => ({ name: `${area}: ${name}`, reason })));
       if (timedOut) this.noteFailure(`${area}: stopped at its time limit`);
       else if (totals === undefined)

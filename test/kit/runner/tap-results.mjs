@@ -1,6 +1,6 @@
 /**
- * Reads what the tap runner wrote: totals by assert, and each skipped and failed test with its full name. The
- * file is read rather than tap's exit code trusted, because a run of zero tests also exits 0.
+ * Reads what an area wrote: totals by assert, and each skipped and failed test with its full name. The stream is
+ * read rather than the exit code trusted, because a run of zero tests also exits 0.
  */
 
 /** As in test/kit/skips.ts. */
@@ -10,39 +10,44 @@ const DIRECTIVE = /(?:^| )# (skip|todo|time=)(.*)$/i;
 const TOTALS =
   /^# \{ total: (\d+)(?:, pass: (\d+))?(?:, fail: (\d+))?(?:, todo: (\d+))?(?:, skip: (\d+))?.*\}$/;
 
+const DIAGNOSTIC_LINES_MAX = 60;
+
 /**
- * @param {string} text a TAP stream as `tap -o` writes it
+ * @param {string} text a TAP stream as tap writes it
  * @returns {{ totals?: { total: number, pass: number, fail: number, skip: number },
- *   skips: { name: string, reason: string }[], failures: string[] }} `totals` is absent when the stream was cut off
- *   before its last line, which means that the runner died.
+ *   skips: { name: string, reason: string }[], failures: { name: string, diagnostic: string[] }[] }} `totals` is
+ *   absent when the stream was cut off before its last line, which means that the process died.
  */
 export function readTap(text) {
   const names = [];
-  const skips = [];
-  const failures = [];
-  let totals;
-  let diagnosticEnd;
+  const found = { totals: undefined, skips: [], failures: [] };
+  let point;
+  let diagnostic;
   for (const line of text.split('\n')) {
     // What a test printed may look like TAP; inside a diagnostic nothing counts.
-    if (diagnosticEnd !== undefined) {
-      if (line === diagnosticEnd) diagnosticEnd = undefined;
-      continue;
+    if (diagnostic !== undefined) {
+      if (line === diagnostic.end) diagnostic = undefined;
+      else if (diagnostic.lines.length < DIAGNOSTIC_LINES_MAX) diagnostic.lines.push(line);
+    } else if (point !== undefined && line === `${point.indent}  ---`) {
+      diagnostic = { end: `${point.indent}  ...`, lines: point.diagnostic };
+    } else {
+      point = readLine(line, names, found);
     }
-    if (/^ *---$/.test(line)) {
-      diagnosticEnd = line.replace('---', '...');
-      continue;
-    }
-    const subtest = /^( *)# Subtest: (.*)$/.exec(line);
-    if (subtest) {
-      names.length = subtest[1].length / 4;
-      names.push(withoutEscapes(subtest[2]));
-      continue;
-    }
-    totals = readTotals(line) ?? totals;
-    const point = POINT.exec(line.replace(/ \{$/, ''));
-    if (point) notePoint(point, names, skips, failures);
   }
-  return { totals, skips, failures };
+  return found;
+}
+
+/** Returns where the diagnostic of a test point belongs, when the line is one. */
+function readLine(line, names, found) {
+  const subtest = /^( *)# Subtest: (.*)$/.exec(line);
+  if (subtest) {
+    names.length = subtest[1].length / 4;
+    names.push(withoutEscapes(subtest[2]));
+    return undefined;
+  }
+  found.totals = readTotals(line) ?? found.totals;
+  const point = POINT.exec(line.replace(/ \{$/, ''));
+  return point ? notePoint(point, names, found) : undefined;
 }
 
 function readTotals(line) {
@@ -52,23 +57,21 @@ function readTotals(line) {
   return { total, pass, fail, skip: skip + todo };
 }
 
-function notePoint([, indent, verdict, rest = ''], names, skips, failures) {
+function notePoint([, indent, verdict, rest = ''], names, { skips, failures }) {
   const depth = indent.length / 4;
   const directive = DIRECTIVE.exec(rest);
   const title = withoutEscapes(directive ? rest.slice(0, directive.index) : rest);
   const parents = names.slice(0, depth);
+  // The point of a finished subtest repeats what its own points said.
+  const isLeaf = names.length <= depth;
+  names.length = Math.min(names.length, depth);
+  const noted = { name: [...parents, title].join(' > '), diagnostic: [] };
   if (directive && /skip|todo/i.test(directive[1])) {
     // A point that `skipUnless` made speaks for the test around it.
-    const path = title === SKIP_TITLE ? parents : [...parents, title];
-    skips.push({
-      name: path.slice(1).join(' > '),
-      reason: withoutEscapes(directive[2]) || 'no reason given',
-    });
-  } else if (verdict === 'not ok' && names.length <= depth) {
-    failures.push([...parents.slice(1), title].join(' > '));
-  }
-  // The point of a finished subtest closes it: its children are no longer the innermost names.
-  names.length = Math.min(names.length, depth);
+    const name = title === SKIP_TITLE ? parents.join(' > ') : noted.name;
+    skips.push({ name, reason: withoutEscapes(directive[2]) || 'no reason given' });
+  } else if (verdict === 'not ok' && isLeaf) failures.push(noted);
+  return { indent, diagnostic: noted.diagnostic };
 }
 
 function withoutEscapes(name) {

@@ -15,7 +15,7 @@ interface Results {
     readonly skip: number;
   };
   readonly skips: readonly { readonly name: string; readonly reason: string }[];
-  readonly failures: readonly string[];
+  readonly failures: readonly { readonly name: string; readonly diagnostic: readonly string[] }[];
 }
 
 const { readTap } = (await import(
@@ -23,33 +23,33 @@ const { readTap } = (await import(
 )) as { readTap(text: string): Results };
 
 const STREAM = `TAP version 14
-1..1
-# Subtest: dist/test/unit.test.js
-    # Subtest: outer \\# one
-        ok 1 - fine
-        # Subtest: inner
-            ok 1 - cannot run here # SKIP no Docker engine answers
-            1..1
-        ok 2 - inner # time=2.386ms
-        
-        ok 3 - whole # SKIP no bubblewrap
-        not ok 4 - sums are equal
-          ---
-          found: |
-            not ok 9 - text inside a diagnostic
-          ...
-        1..4
-    not ok 1 - outer \\# one # time=6.757ms
-    
-    # Subtest: later
-        ok 1 - x
+# Subtest: outer \\# one
+    ok 1 - fine
+    # Subtest: inner
+        ok 1 - cannot run here # SKIP no Docker engine answers
         1..1
-    ok 2 - later # time=5ms
+    ok 2 - inner # time=2.386ms
     
-    not ok 3 - a.spec.js could not be loaded
-    1..3
-not ok 1 - dist/test/unit.test.js # time=89.703ms
+    ok 3 - whole # SKIP no bubblewrap
+    not ok 4 - sums are equal
+      ---
+      found: |
+        not ok 9 - text inside a diagnostic
+      ...
+    1..4
+not ok 1 - outer \\# one # time=6.757ms
+  ---
+  at: nowhere
+  ...
 
+# Subtest: later
+    ok 1 - x
+---
+    1..1
+ok 2 - later # time=5ms
+
+not ok 3 - a.spec.js could not be loaded
+1..3
 # { total: 6, pass: 2, fail: 2, skip: 2 }
 # time=1044.695ms
 `;
@@ -68,7 +68,13 @@ t.test('every skip has its full name and its reason, whichever way it was made',
 t.test(
   'failures are the asserts that failed, not the tests around them nor text in diagnostics',
   async (t) => {
-    t.same(readTap(STREAM).failures, ['outer # one > sums are equal', 'a.spec.js could not be loaded']);
+    t.same(readTap(STREAM).failures, [
+      {
+        name: 'outer # one > sums are equal',
+        diagnostic: ['      found: |', '        not ok 9 - text inside a diagnostic'],
+      },
+      { name: 'a.spec.js could not be loaded', diagnostic: [] },
+    ]);
   },
 );
 
