@@ -27,7 +27,8 @@ export interface CommandOutcome {
 export interface BoundedCommandOptions {
   readonly file: string;
   readonly clock: Clock;
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Absent: that of this process, as it is. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly timeoutMs: number;
   /** How long a killed process may take to go before it counts as stuck. */
   readonly killGraceMs: number;
@@ -85,7 +86,7 @@ function startChild(
     return spawn(options.file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       // Decimal commas and translated verdicts would change the meaning of what is parsed.
-      env: { ...options.environment, LC_ALL: 'C' },
+      ...(options.environment === undefined ? {} : { env: { ...options.environment, LC_ALL: 'C' } }),
       // A group of its own, so that a wrapper script dies together with what it started.
       detached: true,
     });

@@ -23,6 +23,8 @@ import { elementAt, elementsAt, isElement, textAt, type XmlElement } from './xml
 
 const TIMEOUT_MS = 20_000;
 const KILL_GRACE_MS = 2_000;
+/** Where the shell and the tool are when nobody says otherwise. */
+const SYSTEM_PATH = '/usr/local/bin:/usr/bin:/bin';
 /** The library itself gives up at 1 MiB of XML; as JSON that is less. */
 const OUTPUT_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -59,13 +61,14 @@ async function withToolOnPath<T>(
   options: NvidiaSmiOptions,
   use: (environment: Readonly<Record<string, string | undefined>>) => Promise<T>,
 ): Promise<T> {
-  if (options.file === 'nvidia-smi') return use(options.environment);
+  const environment = options.environment ?? { PATH: SYSTEM_PATH };
+  if (options.file === 'nvidia-smi') return use(environment);
   const folder = await mkdtemp(join(tmpdir(), 'nabla-nvidia-smi-'));
   try {
     await symlink(resolve(options.file), join(folder, 'nvidia-smi'));
-    const path = options.environment['PATH'];
+    const path = environment['PATH'];
     return await use({
-      ...options.environment,
+      ...environment,
       PATH: path === undefined ? folder : `${folder}${delimiter}${path}`,
     });
   } finally {

@@ -10,6 +10,7 @@ import { type GpuElement, toGpuElement } from './gpu-element.ts';
 import { type ListedGpu, parseGpuList } from './gpu-list.ts';
 import { emptyReport, type ReportParts, toGpuReport } from './gpu-report.ts';
 import { failureFindings, warningFindings } from './nvidia-smi-error.ts';
+import { createProbeBackoff, isHang } from './probe-backoff.ts';
 import type { Finding } from './probe-condition.ts';
 import type { GpuProbe, GpuProbeSource, GpuReport } from './probe-port.ts';
 import { CSV_FIELDS, findUnknownField, parseQueryCsv } from './query-csv.ts';
@@ -21,8 +22,8 @@ export interface NvidiaSmiOptions {
   /** Name on PATH or path of the tool. */
   readonly file: string;
   readonly clock: Clock;
-  /** Environment of the tool. LC_ALL is set over it. */
-  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Environment of the tool; LC_ALL is set over it. Absent: that of this process, as it is. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Per call of the tool. Default 15 s: a cold driver without persistence mode needs seconds per GPU. */
   readonly timeoutMs?: number;
   /** Default 2 s. */
@@ -43,9 +44,6 @@ const TIMEOUT_MS = 15_000;
 const KILL_GRACE_MS = 2_000;
 /** The largest real document is 357 kB (8 boards, 2025); the bound leaves room for a hundred times that. */
 const OUTPUT_BYTES_MAX = 32 * 1024 * 1024;
-/** A hanging driver is asked again after 30 s, 60 s, … 8 min: each try may leave a process behind. */
-const BACKOFF_FIRST_MS = 30_000;
-const BACKOFF_LAST_MS = 480_000;
 const TOPOLOGY_EVERY_MS = 600_000;
 const TOPOLOGY_RETRY_MS = 60_000;
 
@@ -60,25 +58,25 @@ export interface SmiCollectorOptions {
 /** A collector around any way to get the document; shared by every adapter that ends in nvidia-smi. */
 export function createSmiCollector(options: SmiCollectorOptions): GpuProbe {
   const { source, clock, command, readDocument } = options;
-  const backoff = createBackoff(clock);
+  const backoff = createProbeBackoff(clock);
   const topology = createTopologyReader(clock, command);
   let inFlight: Promise<GpuReport> | undefined;
 
   async function look(signal: AbortSignal | undefined): Promise<GpuReport> {
-    const quiet = backoff.finding();
+    const quiet = backoff.quiet();
     if (quiet !== undefined) return emptyReport([quiet], clock.nowMs(), 'failed');
     const result = await readDocument(signal);
     throwIfAborted(signal);
-    const failure = 'failure' in result ? result.failure : [];
-    const hangs = backoff.learn('failure' in result ? failure : result.answer.findings);
+    const reported = 'failure' in result ? result.failure : result.answer.findings;
+    const hang = backoff.learn(reported);
+    const findings = reported.map((finding) => (hang !== undefined && isHang(finding) ? hang : finding));
     if ('failure' in result) {
-      const noDevices = failure.some((finding) => finding.code === 'NO_DEVICES');
-      return emptyReport(failure, clock.nowMs(), noDevices ? 'whole' : 'failed');
+      const noDevices = findings.some((finding) => finding.code === 'NO_DEVICES');
+      return emptyReport(findings, clock.nowMs(), noDevices ? 'whole' : 'failed');
     }
     const { answer } = result;
-    const findings = [...answer.findings];
     // A driver that just hung is not asked two more questions.
-    const ask = answer.elements.length > 0 && !hangs;
+    const ask = answer.elements.length > 0 && hang === undefined;
     const list = ask ? await readList(command, findings, signal) : undefined;
     const rows = ask ? await topology(answer.elements, findings, signal) : undefined;
     throwIfAborted(signal);
@@ -93,34 +91,6 @@ export function createSmiCollector(options: SmiCollectorOptions): GpuProbe {
         inFlight = undefined;
       });
       return inFlight;
-    },
-  };
-}
-
-interface Backoff {
-  /** Set while the tool is to be left alone. */
-  finding(): Finding | undefined;
-  /** Notes how a call went; true when it hung. */
-  learn(findings: readonly Finding[]): boolean;
-}
-
-function createBackoff(clock: Clock): Backoff {
-  let hangs = 0;
-  let quietUntilMs = Number.NEGATIVE_INFINITY;
-  let last: Finding | undefined;
-  return {
-    finding() {
-      if (last === undefined || clock.monotonicMs() >= quietUntilMs) return undefined;
-      return { code: last.code, message: `${last.message}; asked again later, ${hangs} in a row` };
-    },
-    learn(findings) {
-      last = findings.find((finding) => finding.code === 'PROBE_STUCK' || finding.code === 'PROBE_TIMEOUT');
-      if (last === undefined) hangs = 0;
-      else {
-        quietUntilMs = clock.monotonicMs() + Math.min(BACKOFF_FIRST_MS * 2 ** hangs, BACKOFF_LAST_MS);
-        hangs += 1;
-      }
-      return last !== undefined;
     },
   };
 }
@@ -181,7 +151,7 @@ export function createSmiCommand(options: NvidiaSmiOptions): BoundedCommand {
   return createBoundedCommand({
     file: options.file,
     clock: options.clock,
-    environment: options.environment,
+    ...(options.environment === undefined ? {} : { environment: options.environment }),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     killGraceMs: options.killGraceMs ?? KILL_GRACE_MS,
     outputBytesMax: OUTPUT_BYTES_MAX,

@@ -3,7 +3,7 @@
  * driver is still a look: it ends with 0 and says what is wrong in `conditions`.
  */
 import { parseArgs } from 'node:util';
-import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock } from '../../proto/ports/index.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
 import type { GpuReport, ProbedGpu } from './probe-port.ts';
@@ -39,13 +39,9 @@ export interface ProbeOutput {
 
 export interface ProbeCommandContext {
   readonly clock?: Clock;
+  /** Environment of the tool that is asked. Absent: that of this process. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
-  /** Where refusals go. Default stderr. */
-  readonly err?: (text: string) => void;
 }
-
-const EXIT_OK = 0;
-const EXIT_INVALID = 2;
 
 const HELP = `Usage: nabla-agent probe [-o json] [--nvidia-smi PATH] [--probe MODE] [--simulate N]
 
@@ -60,31 +56,29 @@ when the driver is sick: look at "conditions".
 Example: nabla-agent probe -o json --nvidia-smi /usr/bin/nvidia-smi
 `;
 
-/** Runs the command with the words after `probe`; the answer is the exit code. Writes through `out` only. */
+/**
+ * Runs the command with the words after `probe`, writes through `out`, and answers with the exit code.
+ *
+ * @throws ClusterError PROBE_ARGUMENTS_INVALID when the words cannot be understood; nothing is printed then.
+ */
 export async function probeCommand(
   args: readonly string[],
   out: (text: string) => void,
   context: ProbeCommandContext = {},
 ): Promise<number> {
-  const err = context.err ?? ((text: string): void => void process.stderr.write(text));
-  try {
-    const choice = parseChoice(args);
-    if (choice === 'help') {
-      out(HELP);
-      return EXIT_OK;
-    }
-    const probe = await selectGpuProbe({
-      ...choice,
-      clock: context.clock ?? createClock(),
-      environment: context.environment ?? process.env,
-    });
-    out(`${JSON.stringify(toProbeOutput(await probe.collect()), null, 2)}\n`);
-    return EXIT_OK;
-  } catch (error) {
-    if (!isClusterError(error) || error.kind !== 'invalid') throw error;
-    err(`error: ${error.message}${error.hint === '' ? '' : ` (${error.hint})`}\n`);
-    return EXIT_INVALID;
+  const choice = parseChoice(args);
+  if (choice === 'help') {
+    out(HELP);
+    return 0;
   }
+  const { environment } = context;
+  const probe = await selectGpuProbe({
+    ...choice,
+    clock: context.clock ?? createClock(),
+    ...(environment === undefined ? {} : { environment }),
+  });
+  out(`${JSON.stringify(toProbeOutput(await probe.collect()), null, 2)}\n`);
+  return 0;
 }
 
 /** A report in the shape of the command's output: one row per GPU in index order. */

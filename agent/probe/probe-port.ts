@@ -35,7 +35,7 @@ export interface GpuProbe {
   readonly source: GpuProbeSource;
   /**
    * Looks once. A sick driver is never an exception: what went wrong is in `conditions`. Concurrent calls share
-   * one look.
+   * one look, and with it the signal of the first.
    *
    * @throws ClusterError kind `cancelled` when `signal` fires.
    */

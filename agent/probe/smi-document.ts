@@ -48,34 +48,33 @@ export function parseSmiDocument(text: string): SmiDocument {
   };
 }
 
-function cutGpus(text: string, firstGpu: number): { gpuTexts: readonly string[]; droppedGpus: number } {
+function cutGpus(text: string, firstGpu: number): Pick<SmiDocument, 'gpuTexts' | 'droppedGpus'> {
   const gpuTexts: string[] = [];
   let droppedGpus = 0;
   let open = firstGpu;
   while (open >= 0) {
-    const close = text.indexOf('</gpu>', open);
+    const close = text.indexOf(GPU_CLOSING, open);
     if (close < 0) break;
-    const end = close + '</gpu>'.length;
-    // An element that never closes must not swallow its neighbour: it begins at the last opening before the end.
-    const begin = findLastGpuOpening(text, open, close);
-    const piece = text.slice(begin, end);
+    const piece = fromLastOpening(text.slice(open, close + GPU_CLOSING.length));
     if (gpuTexts.length < GPUS_MAX && piece.length <= GPU_CHARACTERS_MAX) gpuTexts.push(piece);
     else droppedGpus += 1;
-    open = findGpuOpening(text, end);
+    open = findGpuOpening(text, close);
   }
   return { gpuTexts, droppedGpus };
 }
 
-/** Index of the next `<gpu …>`, not of `<gpu_part_number>`; -1 when there is none. */
+const GPU_CLOSING = '</gpu>';
+
+/** Index of the next `<gpu …>`, not of `<gpu_part_number>`; -1 when there is none. One pass, never back. */
 function findGpuOpening(text: string, from: number): number {
-  const spaced = text.indexOf('<gpu ', from);
-  const bare = text.indexOf('<gpu>', from);
-  if (spaced < 0) return bare;
-  return bare < 0 ? spaced : Math.min(spaced, bare);
+  const opening = /<gpu[ >]/g;
+  opening.lastIndex = from;
+  return opening.exec(text)?.index ?? -1;
 }
 
-function findLastGpuOpening(text: string, first: number, before: number): number {
-  return Math.max(first, text.lastIndexOf('<gpu ', before), text.lastIndexOf('<gpu>', before));
+/** An element that never closes must not swallow its neighbour: a piece begins at its last opening. */
+function fromLastOpening(piece: string): string {
+  return piece.slice(Math.max(0, piece.lastIndexOf('<gpu '), piece.lastIndexOf('<gpu>')));
 }
 
 function cutBulk(text: string): string {

@@ -19,21 +19,12 @@ const MIB = 2 ** 20;
 const root = mkdtempSync(join(tmpdir(), 'nabla-probe-command-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
 
-async function run(args: readonly string[]): Promise<{ exitCode: number; text: string; refusal: string }> {
+async function run(args: readonly string[]): Promise<{ exitCode: number; text: string }> {
   let text = '';
-  let refusal = '';
-  const exitCode = await probeCommand(
-    args,
-    (piece) => {
-      text += piece;
-    },
-    {
-      err: (piece) => {
-        refusal += piece;
-      },
-    },
-  );
-  return { exitCode, text, refusal };
+  const exitCode = await probeCommand(args, (piece) => {
+    text += piece;
+  });
+  return { exitCode, text };
 }
 
 async function probe(scenario: FakeSmiScenario): Promise<ProbeOutput> {
@@ -114,7 +105,7 @@ t.test('simulated GPUs are made on request and say so', async (t) => {
   t.ok(output.gpus.every((gpu) => gpu.uuid.startsWith('SIM-')));
 });
 
-t.test('wrong arguments are refused with one line and exit code 2', async (t) => {
+t.test('wrong arguments are refused with a reason and a hint', async (t) => {
   for (const args of [
     ['-o', 'xml'],
     ['--probe', 'magic'],
@@ -125,10 +116,8 @@ t.test('wrong arguments are refused with one line and exit code 2', async (t) =>
     ['word'],
     ['--what'],
   ]) {
-    const { exitCode, text, refusal } = await run(args);
-    t.equal(exitCode, 2, args.join(' '));
-    t.equal(text, '');
-    t.match(refusal, /^error: [^\n]+\n$/, args.join(' '));
+    const refusal = await run(args).catch((error: unknown) => error);
+    t.match(refusal, { kind: 'invalid', code: 'PROBE_ARGUMENTS_INVALID', hint: /./ }, args.join(' '));
   }
   const help = await run(['--help']);
   t.equal(help.exitCode, 0);
