@@ -48,23 +48,35 @@ export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits
   const write = (file: string, value: number | string): void => {
     wanted.push({ file, value: String(value) });
   };
-  if (limits.memoryBytes > 0) {
-    write(
-      root.version === 2 ? `${memory}/memory.max` : `${memory}/memory.limit_in_bytes`,
-      limits.memoryBytes,
-    );
-    if (root.swapLimit && root.version === 2) write(`${memory}/memory.swap.max`, 0);
-    if (root.swapLimit && root.version === 1)
+  // Everything is always written, since the group may have served another task.
+  const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
+  const processes = limits.processesMax > 0 ? limits.processesMax : 'max';
+  if (root.version === 2) {
+    write(`${memory}/memory.max`, limits.memoryBytes > 0 ? limits.memoryBytes : 'max');
+    if (root.swapLimit) write(`${memory}/memory.swap.max`, limits.memoryBytes > 0 ? 0 : 'max');
+    write(`${cpu}/cpu.max`, limits.cpuMilli > 0 ? `${quota} ${CPU_PERIOD_US}` : `max ${CPU_PERIOD_US}`);
+  } else {
+    // The limit with swap may never be below the one without, so it is lifted first.
+    if (root.swapLimit) write(`${memory}/memory.memsw.limit_in_bytes`, -1);
+    write(`${memory}/memory.limit_in_bytes`, limits.memoryBytes > 0 ? limits.memoryBytes : -1);
+    if (root.swapLimit && limits.memoryBytes > 0)
       write(`${memory}/memory.memsw.limit_in_bytes`, limits.memoryBytes);
+    write(`${cpu}/cpu.cfs_quota_us`, limits.cpuMilli > 0 ? quota : -1);
   }
-  if (limits.cpuMilli > 0) {
-    const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
-    if (root.version === 2) write(`${cpu}/cpu.max`, `${quota} ${CPU_PERIOD_US}`);
-    else write(`${cpu}/cpu.cfs_quota_us`, quota);
-  }
-  if (limits.processesMax > 0) write(`${pids}/pids.max`, limits.processesMax);
+  write(`${pids}/pids.max`, processes);
   for (const folder of taskGroups(root, name)) write(`${folder}/cgroup.procs`, 0);
   return wanted;
+}
+
+/** Where the wrapper sees at the end whether anything is left. */
+export function toLeftFiles(
+  root: CgroupRoot,
+  name: string,
+): { readonly processes: string; readonly memory: string } {
+  return {
+    processes: `${root.folders.pids}/${name}/cgroup.procs`,
+    memory: `${root.folders.memory}/${name}/${root.version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`,
+  };
 }
 
 /** Only joining, for a command that is run in a running task. */

@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Clock } from '../../../proto/ports/index.ts';
 import { commandNotFound } from '../driver-error.ts';
 
 /** What a command without a slash is looked up in when the task's environment has no PATH. */
@@ -18,8 +19,10 @@ export interface CommandPlace {
   toHost(path: string): string;
 }
 
-/** Found programs, so that the usual command costs one look; oldest dropped first. */
+/** Found programs, so that the usual command costs no look; oldest dropped first. */
 const FOUND_MAX = 256;
+/** A program that was there so recently is there; should it not be, the task ends with 127. */
+const TRUST_MS = 10_000;
 const EXECUTE_BITS = 0o111;
 
 export interface CommandFinder {
@@ -27,17 +30,19 @@ export interface CommandFinder {
   check(program: string, place: CommandPlace): Promise<void>;
 }
 
-export function createCommandFinder(): CommandFinder {
-  const found = new Map<string, string>();
+export function createCommandFinder(clock: Clock): CommandFinder {
+  const found = new Map<string, number>();
   return {
     async check(program, place) {
       const name = `${place.path}\0${place.folder}\0${place.toHost(place.folder)}\0${program}`;
-      const known = found.get(name);
-      if (known !== undefined && (await isProgram(known))) return;
+      const nowMs = clock.monotonicMs();
+      const seenAtMs = found.get(name);
+      if (seenAtMs !== undefined && nowMs - seenAtMs < TRUST_MS) return;
+      found.delete(name);
       for (const candidate of candidates(program, place)) {
         if (!(await isProgram(candidate))) continue;
         if (found.size >= FOUND_MAX) found.delete(found.keys().next().value ?? '');
-        found.set(name, candidate);
+        found.set(name, nowMs);
         return;
       }
       throw commandNotFound(program);

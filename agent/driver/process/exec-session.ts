@@ -48,6 +48,7 @@ export async function openExec(
 async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessHost): Promise<ExecCommand> {
   const main = run.main();
   if (run.exit() !== undefined || main === undefined) throw taskEnded(run.key);
+  run.noteExec();
   const { record } = run;
   const taskEnv = run.env ?? (await host.table.environment(main.pid)) ?? new Map<string, string>();
   const env: Record<string, string> = {
@@ -61,7 +62,7 @@ async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessHost): P
     const place = { path: env['PATH'] ?? DEFAULT_PATH, folder: hostFolder, toHost: (path: string) => path };
     await host.commands.check(plan.argv[0] ?? '', place);
   }
-  const groups = record.limited && host.cgroups !== undefined ? toJoin(host.cgroups, record.name) : [];
+  const groups = record.group !== '' && host.cgroups !== undefined ? toJoin(host.cgroups, record.group) : [];
   const inside = record.viewed ? await enterArguments(run, host, folder) : [];
   return {
     file: '/bin/sh',

@@ -2,23 +2,24 @@
  * Starting one task: everything that can be wrong is looked at first, then a record is written, then the starter is
  * asked. When anything fails after the record, all traces go before the error is passed on.
  */
-import { chmod, mkdir, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, rm, rmdir, stat } from 'node:fs/promises';
 import { toTaskName } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { toFileError } from '../../../proto/runtime/file-error.ts';
 import type { TaskPlan } from '../../core/driver-port.ts';
-import { driverUnavailable, folderMissing, mountMissing, portInUse, unsupported } from '../driver-error.ts';
+import { driverUnavailable, folderMissing, portInUse, unsupported } from '../driver-error.ts';
 import { processGpuEnvironment, withoutGpuSteering } from '../gpu-environment.ts';
-import { clearGroups, createGroups, toAttachments } from './cgroup.ts';
+import { clearGroups, toAttachments, toLeftFiles } from './cgroup.ts';
 import { DEFAULT_PATH } from './command-path.ts';
 import { toHostPath } from './host-path.ts';
 import type { ViewRequest } from './mount-view.ts';
 import { checkPorts } from './port-check.ts';
 import { toStartError } from './process-error.ts';
 import { findUser, type ProcessHost } from './process-host.ts';
+import type { TaskRecord } from './run-file.ts';
 import type { Starter } from './starter.ts';
 import { createTaskRun, type TaskRun, toMarker } from './task-run.ts';
-import type { TaskRecord, TaskStore } from './task-store.ts';
+import { type TaskStore, unlinkIfThere } from './task-store.ts';
 
 export interface LaunchParts {
   readonly host: ProcessHost;
@@ -40,21 +41,26 @@ export async function launchTask(plan: TaskPlan, parts: LaunchParts): Promise<La
     request = await planRequest(plan, parts);
   } catch (error) {
     // A task that runs holds its own port, and may have removed its own command: it is there all the same.
-    if ((await store.find(plan.key)) !== undefined) return { kind: 'exists' };
+    if ((await store.read(plan.key)) !== undefined) return { kind: 'exists' };
     throw error;
   }
-  const { record } = request;
-  if (!(await store.create(plan.key, record))) return { kind: 'exists' };
   try {
-    if (host.cgroups !== undefined) await createGroups(host.cgroups, record.name);
     if (host.view !== undefined) await makeTmp(plan);
-    return await askStarter(request, parts);
+    const launched = await askStarter(request, parts);
+    if (launched.kind === 'exists') giveUpGroup(request, host);
+    return launched;
   } catch (error) {
-    if (host.cgroups !== undefined) await clearGroups(host.cgroups, record.name, host.options.clock);
-    if (host.view !== undefined) await rm(`${plan.driverFolder}/tmp`, { recursive: true, force: true });
+    giveUpGroup(request, host);
+    await removeTaskFiles(plan.driverFolder, host.view !== undefined);
     await store.remove(plan.key);
     throw error;
   }
+}
+
+/** Never waited for: it holds nothing of the task. */
+function giveUpGroup({ record }: Request, host: ProcessHost): void {
+  if (host.cgroups === undefined) return;
+  void clearGroups(host.cgroups, record.group, host.options.clock).catch(() => undefined);
 }
 
 interface Request {
@@ -65,33 +71,38 @@ interface Request {
 }
 
 async function planRequest(plan: TaskPlan, parts: LaunchParts): Promise<Request> {
-  const record = await planRecord(plan, parts);
-  const env = toEnvironment(plan, record, parts.host);
+  const env = toEnvironment(plan, parts.host);
   await checkPlan(plan, env, parts.host);
-  return { plan, record, env, argv: await toArgv(plan, parts.host) };
+  const argv = await toArgv(plan, parts.host);
+  return { plan, record: await planRecord(plan, parts), env, argv };
 }
 
 async function askStarter({ plan, record, env, argv }: Request, parts: LaunchParts): Promise<Launched> {
   const { host, store, starter } = parts;
   const { cgroups } = host;
+  const left = cgroups === undefined ? { processes: '', memory: '' } : toLeftFiles(cgroups, record.group);
   const launch = await starter.launch({
     runFile: store.runFile(plan.key),
     stdoutFile: `${plan.driverFolder}/stdout`,
     stderrFile: `${plan.driverFolder}/stderr`,
     folder: host.view === undefined ? toHostPath(plan.workingDirectory, plan.mounts) : '/',
+    record: JSON.stringify(record),
+    processesFile: left.processes,
+    memoryFile: left.memory,
     env,
-    attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.name, plan),
+    requiredPaths: plan.mounts.map(({ source }) => source),
+    attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.group, plan),
     argv,
   });
   if (launch.kind === 'running') {
     const run = createTaskRun({ host, store, key: plan.key, record, env, main: launch.main });
-    void launch.exited.then((status) => run.onWrapperExit(status));
+    void launch.exited.then((exit) => run.onWrapperExit(exit));
     return { kind: 'started', run };
   }
   if (launch.kind === 'lost') return { kind: 'exists' };
   // Taking the run file keeps a wrapper from beginning later; when it has begun, the task is found by its file.
   if (launch.kind === 'orphaned' && !(await store.callOff(plan.key))) return { kind: 'exists' };
-  const file = await store.readRun(plan.key);
+  const file = await store.read(plan.key);
   throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
 }
 
@@ -108,15 +119,14 @@ async function planRecord(plan: TaskPlan, parts: LaunchParts): Promise<TaskRecor
     startedAtMs: host.options.clock.nowMs(),
     ports: plan.ports.length === 0 ? [] : await checkPorts(plan.ports),
     viewed: host.view !== undefined,
-    limited: host.cgroups !== undefined,
+    group: (await host.pool?.take()) ?? '',
     workingDirectory: plan.workingDirectory,
     mounts: plan.mounts,
-    graceMs: plan.graceMs,
   };
 }
 
-function toEnvironment(plan: TaskPlan, record: TaskRecord, host: ProcessHost): ReadonlyMap<string, string> {
-  const marker = toMarker(host.options.hostId, record);
+function toEnvironment(plan: TaskPlan, host: ProcessHost): ReadonlyMap<string, string> {
+  const marker = toMarker(host.options.hostId, toTaskName(plan.key));
   const at = marker.indexOf('=');
   return new Map([
     ['PATH', DEFAULT_PATH],
@@ -126,9 +136,8 @@ function toEnvironment(plan: TaskPlan, record: TaskRecord, host: ProcessHost): R
   ]);
 }
 
-/** Mounts, working directory and command, before anything is made. */
+/** Working directory and command, before anything is made; mounts are looked at by the wrapper. */
 async function checkPlan(plan: TaskPlan, env: ReadonlyMap<string, string>, host: ProcessHost): Promise<void> {
-  await Promise.all(plan.mounts.map(({ source }) => requireExisting(source)));
   const view = viewRequest(plan);
   const toHost = (path: string): string => (host.view === undefined ? path : host.view.toHost(path, view));
   const hostFolder =
@@ -142,14 +151,6 @@ async function checkPlan(plan: TaskPlan, env: ReadonlyMap<string, string>, host:
     folder: host.view === undefined ? hostFolder : view.folder,
     toHost,
   });
-}
-
-async function requireExisting(source: string): Promise<void> {
-  try {
-    await stat(source);
-  } catch (error) {
-    throw mountMissing(source, error);
-  }
 }
 
 async function isFolder(path: string, plan: TaskPlan): Promise<boolean> {
@@ -194,6 +195,15 @@ function viewRequest(plan: TaskPlan): ViewRequest {
     folder: plan.workingDirectory,
     withGpus: plan.gpuUuids.length > 0 && !plan.gpusSimulated,
   };
+}
+
+/** What the driver and the wrapper put into a task's driver folder. Idempotent. */
+export async function removeTaskFiles(driverFolder: string, viewed: boolean): Promise<void> {
+  await Promise.all(['stdout', 'stderr'].map((name) => unlinkIfThere(`${driverFolder}/${name}`)));
+  if (!viewed) return;
+  const tmp = `${driverFolder}/tmp`;
+  // Mostly empty, and then this is the cheaper way.
+  await rmdir(tmp).catch(() => rm(tmp, { recursive: true, force: true }));
 }
 
 /** World-writable and sticky, as /tmp is; chmod because mkdir's mode is cut by the umask. */

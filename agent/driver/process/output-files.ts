@@ -52,6 +52,7 @@ export async function* followOutput(
       const last = state.ended;
       let read = 0;
       for (const file of files) {
+        if (last && positions[file.stream] === 0 && run.isKnownEmpty(file.stream)) continue;
         for (;;) {
           signal.throwIfAborted();
           const bytes = await file.read(positions[file.stream], log);

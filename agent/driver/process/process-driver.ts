@@ -2,7 +2,6 @@
  * The driver without containers: a detached shell wrapper per task, limited by control groups and shown its own file
  * system by bubblewrap where the host allows. Tasks outlive the agent; a new agent finds them in the state folder.
  */
-import { rm } from 'node:fs/promises';
 import { type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
 import type {
   Driver,
@@ -15,8 +14,9 @@ import type {
 } from '../../core/driver-port.ts';
 import { driverUnavailable, startCancelled, taskAbsent, taskRunning } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
+import { sweepGroups } from './cgroup-pool.ts';
 import { openExec } from './exec-session.ts';
-import { launchTask } from './launch.ts';
+import { launchTask, removeTaskFiles } from './launch.ts';
 import { followOutput } from './output-files.ts';
 import { openProcessHost, type ProcessDriverOptions, type ProcessHost } from './process-host.ts';
 import { createStarter, type Starter } from './starter.ts';
@@ -26,14 +26,16 @@ import { createTaskStore, type TaskStore } from './task-store.ts';
 /** How often running tasks are looked at for ends that nobody reported. */
 const LOOK_EVERY_MS = 2000;
 
-/** What the driver knows of a key: a task, a start that no wrapper has taken up, or nothing. */
-type Found = { readonly kind: 'run'; readonly run: TaskRun } | { readonly kind: 'created' } | undefined;
+/** Starts that may be taken away by a called-off file before it is a failure. */
+const START_ROUNDS_MAX = 3;
 
 export type { ProcessDriverOptions } from './process-host.ts';
 
 /** @throws ClusterError DRIVER_UNAVAILABLE when the host lacks what it takes to detach a process. */
 export async function openProcessDriver(options: ProcessDriverOptions): Promise<Driver> {
-  return new ProcessDriver(await openProcessHost(options));
+  const driver = new ProcessDriver(await openProcessHost(options));
+  await driver.sweep();
+  return driver;
 }
 
 class ProcessDriver implements Driver {
@@ -44,14 +46,14 @@ class ProcessDriver implements Driver {
   readonly #starter: Starter;
   readonly #runs = new Map<string, TaskRun>();
   readonly #starting = new Map<string, Promise<TaskRun>>();
-  readonly #finding = new Map<string, Promise<Found>>();
+  readonly #finding = new Map<string, Promise<TaskRun | undefined>>();
   #unwatch: (() => void) | undefined;
   #closed = false;
 
   constructor(host: ProcessHost) {
     this.#host = host;
     this.#store = createTaskStore(host.options.stateFolder);
-    this.#starter = createStarter(host.setsidArgv, host.options.log);
+    this.#starter = createStarter(host.setsidArgv, host.options.clock, host.options.log);
     this.supports = {
       images: false,
       portMapping: false,
@@ -60,6 +62,14 @@ class ProcessDriver implements Driver {
       terminal: true,
     };
     this.#armLooks();
+  }
+
+  /** Finds what earlier agents started, and removes control groups that they left empty. */
+  async sweep(): Promise<void> {
+    const { cgroups } = this.#host;
+    await this.list();
+    const groups = [...this.#runs.values()].map((run) => run.record.group);
+    if (cgroups !== undefined) await sweepGroups(cgroups, new Set(groups));
   }
 
   /** There is nothing to fetch. */
@@ -81,32 +91,25 @@ class ProcessDriver implements Driver {
   }
 
   async #launchOrAdopt(plan: TaskPlan): Promise<TaskRun> {
-    const launched = await launchTask(plan, {
-      host: this.#host,
-      store: this.#store,
-      starter: this.#starter,
-      isPortHeld: (port) => this.#isPortHeld(port),
-    });
-    if (launched.kind === 'started') return this.#keep(launched.run);
-    const found = await this.#find(plan.key);
-    if (found?.kind === 'run') return found.run;
-    // A record without a wrapper: an agent ended between the two. Whoever takes the run file decides.
-    await this.#callOff(plan.key);
-    const again = await launchTask(plan, {
-      host: this.#host,
-      store: this.#store,
-      starter: this.#starter,
-      isPortHeld: (port) => this.#isPortHeld(port),
-    });
-    if (again.kind === 'started') return this.#keep(again.run);
-    throw driverUnavailable('the task was taken by another start');
+    for (let round = 0; round < START_ROUNDS_MAX; round++) {
+      const launched = await launchTask(plan, {
+        host: this.#host,
+        store: this.#store,
+        starter: this.#starter,
+        isPortHeld: (port) => this.#isPortHeld(port),
+      });
+      if (launched.kind === 'started') return this.#keep(launched.run);
+      const run = await this.#find(plan.key);
+      if (run !== undefined) return run;
+      // Called off, or cut short by a crash before anything ran: forgotten, and started afresh.
+      await this.#store.remove(plan.key);
+    }
+    throw driverUnavailable('the start was taken away again and again');
   }
 
   async inspect(key: TaskKey): Promise<DriverTask> {
-    const found = await this.#find(key);
-    if (found === undefined) return { state: 'absent' };
-    if (found.kind === 'created') return { state: 'created', containerId: `process:${toTaskName(key)}` };
-    const { run } = found;
+    const run = await this.#find(key);
+    if (run === undefined) return { state: 'absent' };
     const exit = run.exit();
     if (exit === undefined) return { state: 'running', started: run.started };
     return { state: 'exited', started: run.started, exit };
@@ -128,13 +131,8 @@ class ProcessDriver implements Driver {
 
   async stop(key: TaskKey, graceMs: number): Promise<DriverExit | undefined> {
     await this.#starting.get(toTaskName(key))?.catch(() => undefined);
-    let found = await this.#find(key);
-    if (found?.kind === 'created') {
-      await this.#callOff(key);
-      found = await this.#find(key);
-    }
-    if (found?.kind !== 'run') return undefined;
-    const { run } = found;
+    const run = await this.#find(key);
+    if (run === undefined) return undefined;
     if (run.exit() !== undefined) return run.exit();
     if (graceMs > 0) {
       await run.signalGroup('SIGTERM');
@@ -157,17 +155,10 @@ class ProcessDriver implements Driver {
   }
 
   async remove(key: TaskKey): Promise<void> {
-    const found = await this.#find(key);
-    if (found === undefined) return;
-    if (found.kind === 'created') return await this.#callOff(key);
-    const { run } = found;
+    const run = await this.#find(key);
+    if (run === undefined) return;
     if (run.exit() === undefined) throw taskRunning(key);
-    const { driverFolder } = run.record;
-    await Promise.all(
-      ['stdout', 'stderr', ...(run.record.viewed ? ['tmp'] : [])].map((name) =>
-        rm(`${driverFolder}/${name}`, { recursive: name === 'tmp', force: true }),
-      ),
-    );
+    await removeTaskFiles(run.record.driverFolder, run.record.viewed);
     await this.#store.remove(key);
     this.#runs.delete(toTaskName(key));
   }
@@ -186,6 +177,7 @@ class ProcessDriver implements Driver {
     this.#closed = true;
     this.#unwatch?.();
     this.#starter.close();
+    await this.#host.pool?.close();
   }
 
   #keep(run: TaskRun): TaskRun {
@@ -194,16 +186,16 @@ class ProcessDriver implements Driver {
   }
 
   async #require(key: TaskKey): Promise<TaskRun> {
-    const found = await this.#find(key);
-    if (found?.kind !== 'run') throw taskAbsent(key);
-    return found.run;
+    const run = await this.#find(key);
+    if (run === undefined) throw taskAbsent(key);
+    return run;
   }
 
   /** Finds what this or an earlier agent started; concurrent searches for one key are one. */
-  async #find(key: TaskKey): Promise<Found> {
+  async #find(key: TaskKey): Promise<TaskRun | undefined> {
     const name = toTaskName(key);
     const run = this.#runs.get(name);
-    if (run !== undefined) return { kind: 'run', run };
+    if (run !== undefined) return run;
     let finding = this.#finding.get(name);
     if (finding === undefined) {
       finding = this.#adopt(key).finally(() => this.#finding.delete(name));
@@ -212,34 +204,24 @@ class ProcessDriver implements Driver {
     return await finding;
   }
 
-  async #adopt(key: TaskKey): Promise<Found> {
-    const record = await this.#store.find(key);
-    if (record === undefined) return undefined;
-    const file = await this.#store.readRun(key);
-    if (file === undefined || file.calledOff) return { kind: 'created' };
+  async #adopt(key: TaskKey): Promise<TaskRun | undefined> {
+    const file = await this.#store.read(key);
     const known = this.#runs.get(toTaskName(key));
-    if (known !== undefined) return { kind: 'run', run: known };
+    if (known !== undefined || file?.record === undefined) return known;
+    const { record, main } = file;
     const run = createTaskRun({
       host: this.#host,
       store: this.#store,
       key,
       record,
-      ...(file.main === undefined ? {} : { main: file.main }),
+      ...(main === undefined ? {} : { main }),
     });
     this.#keep(run);
     this.#unwatch ??= this.#store.watch((name) => void this.#runs.get(name)?.look());
     await run.look();
     // An exit that was there already is told at once, so that a restarted agent reports it and not a running task.
     if (file.status !== undefined) await this.#orAfter(run.ended, LOOK_EVERY_MS);
-    return { kind: 'run', run };
-  }
-
-  async #callOff(key: TaskKey): Promise<void> {
-    const name = toTaskName(key);
-    const file = await this.#store.readRun(key);
-    if (file?.calledOff !== true && !(await this.#store.callOff(key))) return;
-    await this.#store.remove(key);
-    this.#runs.delete(name);
+    return run;
   }
 
   #isPortHeld(port: number): boolean {

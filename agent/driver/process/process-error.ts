@@ -2,7 +2,8 @@
  * What shells and the kernel say about a start that failed, as coded errors.
  */
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
-import { driverUnavailable, folderMissing } from '../driver-error.ts';
+import { driverUnavailable, folderMissing, mountMissing } from '../driver-error.ts';
+import { MISSING_PATH } from './start-script.ts';
 
 /** Longest piece of a message that is kept. */
 const TEXT_MAX = 500;
@@ -16,6 +17,7 @@ export function toStartError(text: string): ClusterError {
       details: { reason },
     });
   }
-  if (/can't cd to|cd:/i.test(text)) return folderMissing(reason);
+  if (text.startsWith(MISSING_PATH)) return mountMissing(reason.slice(MISSING_PATH.length));
+  if (/can't cd to|\bcd:/i.test(text)) return folderMissing(reason);
   return driverUnavailable(reason === '' ? 'the wrapper ended' : reason);
 }

@@ -6,6 +6,7 @@ import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { driverUnavailable } from '../driver-error.ts';
 import type { CgroupRoot } from './cgroup.ts';
+import { type CgroupPool, createCgroupPool } from './cgroup-pool.ts';
 import { probeCgroups } from './cgroup-probe.ts';
 import { type CommandFinder, createCommandFinder } from './command-path.ts';
 import { type MountView, probeMountView } from './mount-view.ts';
@@ -32,6 +33,7 @@ export interface ProcessHost {
   /** Runs its arguments in a new session and returns at once. */
   readonly setsidArgv: readonly string[];
   readonly cgroups: CgroupRoot | undefined;
+  readonly pool: CgroupPool | undefined;
   readonly view: MountView | undefined;
   readonly canPunchHoles: boolean;
   readonly setpriv: string | undefined;
@@ -57,12 +59,14 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   const view = options.mountView === 'none' ? { reason: 'off' } : await probeMountView(options.hiddenFolders);
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
+  const root = 'root' in cgroups ? cgroups.root : undefined;
   return {
     options,
     table: createProcessTable(),
-    commands: createCommandFinder(),
+    commands: createCommandFinder(options.clock),
     setsidArgv,
-    cgroups: 'root' in cgroups ? cgroups.root : undefined,
+    cgroups: root,
+    pool: root === undefined ? undefined : createCgroupPool(root, options.clock),
     view: 'view' in view ? view.view : undefined,
     canPunchHoles: fallocate !== undefined,
     setpriv,

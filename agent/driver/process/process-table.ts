@@ -17,6 +17,8 @@ export interface TaskMarks {
   readonly sessionId: number;
   /** `NABLA_TASK=…` as it stands in the environment of every process of the task that did not remove it. */
   readonly marker: string;
+  /** For a task that began moments ago: only numbers given out after this one are looked at. */
+  readonly newerThanPid?: number;
 }
 
 /** Environment blocks longer than this are not searched; the kernel caps them near 2 MiB by default. */
@@ -55,11 +57,18 @@ export function createProcessTable(root = '/proc'): ProcessTable {
     boot ??= readText('sys/kernel/random/boot_id').then((text) => text?.trim() ?? '');
     return boot;
   };
+  /** Numbers rise until they wrap; the last one given out tells which of the two it is. */
+  const newerPids = async (pid: number): Promise<readonly number[]> => {
+    const last = Number((await readText('loadavg'))?.trim().split(' ').at(-1) ?? 0);
+    const wrapped = last < pid;
+    return (await pids()).filter((other) => other > pid || (wrapped && other <= last));
+  };
   const select = async (
     test: (found: ProcStat) => boolean | Promise<boolean>,
+    candidates = pids(),
   ): Promise<readonly ProcStat[]> => {
     const chosen: ProcStat[] = [];
-    for (const pid of await pids()) {
+    for (const pid of await candidates) {
       const found = await stat(pid);
       if (found !== undefined && isLive(found) && (await test(found))) chosen.push(found);
     }
@@ -73,14 +82,17 @@ export function createProcessTable(root = '/proc'): ProcessTable {
       const found = await stat(identity.pid);
       return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
     },
-    findMarked({ sessionId, marker }) {
-      return select(async (found) => {
-        if (found.pid === sessionId) return false;
-        if (found.sessionId === sessionId) return true;
-        const text = await readText(`${found.pid}/environ`);
-        if (text === undefined || text.length > ENVIRON_BYTES_MAX) return false;
-        return text.startsWith(`${marker}\0`) || text.includes(`\0${marker}\0`);
-      });
+    findMarked({ sessionId, marker, newerThanPid }) {
+      return select(
+        async (found) => {
+          if (found.pid === sessionId) return false;
+          if (found.sessionId === sessionId) return true;
+          const text = await readText(`${found.pid}/environ`);
+          if (text === undefined || text.length > ENVIRON_BYTES_MAX) return false;
+          return text.startsWith(`${marker}\0`) || text.includes(`\0${marker}\0`);
+        },
+        newerThanPid === undefined ? pids() : newerPids(newerThanPid),
+      );
     },
     children: (pid) => select((found) => found.parentPid === pid),
     async environment(pid) {

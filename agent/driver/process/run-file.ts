@@ -1,11 +1,32 @@
 /**
- * What the wrapper leaves behind in a task's run file: who the main process is, and later how it ended. Pure. A
- * line counts only when its newline is there, so a half-written file says nothing rather than something wrong.
+ * What the wrapper leaves behind in a task's run file: the record it was given, who the main process is, and later
+ * how it ended. Pure. A line counts only when its newline is there, so a half-written file says nothing rather than
+ * something wrong. Nothing secret is in it: no environment, no command.
  */
 import { constants } from 'node:os';
+import type { PortMapping } from '../../../proto/domain/job.ts';
+import type { Mount } from '../../core/driver-port.ts';
 import { type ProcStat, parseProcStat } from './proc-stat.ts';
 
+/** What a later agent must know to look after the task; the first line, as JSON. */
+export interface TaskRecord {
+  readonly version: 1;
+  readonly name: string;
+  readonly driverFolder: string;
+  readonly bootId: string;
+  readonly startedAtMs: number;
+  readonly ports: readonly PortMapping[];
+  /** Inside bubblewrap. */
+  readonly viewed: boolean;
+  /** Name of its control groups; empty without. */
+  readonly group: string;
+  readonly workingDirectory: string;
+  readonly mounts: readonly Mount[];
+}
+
 export interface RunFile {
+  /** Absent when the start was called off, or cut short by a crash. */
+  readonly record?: TaskRecord;
   /** Of the main process; absent when the wrapper did not get that far. */
   readonly main?: ProcStat;
   readonly status?: ExitStatus;
@@ -13,8 +34,6 @@ export interface RunFile {
   readonly text: string;
   /** Noted by a driver before the control group with the kernel's own count went away. */
   readonly outOfMemory: boolean;
-  /** The start was called off before any wrapper took it. */
-  readonly calledOff: boolean;
 }
 
 export interface ExitStatus {
@@ -34,11 +53,12 @@ const SIGNAL_MAX = 64;
 export function parseRunFile(content: string): RunFile {
   const lines = content.split('\n');
   lines.pop();
-  if (lines[0] === CALLED_OFF.trimEnd()) return { text: '', calledOff: true, outOfMemory: false };
-  const main = parseMainLine(lines[0] ?? '');
+  const record = parseRecord(lines[0] ?? '');
+  if (record === undefined) return { text: '', outOfMemory: false };
+  const main = parseMainLine(lines[1] ?? '');
   const facts = new Map<string, number>();
   const said: string[] = [];
-  for (const line of lines.slice(1)) {
+  for (const line of lines.slice(main === undefined ? 1 : 2)) {
     const fact = /^(exit|signal|oom)=(\d{1,3})$/.exec(line);
     if (fact === null) said.push(line);
     else facts.set(fact[1] ?? '', Number(fact[2]));
@@ -47,13 +67,24 @@ export function parseRunFile(content: string): RunFile {
   const status = facts.get('exit');
   const signal = facts.get('signal');
   return {
+    record,
     text,
-    calledOff: false,
     outOfMemory: facts.has('oom'),
     ...(main === undefined ? {} : { main }),
     ...(signal === undefined ? {} : { status: { signal } }),
     ...(status === undefined ? {} : { status: toExitStatus(status, text !== '') }),
   };
+}
+
+function parseRecord(line: string): TaskRecord | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    const record = JSON.parse(line) as TaskRecord;
+    return record.version === 1 ? record : undefined;
+  } catch {
+    // Cut short by a crash of the host: nothing of that boot runs any more.
+    return undefined;
+  }
 }
 
 /**

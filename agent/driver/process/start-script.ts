@@ -19,48 +19,76 @@ export interface StartRequest {
   readonly stderrFile: string;
   /** Existing folder of the host. */
   readonly folder: string;
+  /** One line, the first of the run file. */
+  readonly record: string;
+  /** Lists the task's processes, and says how much memory they leave charged; empty without control groups. */
+  readonly processesFile: string;
+  readonly memoryFile: string;
   readonly env: ReadonlyMap<string, string>;
+  /** Paths that must exist, looked at by the wrapper because a shell's test costs a tenth of Node's. */
+  readonly requiredPaths: readonly string[];
   readonly attachments: readonly Attachment[];
   readonly argv: readonly string[];
 }
 
 /** Exit status of a wrapper whose task could not be started; its run file says why. */
 export const START_FAILED_STATUS = 122;
+/** Begins the line of the run file that names a missing path. */
+export const MISSING_PATH = 'missing: ';
 
 /**
- * One wrapper per task, in a session and process group of its own. `$1` id, `$2` run file, `$3` stdout, `$4`
- * stderr, `$5` folder, then attachments as value and file, `--`, and the command. POSIX shell; only built-ins, since
- * every program started costs as much as a trivial task. The shell's own stderr is the run file, because shells say
- * there ("Terminated") that a signal ended the command, which the status 143 alone would not.
+ * One wrapper per task, in a session and process group of its own. `$1` id, `$2` run file, `$3` stdout, `$4` stderr,
+ * `$5` folder, `$6` record, `$7` file of processes, `$8` file of memory, then required paths, `--`, attachments as
+ * value and file, `--`, and the command. POSIX shell, and only built-ins, since every program started costs as much as
+ * a trivial task. The shell's own stderr is the run file, because shells say there ("Terminated") that a signal ended
+ * the command, which the status 143 alone would not.
  * The inner subshell becomes the task; positions are used in place of variables, since an exported variable of the
  * user with the same name would be changed. The traps keep the wrapper alive when its group is signalled; a caught
- * signal is back at its default in the child.
+ * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way.
+ * The last answer's letters: o and e for output that is not empty, l for processes left, then the memory in bytes.
  */
 export const WRAPPER_SCRIPT = `set -C
-{ true >"$2"; } 2>/dev/null || { echo "$1 lost"; exit 0; }
+{ printf '%s\\n' "$6" >"$2"; } 2>/dev/null || { echo "$1 lost"; exit 0; }
 set +C
+trap 'echo "$1 exit ${START_FAILED_STATUS}"' EXIT
 exec 2>>"$2" 3>>"$3" 4>>"$4"
 trap : HUP INT QUIT TERM USR1 USR2 ALRM
 (
+trap - EXIT
 NABLA_WRAPPER_ID=$1
+NABLA_WRAPPER_FOLDER=$5
 NABLA_WRAPPER_STAT=
 { read -r NABLA_WRAPPER_STAT </proc/self/stat; } 2>/dev/null || :
 echo "$$ $NABLA_WRAPPER_STAT" >&2
-cd "$5" || exit ${START_FAILED_STATUS}
-shift 5
+shift 8
+while [ "$1" != -- ]; do
+[ -e "$1" ] || { printf '%s\\n' "${MISSING_PATH}$1" >&2; exit ${START_FAILED_STATUS}; }
+shift
+done
+shift
+cd "$NABLA_WRAPPER_FOLDER" || exit ${START_FAILED_STATUS}
 while [ "$1" != -- ]; do
 echo "$1" >"$2" || exit ${START_FAILED_STATUS}
 shift 2
 done
 shift
 echo "$NABLA_WRAPPER_ID run $$ $NABLA_WRAPPER_STAT"
-unset NABLA_WRAPPER_ID NABLA_WRAPPER_STAT OLDPWD
+unset NABLA_WRAPPER_ID NABLA_WRAPPER_STAT NABLA_WRAPPER_FOLDER OLDPWD
 exec >&3 2>&4 3>&- 4>&-
 exec "$@"
 )
-set -- "$1" "$?"
+set -- "$1" "$?" "$3" "$4" "$7" "$8"
+trap - EXIT
 echo "exit=$2" >&2
-echo "$1 exit $2"
+f=
+m=
+[ -s "$3" ] && f=o
+[ -s "$4" ] && f="\${f}e"
+if [ -n "$5" ]; then
+{ read -r m <"$5"; } 2>/dev/null && f="\${f}l"
+{ read -r m <"$6"; } 2>/dev/null
+fi
+echo "$1 exit $2 $f.$m"
 `;
 
 /** Text sent to a starter once, before any request. */
@@ -74,11 +102,16 @@ export function renderPrologue(): string {
  * @throws ClusterError ENV_INVALID or COMMAND_INVALID for what no process can be given (a NUL, a bad name).
  */
 export function renderStart(request: StartRequest, setsidArgv: readonly string[]): string {
+  const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
   const exports = [...request.env].map(([name, value]) => `export ${assign(name, value)}\n`).join('');
-  const fixed = [String(request.id), request.runFile, request.stdoutFile, request.stderrFile, request.folder];
-  const attached = request.attachments.flatMap(({ file, value }) => [value, file]);
-  const words = [...fixed, ...attached, '--', ...request.argv].map(quote).join(' ');
-  return `(\n${exports}exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$W" nabla ${words}\n) </dev/null\n`;
+  const words = [
+    ...[String(request.id), runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile],
+    ...[...request.requiredPaths, '--'],
+    ...[...request.attachments.flatMap(({ file, value }) => [value, file]), '--'],
+    ...request.argv,
+  ];
+  const command = `exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$W" nabla ${words.map(quote).join(' ')}`;
+  return `(\n${exports}${command}\n) </dev/null\n`;
 }
 
 /** One shell word that stands for exactly `text`, whatever it holds. */

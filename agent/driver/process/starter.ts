@@ -6,7 +6,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Logger } from '../../../proto/ports/index.ts';
+import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { driverUnavailable } from '../driver-error.ts';
 import type { ProcStat } from './proc-stat.ts';
 import { parseMainLine } from './run-file.ts';
@@ -14,13 +14,27 @@ import { renderPrologue, renderStart, type StartRequest } from './start-script.t
 
 /** Bytes of requests that may wait in the pipe before starts are refused. */
 export const STARTER_BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
+/** A host on which a shell takes longer to start is as good as one where it does not start. */
+const LAUNCH_TIMEOUT_MS = 60_000;
 /** An answer line is one /proc stat line at most. */
 const ANSWER_BYTES_MAX = 4096;
 
+/** What a wrapper says in the end. */
+export interface WrapperExit {
+  /** As the shell has it: 128 and more may stand for a signal. */
+  readonly status: number;
+  /** Whether these files hold anything. */
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Of the control group; always false without one. */
+  readonly processesLeft: boolean;
+  readonly memoryBytesLeft: number;
+}
+
 /** What became of a request. */
 export type Launch =
-  /** The user's program is about to run; `exited` has its status as the shell has it, undefined when the pipe broke. */
-  | { readonly kind: 'running'; readonly main: ProcStat; readonly exited: Promise<number | undefined> }
+  /** The user's program is about to run; `exited` is undefined when the pipe broke. */
+  | { readonly kind: 'running'; readonly main: ProcStat; readonly exited: Promise<WrapperExit | undefined> }
   /** The wrapper ended before that. */
   | { readonly kind: 'failed' }
   /** Somebody else holds the run file. */
@@ -38,11 +52,11 @@ export interface Starter {
 interface Pending {
   readonly settle: (launch: Launch) => void;
   /** Set once the task runs. */
-  exit?: (status: number | undefined) => void;
+  exit?: (exit: WrapperExit | undefined) => void;
 }
 
 /** `setsidArgv`: the command that runs its arguments in a new session and returns at once. */
-export function createStarter(setsidArgv: readonly string[], log: Logger): Starter {
+export function createStarter(setsidArgv: readonly string[], clock: Clock, log: Logger): Starter {
   let shell: ChildProcess | undefined;
   let pending = new Map<number, Pending>();
   let lastId = 0;
@@ -81,8 +95,17 @@ export function createStarter(setsidArgv: readonly string[], log: Logger): Start
       if (stdin === null || stdin.writableLength + text.length > STARTER_BACKLOG_BYTES_MAX) {
         return Promise.reject(driverUnavailable('too many starts are waiting'));
       }
-      return new Promise((settle) => {
-        pending.set(id, { settle });
+      const mine = pending;
+      return new Promise((resolve) => {
+        const timer = clock.after(LAUNCH_TIMEOUT_MS, () => {
+          mine.delete(id);
+          resolve({ kind: 'orphaned' });
+        });
+        const settle = (launch: Launch): void => {
+          timer.cancel();
+          resolve(launch);
+        };
+        mine.set(id, { settle });
         if (shell !== undefined) holdProcess(shell, true);
         stdin.write(text);
       });
@@ -134,7 +157,7 @@ function readLines(shell: ChildProcess, onLine: (line: string) => void): void {
   });
 }
 
-/** `ID run STAT`, `ID exit STATUS` or `ID lost`. */
+/** `ID run STAT`, `ID exit STATUS LETTERS.BYTES` or `ID lost`. */
 function answer(pending: Map<number, Pending>, line: string): void {
   const [idText = '', word] = line.split(' ', 2);
   const id = Number(idText);
@@ -143,13 +166,24 @@ function answer(pending: Map<number, Pending>, line: string): void {
   if (word === 'run') {
     const main = parseMainLine(line.slice(idText.length + 5));
     if (main === undefined) return;
-    const exited = new Promise<number | undefined>((exit) => {
+    const exited = new Promise<WrapperExit | undefined>((exit) => {
       entry.exit = exit;
     });
     entry.settle({ kind: 'running', main, exited });
     return;
   }
   pending.delete(id);
-  if (word === 'exit' && entry.exit !== undefined) entry.exit(Number(line.slice(idText.length + 6)));
+  if (word === 'exit' && entry.exit !== undefined) entry.exit(parseExit(line.slice(idText.length + 6)));
   else entry.settle(word === 'lost' ? { kind: 'lost' } : { kind: 'failed' });
+}
+
+function parseExit(text: string): WrapperExit {
+  const [, status, letters = '', bytes = ''] = /^(\d+)(?: (\w*)\.(\d*))?/.exec(text) ?? [];
+  return {
+    status: Number(status ?? 0),
+    stdout: letters.includes('o'),
+    stderr: letters.includes('e'),
+    processesLeft: letters.includes('l'),
+    memoryBytesLeft: bytes === '' ? Number.MAX_SAFE_INTEGER : Number(bytes),
+  };
 }

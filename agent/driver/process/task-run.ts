@@ -5,12 +5,12 @@
 import type { TaskKey } from '../../../proto/domain/ids.ts';
 import { toClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { DriverExit, StartedTask } from '../../core/driver-port.ts';
-import { clearGroups, countOomKills, killGroup } from './cgroup.ts';
+import { type CgroupRoot, clearGroups, countOomKills, killGroup } from './cgroup.ts';
 import { isLive, type ProcStat } from './proc-stat.ts';
 import type { ProcessHost } from './process-host.ts';
-import type { ProcessIdentity } from './process-table.ts';
-import { type ExitStatus, toExitStatus } from './run-file.ts';
-import type { TaskRecord, TaskStore } from './task-store.ts';
+import { type ExitStatus, type TaskRecord, toExitStatus } from './run-file.ts';
+import type { WrapperExit } from './starter.ts';
+import type { TaskStore } from './task-store.ts';
 
 /** Pauses between two rounds of killing what is left; the last repeats (a process may hang in the kernel). */
 const KILL_PAUSES_MS = [2, 5, 10, 20, 50, 100, 250, 500];
@@ -25,8 +25,12 @@ export interface TaskRun {
   readonly env: ReadonlyMap<string, string> | undefined;
   exit(): DriverExit | undefined;
   main(): ProcStat | undefined;
-  /** The wrapper's answer: its status, or undefined when it can no longer answer. */
-  onWrapperExit(status: number | undefined): void;
+  /** The wrapper's answer; undefined when it can no longer answer. */
+  onWrapperExit(exit: WrapperExit | undefined): void;
+  /** A command was run in the task: its control group is not used again, as the command may still be joining. */
+  noteExec(): void;
+  /** Whether the wrapper saw at the end that nothing was written to the stream. */
+  isKnownEmpty(stream: 'stdout' | 'stderr'): boolean;
   /** Looks at files and processes. Cheap while the task runs. */
   look(): Promise<void>;
   /** Signals the process group of the user's program; quietly nothing when it has ended. */
@@ -47,127 +51,214 @@ export interface TaskRunParts {
 }
 
 /** `NABLA_TASK` names the task in the environment of all its processes, which finds those that left its session. */
-export function toMarker(hostId: string, record: TaskRecord): string {
-  return `NABLA_TASK=${hostId}/${record.name}`;
+export function toMarker(hostId: string, taskName: string): string {
+  return `NABLA_TASK=${hostId}/${taskName}`;
 }
 
-export function createTaskRun({ host, store, key, record, main: mainAtStart, env }: TaskRunParts): TaskRun {
-  const { options, table } = host;
-  const { clock, log } = options;
-  const groups = record.limited ? host.cgroups : undefined;
-  let main = mainAtStart;
-  let exit: DriverExit | undefined;
-  let ending = false;
-  let missedLooks = 0;
-  let settle: (exit: DriverExit) => void = () => {};
-  const ended = new Promise<DriverExit>((resolve) => {
-    settle = resolve;
-  });
+/** What is known about an end besides the status. */
+interface EndFacts {
+  readonly outOfMemory: boolean;
+  /** The run file has the status. */
+  readonly written: boolean;
+  readonly atMs: number;
+  /** Present when the wrapper itself said so. */
+  readonly wrapper?: WrapperExit;
+}
 
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void clock.after(ms, resolve));
-  const identity = (stat: ProcStat): ProcessIdentity => ({
-    pid: stat.pid,
-    startTicks: stat.startTicks,
-    bootId: record.bootId,
-  });
-  const isMainAlive = async (): Promise<boolean> =>
-    main !== undefined && (await table.isAlive(identity(main)));
-  const findLeft = (): Promise<readonly ProcStat[]> =>
-    table.findMarked({ sessionId: main?.sessionId ?? -1, marker: toMarker(options.hostId, record) });
+/** A task that began this recently has only processes with newer numbers, however fast numbers are given out. */
+const RECENT_MS = 2000;
 
-  const kill = async (): Promise<void> => {
-    if (groups !== undefined) await killGroup(groups, record.name);
+export function createTaskRun(parts: TaskRunParts): TaskRun {
+  return new TaskRunState(parts);
+}
+
+class TaskRunState implements TaskRun {
+  readonly key: TaskKey;
+  readonly record: TaskRecord;
+  readonly env: ReadonlyMap<string, string> | undefined;
+  readonly started: StartedTask;
+  readonly ended: Promise<DriverExit>;
+  readonly #host: ProcessHost;
+  readonly #store: TaskStore;
+  readonly #groups: CgroupRoot | undefined;
+  #settle: (exit: DriverExit) => void = () => {};
+  #main: ProcStat | undefined;
+  #exit: DriverExit | undefined;
+  #wrapper: WrapperExit | undefined;
+  #ending = false;
+  #missedLooks = 0;
+  #hadExec = false;
+
+  constructor({ host, store, key, record, main, env }: TaskRunParts) {
+    this.key = key;
+    this.record = record;
+    this.env = env;
+    this.started = {
+      containerId: `process:${record.name}`,
+      startedAtMs: record.startedAtMs,
+      ports: record.ports,
+    };
+    this.ended = new Promise<DriverExit>((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#host = host;
+    this.#store = store;
+    this.#main = main;
+    this.#groups = record.group === '' ? undefined : host.cgroups;
+  }
+
+  exit(): DriverExit | undefined {
+    return this.#exit;
+  }
+
+  main(): ProcStat | undefined {
+    return this.#main;
+  }
+
+  noteExec(): void {
+    this.#hadExec = true;
+  }
+
+  isKnownEmpty(stream: 'stdout' | 'stderr'): boolean {
+    return this.#wrapper !== undefined && !this.#wrapper[stream] && this.#isAlone(this.#wrapper);
+  }
+
+  onWrapperExit(wrapper: WrapperExit | undefined): void {
+    if (wrapper === undefined) return;
+    this.#wrapper = wrapper;
+    const atMs = this.#host.options.clock.nowMs();
+    const facts = { outOfMemory: false, written: true, atMs, wrapper };
+    // Statuses beyond 128 may stand for a signal: what the shell said about it is in the run file.
+    if (wrapper.status <= 128) this.#end(toExitStatus(wrapper.status, this.record.viewed), facts);
+    else void this.#endFromFile(wrapper).catch(() => this.look());
+  }
+
+  async look(): Promise<void> {
+    if (this.#ending || (await this.#isMainAlive())) return;
+    if (await this.#endFromFile()) return;
+    // No process and no status: the wrapper was killed too, or the host was restarted. Twice, because the wrapper
+    // may be about to write.
+    if (this.record.bootId === (await this.#host.table.bootId())) {
+      const sessionId = this.#main?.sessionId;
+      const wrapper = sessionId === undefined ? undefined : await this.#host.table.stat(sessionId);
+      const gone = wrapper === undefined || wrapper.sessionId !== sessionId || !isLive(wrapper);
+      this.#missedLooks = gone ? this.#missedLooks + 1 : 0;
+      if (this.#missedLooks < 2) return;
+    }
+    this.#end({ signal: 9 }, { outOfMemory: false, written: false, atMs: this.#host.options.clock.nowMs() });
+  }
+
+  async signalGroup(signal: NodeJS.Signals): Promise<void> {
+    const main = this.#main;
+    if (main === undefined || !(await this.#isMainAlive())) return;
+    if (!this.record.viewed) return sendSignal(-main.groupId, signal);
+    // Bubblewrap's first process inside leads a session of its own; the one outside is not to be disturbed.
+    for (const { pid, groupId } of await this.#host.table.children(main.pid)) {
+      if (pid === groupId) sendSignal(-pid, signal);
+    }
+  }
+
+  async findMain(): Promise<ProcStat | undefined> {
+    const main = this.#main;
+    if (main === undefined || !(await this.#isMainAlive())) return undefined;
+    if (!this.record.viewed) return main;
+    const [inner] = await this.#host.table.children(main.pid);
+    return inner === undefined ? undefined : (await this.#host.table.children(inner.pid))[0];
+  }
+
+  async kill(): Promise<void> {
+    if (this.#groups !== undefined) await killGroup(this.#groups, this.record.group);
     // The main process may stand outside the group for the blink between its start and its joining.
-    if (main !== undefined && (await isMainAlive())) sendSignal(main.pid, 'SIGKILL');
-    if (groups === undefined) for (const { pid } of await findLeft()) sendSignal(pid, 'SIGKILL');
-  };
-  const clear = async (): Promise<void> => {
-    if (groups !== undefined) return await clearGroups(groups, record.name, clock);
-    if (record.bootId !== (await table.bootId())) return;
+    if (this.#main !== undefined && (await this.#isMainAlive())) sendSignal(this.#main.pid, 'SIGKILL');
+    if (this.#groups === undefined) for (const { pid } of await this.#findLeft()) sendSignal(pid, 'SIGKILL');
+  }
+
+  #end(status: ExitStatus, facts: EndFacts): void {
+    if (this.#ending) return;
+    this.#ending = true;
+    void this.#finish(status, facts).catch((error: unknown) => {
+      // Not proved, so not ended: the next look tries again.
+      this.#ending = false;
+      const { code } = toClusterError(error);
+      this.#host.options.log.warn('end of a task could not be proved', {
+        task: this.record.name,
+        error: code,
+      });
+    });
+  }
+
+  async #endFromFile(wrapper?: WrapperExit): Promise<boolean> {
+    const file = await this.#store.read(this.key);
+    this.#main ??= file?.main;
+    if (file?.status === undefined) return false;
+    const { outOfMemory, writtenAtMs: atMs } = file;
+    // Bubblewrap passes a signal on as a status, as container engines do, and no shell says more.
+    const code = file.status.code ?? 0;
+    const status = this.record.viewed && code > 128 ? toExitStatus(code, true) : file.status;
+    this.#end(status, { outOfMemory, written: true, atMs, ...(wrapper === undefined ? {} : { wrapper }) });
+    return true;
+  }
+
+  async #finish(status: ExitStatus, facts: EndFacts): Promise<void> {
+    let { outOfMemory } = facts;
+    if (status.code !== 0 && !outOfMemory && this.#groups !== undefined) {
+      outOfMemory = (await countOomKills(this.#groups, this.record.group)) > 0;
+      if (outOfMemory && facts.written) await this.#store.noteOutOfMemory(this.key);
+    }
+    await this.#clear(facts.wrapper, outOfMemory);
+    if (!facts.written) await this.#store.writeExit(this.key, status.signal);
+    if (!facts.written && outOfMemory) await this.#store.noteOutOfMemory(this.key);
+    this.#exit = { ...status, outOfMemory, finishedAtMs: facts.atMs };
+    this.#settle(this.#exit);
+  }
+
+  /** Resolves once no process of the task is left. */
+  async #clear(wrapper: WrapperExit | undefined, outOfMemory: boolean): Promise<void> {
+    const { clock } = this.#host.options;
+    const alone = wrapper !== undefined && this.#isAlone(wrapper);
+    if (this.#groups !== undefined) {
+      const { group } = this.record;
+      const reusable = alone && !outOfMemory && !this.#hadExec;
+      if (reusable) return this.#host.pool?.giveBack(group, wrapper.memoryBytesLeft);
+      return await clearGroups(this.#groups, group, clock);
+    }
+    if (alone || this.record.bootId !== (await this.#host.table.bootId())) return;
     for (let round = 0; ; round++) {
-      const left = await findLeft();
+      const left = await this.#findLeft();
       if (left.length === 0) return;
       for (const { pid } of left) sendSignal(pid, 'SIGKILL');
-      await pause(KILL_PAUSES_MS[Math.min(round, KILL_PAUSES_MS.length - 1)] ?? 500);
+      const pauseMs = KILL_PAUSES_MS[Math.min(round, KILL_PAUSES_MS.length - 1)] ?? 500;
+      await new Promise<void>((resolve) => void clock.after(pauseMs, resolve));
     }
-  };
+  }
 
-  const finish = async (
-    status: ExitStatus,
-    facts: { oom: boolean; written: boolean; atMs: number },
-  ): Promise<void> => {
-    const failed = status.code !== 0;
-    let outOfMemory = facts.oom;
-    if (failed && !outOfMemory && groups !== undefined) {
-      outOfMemory = (await countOomKills(groups, record.name)) > 0;
-      if (outOfMemory && facts.written) await store.noteOutOfMemory(key);
-    }
-    await clear();
-    if (!facts.written) await store.writeExit(key, status.signal);
-    if (!facts.written && outOfMemory) await store.noteOutOfMemory(key);
-    exit = { ...status, outOfMemory, finishedAtMs: facts.atMs };
-    settle(exit);
-  };
-  const end = (status: ExitStatus, facts: { oom: boolean; written: boolean; atMs: number }): void => {
-    if (ending) return;
-    ending = true;
-    void finish(status, facts).catch((error: unknown) => {
-      // Not proved, so not ended: the next look tries again.
-      ending = false;
-      log.warn('end of a task could not be proved', { task: record.name, error: toClusterError(error).code });
+  /**
+   * Whether the wrapper's answer already proves that nothing is left: an empty control group, or the end of the
+   * process namespace (its first process is reaped only after all others, see pid_namespaces(7)).
+   */
+  #isAlone(wrapper: WrapperExit): boolean {
+    if (this.#groups !== undefined) return !wrapper.processesLeft;
+    return this.record.viewed && wrapper.status <= 128 && !this.#hadExec;
+  }
+
+  async #isMainAlive(): Promise<boolean> {
+    const main = this.#main;
+    if (main === undefined) return false;
+    const { pid, startTicks } = main;
+    return await this.#host.table.isAlive({ pid, startTicks, bootId: this.record.bootId });
+  }
+
+  async #findLeft(): Promise<readonly ProcStat[]> {
+    const { hostId, clock } = this.#host.options;
+    const sessionId = this.#main?.sessionId;
+    const ageMs = clock.nowMs() - this.record.startedAtMs;
+    const recent = sessionId !== undefined && ageMs >= 0 && ageMs < RECENT_MS;
+    return await this.#host.table.findMarked({
+      sessionId: sessionId ?? -1,
+      marker: toMarker(hostId, this.record.name),
+      ...(recent ? { newerThanPid: sessionId } : {}),
     });
-  };
-  const endFromFile = async (): Promise<boolean> => {
-    const file = await store.readRun(key);
-    main ??= file?.main;
-    if (file?.status === undefined) return false;
-    end(file.status, { oom: file.outOfMemory, written: true, atMs: file.writtenAtMs });
-    return true;
-  };
-
-  return {
-    key,
-    record,
-    env,
-    ended,
-    started: { containerId: `process:${record.name}`, startedAtMs: record.startedAtMs, ports: record.ports },
-    exit: () => exit,
-    main: () => main,
-    onWrapperExit(status) {
-      const atMs = clock.nowMs();
-      if (status === undefined) return;
-      // Statuses beyond 128 may stand for a signal: what the shell said about it is in the run file.
-      if (status <= 128) end(toExitStatus(status, false), { oom: false, written: true, atMs });
-      else void endFromFile();
-    },
-    async look() {
-      if (ending || (await isMainAlive())) return;
-      if (await endFromFile()) return;
-      // No process and no status: the wrapper was killed too, or the host was restarted. Twice, because the wrapper
-      // may be about to write.
-      if (record.bootId === (await table.bootId())) {
-        const wrapper = main === undefined ? undefined : await table.stat(main.sessionId);
-        const gone = wrapper === undefined || wrapper.sessionId !== main?.sessionId || !isLive(wrapper);
-        missedLooks = gone ? missedLooks + 1 : 0;
-        if (missedLooks < 2) return;
-      }
-      end({ signal: 9 }, { oom: false, written: false, atMs: clock.nowMs() });
-    },
-    async signalGroup(signal) {
-      if (main === undefined || !(await isMainAlive())) return;
-      if (!record.viewed) return sendSignal(-main.groupId, signal);
-      // Bubblewrap's first process inside leads a session of its own; the one outside is not to be disturbed.
-      for (const { pid, groupId } of await table.children(main.pid))
-        if (pid === groupId) sendSignal(-pid, signal);
-    },
-    async findMain() {
-      if (main === undefined || !(await isMainAlive())) return undefined;
-      if (!record.viewed) return main;
-      const [inner] = await table.children(main.pid);
-      return inner === undefined ? undefined : (await table.children(inner.pid))[0];
-    },
-    kill,
-  };
+  }
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {

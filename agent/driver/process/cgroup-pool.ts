@@ -1,0 +1,80 @@
+/**
+ * Control groups that are used again. Making and removing three of them costs more than a trivial task itself, so a
+ * group that was left empty and nearly without memory waits for the next task. Limits are written anew each time.
+ */
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import type { Clock } from '../../../proto/ports/index.ts';
+import { type CgroupRoot, clearGroups, createGroups, taskGroups } from './cgroup.ts';
+
+/** Groups that wait at most. */
+export const FREE_GROUPS_MAX = 64;
+/** Page cache that a task leaves stays charged to its group; with more than this a fresh group is cheaper. */
+const LEFT_MEMORY_BYTES_MAX = 8 * 1024 * 1024;
+
+export interface CgroupPool {
+  /** The name of a group that is this task's alone. */
+  take(): Promise<string>;
+  /** For a group that is known to be empty. */
+  giveBack(name: string, leftMemoryBytes: number): void;
+  close(): Promise<void>;
+}
+
+export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
+  const free: string[] = [];
+  let last = 0;
+  let closed = false;
+  const discard = (name: string): Promise<void> => clearGroups(root, name, clock);
+  return {
+    async take() {
+      const known = free.pop();
+      if (known !== undefined) return known;
+      for (;;) {
+        // The number of this process keeps two agents of one host, one of them dying, out of each other's way.
+        const name = `g${process.pid}-${++last}`;
+        if (await isMade(root, name)) return name;
+      }
+    },
+    giveBack(name, leftMemoryBytes) {
+      const keep = !closed && free.length < FREE_GROUPS_MAX && leftMemoryBytes <= LEFT_MEMORY_BYTES_MAX;
+      if (keep) free.push(name);
+      // It is empty: nothing waits for its removal, and a failure leaves an empty folder for the next sweep.
+      else void discard(name).catch(() => undefined);
+    },
+    async close() {
+      closed = true;
+      await Promise.all(free.splice(0).map(discard));
+    },
+  };
+}
+
+/** Removes empty groups of agents that are gone, except those named in `kept`. */
+export async function sweepGroups(root: CgroupRoot, kept: ReadonlySet<string>): Promise<void> {
+  const names = await readdir(root.folders.pids).catch(() => []);
+  for (const name of names) {
+    const maker = Number(/^g(\d+)-\d+$/.exec(name)?.[1] ?? 0);
+    if (maker === 0 || kept.has(name) || isRunning(maker)) continue;
+    // A group with a process in it cannot be removed, which is right: it is somebody's.
+    for (const folder of taskGroups(root, name)) await rmdir(folder).catch(() => undefined);
+  }
+}
+
+async function isMade(root: CgroupRoot, name: string): Promise<boolean> {
+  const [first = ''] = taskGroups(root, name);
+  try {
+    await mkdir(first);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+  await createGroups(root, name);
+  return true;
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
