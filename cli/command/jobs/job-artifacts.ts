@@ -21,7 +21,7 @@ const DOWNLOADS_MAX = 4;
 
 async function queryOf(context: CommandContext): Promise<ArtifactQuery> {
   return {
-    project: await context.project(),
+    project: await context.requireProject(),
     job: context.argument('job'),
     attempt: context.values.integer('attempt') ?? 0,
     globs: context.values.list('files'),

@@ -25,12 +25,11 @@ export async function submitJob(
 ): Promise<Submission> {
   const request = readJobRequest(context, await readDocument(context));
   const connecting = context.connect();
-  const named = context.values.text('project') ?? request.project ?? (await context.project());
+  const project = context.values.text('project') ?? request.project ?? (await context.requireProject());
   const client = await connecting;
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   try {
     const { workspacePath } = request;
-    const project = workspacePath === undefined ? named : await projectForUpload(context, named);
     const workspace =
       workspacePath === undefined
         ? undefined
@@ -60,11 +59,6 @@ async function readDocument(context: CommandContext): Promise<unknown> {
   const { parseYaml } = await import('../../render/yaml-text.ts');
   // A null document is somebody's empty file: refused by the reader, unlike "no file".
   return (await parseYaml(await readSmallFile(file), file)) ?? null;
-}
-
-/** The upload's address needs a project by name or id. */
-async function projectForUpload(context: CommandContext, named: string): Promise<string> {
-  return named === '' ? context.requireProject() : named;
 }
 
 interface Provision {

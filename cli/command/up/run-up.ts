@@ -3,7 +3,6 @@
  */
 import { resolve } from 'node:path';
 import type { HostView } from '../../../proto/domain/views.ts';
-import type { ConnectionTarget } from '../../client/connection-target.ts';
 import { defaultDataFolder } from '../../client/data-folder.ts';
 import type { CommandContext } from '../command-context.ts';
 import { interruptSignal } from '../interrupt.ts';
@@ -35,7 +34,7 @@ export async function runUp(context: CommandContext): Promise<number> {
     signal: interrupt.signal,
   });
   try {
-    const profile = values.flag('noProfile') ? undefined : await writeProfile(context, cluster.target);
+    const profile = values.flag('noProfile') ? undefined : await writeProfile(context, cluster);
     await context.print(describe(cluster, dataFolder, profile, context));
     const interrupted = new Promise<void>((done) => {
       if (interrupt.signal.aborted) done();
@@ -67,13 +66,16 @@ function bounded(
 }
 
 /** True when `local` is the profile that commands take without being told. */
-async function writeProfile(context: CommandContext, target: ConnectionTarget): Promise<boolean> {
+async function writeProfile(context: CommandContext, { target, client }: LocalCluster): Promise<boolean> {
+  const { defaultProjectId } = await client.whoAmI();
   const stored = await context.profiles.read();
   const current = stored.current ?? PROFILE;
   const profile = {
     url: `https://${target.grpcAddress}`,
     token: target.token,
     ...(target.caPem === undefined ? {} : { ca: target.caPem }),
+    // Known here, it saves every later command a call.
+    ...(defaultProjectId === undefined ? {} : { project: defaultProjectId }),
   };
   await context.profiles.write({ current, profiles: { ...stored.profiles, [PROFILE]: profile } });
   return current === PROFILE;
