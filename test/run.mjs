@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { createHash } from 'node:crypto';
 /**
  * `npm test`: makes the checkout ready, then runs the areas one by one and ends with one plain line of counts.
  * Plain JavaScript without dependencies, because on a fresh clone there are none.
@@ -10,6 +9,8 @@ import { createHash } from 'node:crypto';
  *   node test/run.mjs unit [--grep P] [--files PART[,PART]] [--keep-going]
  *   node test/run.mjs check                 build, format, lint, tidy, unused code, unit
  */
+
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';

@@ -80,7 +80,7 @@ export interface ImportEdge {
   readonly target: string | undefined;
 }
 
-const IMPORTS = /\b(?:from|import)\s*\(?\s*(['"])([^'"\n]+)\1/g;
+const IMPORTS = /(?<![.\w])(?:from\s*|import\s*\(?\s*)(['"])([^'"\n]+)\1/g;
 
 /** All imports and re-exports of the tree's code. A specifier is read where the blanked code still has quotes. */
 export function listImports(tree: Tree): readonly ImportEdge[] {

@@ -126,6 +126,12 @@ expectFound(
   OTHERS,
 );
 expectFound(
+  'a package without a door, by name alone',
+  findImportBreaches,
+  imports('controller/rpc/r.ts', "import 'left-pad';"),
+  imports('controller/rpc/r.ts', "const b = Buffer.from('left-pad');"),
+);
+expectFound(
   'a file that is not there',
   findImportBreaches,
   imports(CORE, "import { a } from './gone.ts';"),
