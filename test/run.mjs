@@ -5,7 +5,7 @@
  *
  *   node test/run.mjs                       everything that needs no system install (uses what is there)
  *   CI=true node test/run.mjs               also installs system parts, and lints; a missing engine is a failure
- *   NABLA_TEST_INSTALL=1 node test/run.mjs  installs system parts only
+ *   NABLA_TEST_INSTALL=1 node test/run.mjs  everything, after installing system parts
  *   node test/run.mjs unit [--grep P] [--files PART[,PART]] [--keep-going]
  *   node test/run.mjs check                 build, format, lint, tidy, unused code, unit
  */
