@@ -64,8 +64,11 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
       return;
     }
     settle(connectionId);
-    socket.write('OK\n');
-    found.resolve(socket);
+    // HTTP/2 takes over the socket's handle, and a write that is still under way then would end the process.
+    socket.write('OK\n', (error) => {
+      if (error === null || error === undefined) found.resolve(socket);
+      else found.reject(hostUnreachable('the data connection broke', error));
+    });
   };
 
   return {

@@ -2,6 +2,7 @@
  * Bounds of request fields that no record's own validation covers: references, request ids, lists.
  */
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { DEFAULT_PROJECT_NAME } from '../core/project/decide-project.ts';
 
 /** Longest id, prefix or name that a request may refer by. */
 export const REFERENCE_CHARACTERS_MAX = 256;
@@ -24,6 +25,11 @@ export function failRequest(path: string, reason: string): never {
 export function requireReference(text: string, path: string): string {
   if (text === '') failRequest(path, 'is required');
   return optionalReference(text, path);
+}
+
+/** The project of a job's call: who names none means the one that every cluster has. */
+export function projectReference(text: string): string {
+  return text === '' ? DEFAULT_PROJECT_NAME : optionalReference(text, 'project');
 }
 
 export function optionalReference(text: string, path: string): string {

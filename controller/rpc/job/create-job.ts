@@ -17,7 +17,7 @@ import { decide } from '../../core/decide.ts';
 import { foundProject } from '../../core/found-record.ts';
 import { planDryRun } from '../../core/placement/explain.ts';
 import type { ClusterReader } from '../../core/reader.ts';
-import { checkRequestId, failRequest, requireReference } from '../request-field.ts';
+import { checkRequestId, failRequest, projectReference } from '../request-field.ts';
 import type { ServicePorts } from '../service-ports.ts';
 
 const encodeJobSpec = createEncode(JobSpecSchema);
@@ -29,7 +29,7 @@ export async function toCreateJobCommand(
   ports: ServicePorts,
   request: CreateJobRequest,
 ): Promise<CreateJobCommand> {
-  const project = requireReference(request.project, 'project');
+  const project = projectReference(request.project);
   if (request.spec === undefined) return failRequest('spec', 'is required');
   const asked = requireJobSpec(fromWireJobSpec(request.spec));
   await requireWorkspace(ports, project, asked);

@@ -16,7 +16,7 @@ import { fromInt64, toInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { foundJob } from '../../core/found-record.ts';
 import type { PlacedFrame } from '../logs/log-frames.ts';
 import { readLogs } from '../logs/read-logs.ts';
-import { checkGlobs, failRequest, requireReference, requireWithin, TAIL_LINES_MAX } from '../request-field.ts';
+import { checkGlobs, failRequest, projectReference, requireReference, requireWithin, TAIL_LINES_MAX } from '../request-field.ts';
 import type { ServicePorts } from '../service-ports.ts';
 import { toJobView } from '../view/job-view.ts';
 import { destroyArtifacts, listArtifacts } from './artifact-listing.ts';
@@ -79,7 +79,7 @@ export function createJobReads(ports: ServicePorts): JobReadHandlers {
 }
 
 function findJob({ engine }: ServicePorts, reference: JobReference): Promise<Job> {
-  const project = requireReference(reference.project, 'project');
+  const project = projectReference(reference.project);
   const job = requireReference(reference.job, 'job');
   return engine.read((view) => foundJob(view, project, job));
 }

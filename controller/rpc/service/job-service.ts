@@ -13,7 +13,7 @@ import { found, foundJob, foundProject } from '../../core/found-record.ts';
 import { createJobReads } from '../job/job-reads.ts';
 import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
 import { listPage } from '../list-page.ts';
-import { checkRequestId, optionalReference, requireReference, requireWithin } from '../request-field.ts';
+import { checkRequestId, optionalReference, projectReference, requireReference, requireWithin } from '../request-field.ts';
 import { commandContext, type ServicePorts } from '../service-ports.ts';
 import { toJobView } from '../view/job-view.ts';
 
@@ -39,7 +39,7 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       return { job: await show(subject) };
     },
     async getJob(request) {
-      const project = requireReference(request.project, 'project');
+      const project = projectReference(request.project);
       const ref = requireReference(request.job, 'job');
       const shown = await engine.read((view) =>
         toJobView(view, foundJob(view, project, ref), waitReason, clock.nowMs()),
@@ -96,5 +96,5 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
 const ABSENT = { found: false, why: 'absent', matches: [] } as const;
 
 function toReference(request: { readonly project: string; readonly job: string }) {
-  return { project: requireReference(request.project, 'project'), job: requireReference(request.job, 'job') };
+  return { project: projectReference(request.project), job: requireReference(request.job, 'job') };
 }
