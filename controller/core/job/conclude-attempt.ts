@@ -11,10 +11,12 @@ import { endedByInfrastructure, runAttemptsMax } from './model.ts';
 
 /**
  * Outcome of an attempt that exited. A stop counts as its cause once the host had obeyed it, or when a signal ended
- * the task: a task that ended by itself before the stop reached it keeps its own result.
+ * the task: a task that ended by itself before the stop reached it keeps its own result, and so does one that
+ * finished its work (an exit that the host does not call stopped) while the stop was on its way.
  */
 export function outcomeOf(attempt: AttemptRecord, exit: Exit, observedGeneration: number): AttemptOutcome {
   const obeyed = observedGeneration >= attempt.generation || exit.signal !== 0;
+  if (isSuccess(exit) && exit.reason === '') return 'succeeded';
   if (attempt.stopCause !== undefined && obeyed) return STOP_OUTCOMES[attempt.stopCause];
   return isSuccess(exit) ? 'succeeded' : 'failed';
 }

@@ -2,7 +2,7 @@
  * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it. Never
  * over-commits; the leader re-checks every placement all the same.
  */
-import type { Job, JobSpec } from '../../../proto/domain/job.ts';
+import type { Job } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
 import { summariseWait } from './explain.ts';
@@ -26,7 +26,6 @@ interface Round {
 /** O(queue + shapes × hosts): a shape that failed once in a plan is not tried again. Deterministic. */
 export const planFirstFit: Planner = (input) => {
   const round: Round = { rooms: openRooms(input), misfits: new Map(), placements: [], waiting: [] };
-  const keys = new WeakMap<JobSpec, string>();
   let nextEligibleMs: number | undefined;
   for (const job of input.view.queue()) {
     if (round.placements.length >= input.placementsMax) break;
@@ -36,24 +35,17 @@ export const planFirstFit: Planner = (input) => {
       round.waiting.push(pausing(job));
       continue;
     }
-    planJob(round, job, keyOf(keys, job.spec));
+    planJob(round, job);
   }
   const plan: Plan = { placements: round.placements, waiting: round.waiting };
   return nextEligibleMs === undefined ? plan : { ...plan, nextEligibleMs };
 };
 
-function keyOf(keys: WeakMap<JobSpec, string>, spec: JobSpec): string {
-  const known = keys.get(spec);
-  if (known !== undefined) return known;
-  const key = needKeyOf(spec);
-  keys.set(spec, key);
-  return key;
-}
-
-function planJob(round: Round, job: Job, key: string): void {
+function planJob(round: Round, job: Job): void {
+  const key = needKeyOf(job.spec);
   const known = round.misfits.get(key);
   if (known !== undefined) {
-    round.waiting.push({ jobId: job.id, ...known });
+    round.waiting.push(waitOf(job, known));
     return;
   }
   const need = needOf(job.spec);
@@ -61,10 +53,14 @@ function planJob(round: Round, job: Job, key: string): void {
   if (room === undefined) {
     const misfit = summariseWait(need, round.rooms);
     round.misfits.set(key, misfit);
-    round.waiting.push({ jobId: job.id, ...misfit });
+    round.waiting.push(waitOf(job, misfit));
     return;
   }
   round.placements.push(placeIn(room, need, job));
+}
+
+function waitOf(job: Job, { code, message, hostsByReason }: Misfit): WaitReason {
+  return { jobId: job.id, code, message, hostsByReason };
 }
 
 function placeIn(room: Room, need: Need, job: Job): Placement {

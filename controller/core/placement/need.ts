@@ -40,13 +40,17 @@ export function needOf(spec: JobSpec): Need {
   };
 }
 
+function isEmpty(record: Readonly<Record<string, string>>): boolean {
+  for (const _key in record) return false;
+  return true;
+}
+
 /** Equal texts need the same of a host: what does not fit once in a plan does not fit again. */
 export function needKeyOf(spec: JobSpec): string {
   const { resources: r } = spec;
   const numbers = `${r.gpuMilli} ${r.gpuMemoryBytes} ${r.cpuMilli} ${r.memoryBytes} ${r.diskBytes}`;
-  const flags = `${spec.exclusive ? 1 : 0}${driverFor(spec)}`;
-  const ports = spec.ports.map((port) => port.hostPort).join();
-  const rest = [r.gpuModels, Object.entries(spec.constraints), spec.excludeHosts];
-  const plain = rest.every((list) => list.length === 0);
-  return `${numbers} ${flags} ${ports} ${plain ? '' : JSON.stringify(rest)}`;
+  const key = `${numbers} ${spec.exclusive ? 1 : 0}${driverFor(spec)}`;
+  if (r.gpuModels.length + spec.ports.length + spec.excludeHosts.length === 0 && isEmpty(spec.constraints)) return key;
+  const ports = spec.ports.map((port) => port.hostPort);
+  return key + JSON.stringify([r.gpuModels, ports, spec.excludeHosts, Object.entries(spec.constraints)]);
 }
