@@ -25,6 +25,9 @@ const DURATION: Schema = {
     },
   ],
 };
+const PAIR: Schema = { type: 'string', pattern: '^[^=]+=' };
+const PORT_TEXT = '^ *[0-9]+(:[0-9]+)?( *, *[0-9]+(:[0-9]+)?)* *$';
+const PORT: Schema = { type: ['string', 'integer'], pattern: PORT_TEXT, minimum: 1, maximum: 65535 };
 const LIST: Schema = {
   anyOf: [{ type: 'string' }, { type: 'array', items: { type: ['string', 'number'] } }],
 };
@@ -39,15 +42,10 @@ const SHAPES: Readonly<Record<JobField['type'], Schema>> = {
   priority: { anyOf: [{ enum: ['low', 'normal', 'high'] }, { type: 'integer', minimum: 0, maximum: 1000 }] },
   boolean: { type: 'boolean' },
   map: {
-    anyOf: [
-      { type: 'object', additionalProperties: { type: SCALAR } },
-      { type: 'array', items: { type: 'string', pattern: '^[^=]+=' } },
-    ],
+    anyOf: [{ type: 'object', additionalProperties: { type: SCALAR } }, PAIR, { type: 'array', items: PAIR }],
   },
   list: LIST,
-  ports: {
-    anyOf: [{ type: ['string', 'integer'] }, { type: 'array', items: { type: ['string', 'integer'] } }],
-  },
+  ports: { anyOf: [PORT, { type: 'array', items: PORT }] },
   command: { anyOf: [{ type: 'string' }, { type: 'array', items: { type: SCALAR }, minItems: 1 }] },
 };
 
