@@ -3,7 +3,7 @@
  * The `nabla` program: wires the process's streams and environment to the command line and ends with its code.
  */
 import { readFileSync } from 'node:fs';
-import { COMMAND_TREE } from './command/nouns.ts';
+import { COMMAND_TREE, needsConnection } from './command/nouns.ts';
 import { runCommandLine } from './command/run-command-line.ts';
 import { createTerminal } from './command/terminal.ts';
 
@@ -23,6 +23,10 @@ function readVersion(): string {
 // A reader that goes away (`nabla jobs list | head`) is no failure of ours.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
+
+// gRPC and protobuf take longer to load than everything else together, so their files are read while the command
+// line is understood. A failure shows when the command imports them itself.
+if (needsConnection(process.argv.slice(2))) import('./client/open-cluster-client.ts').catch(() => undefined);
 
 const terminal = createTerminal(
   { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },

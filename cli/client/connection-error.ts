@@ -13,7 +13,7 @@ export function toConnectionError(error: unknown, told: Whereabouts): unknown {
   if (!isClusterError(error) || error.kind !== 'unavailable') return error;
   if (error.details['lookedAt'] !== undefined) return error;
   return new ClusterError('unavailable', error.code, error.message, {
-    details: { ...error.details, lookedAt: told.where, chosenBy: told.foundBy },
+    details: { lookedAt: told.where, chosenBy: told.foundBy },
     hint: 'check that the controller runs there, or choose another with --url, --profile or NABLA_URL',
     cause: error,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),

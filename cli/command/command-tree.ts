@@ -98,6 +98,8 @@ export interface Noun {
   readonly summary: string;
   readonly group: 'work' | 'cluster' | 'account' | 'local';
   readonly hidden?: boolean;
+  /** Its commands talk to a controller: loading what that takes may begin at once. */
+  readonly connects?: boolean;
   load(): Promise<readonly CommandSpec[]>;
 }
 

@@ -20,6 +20,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'jobs',
+    connects: true,
     aliases: ['job'],
     group: 'work',
     summary: 'Run commands and containers on the hosts',
@@ -27,6 +28,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'projects',
+    connects: true,
     aliases: ['project'],
     group: 'work',
     summary: 'Projects own jobs and secrets',
@@ -34,6 +36,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'secrets',
+    connects: true,
     aliases: ['secret'],
     group: 'work',
     summary: 'Sealed values that jobs use by name',
@@ -41,12 +44,14 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'events',
+    connects: true,
     group: 'work',
     summary: 'What happened, in order',
     load: async () => (await import('./cluster/events-command.ts')).EVENTS_COMMANDS,
   },
   {
     name: 'machine-types',
+    connects: true,
     aliases: ['machineTypes', 'machine-type'],
     group: 'cluster',
     summary: 'Named bundles of resources',
@@ -54,6 +59,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'hosts',
+    connects: true,
     aliases: ['host'],
     group: 'cluster',
     summary: 'Machines that run jobs',
@@ -61,6 +67,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'gpus',
+    connects: true,
     aliases: ['gpu'],
     group: 'cluster',
     summary: 'GPUs of the hosts, with their load and health',
@@ -68,6 +75,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'login',
+    connects: true,
     group: 'account',
     summary: 'Store how to reach a controller',
     load: async () => (await import('./account/account-commands.ts')).LOGIN_COMMANDS,
@@ -80,6 +88,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: 'whoami',
+    connects: true,
     group: 'account',
     summary: 'Show who the controller takes you for',
     load: async () => (await import('./account/account-commands.ts')).WHOAMI_COMMANDS,
@@ -104,6 +113,7 @@ const NOUNS: readonly Noun[] = [
   },
   {
     name: '__complete',
+    connects: true,
     group: 'account',
     hidden: true,
     summary: 'Answers the completion scripts',
@@ -173,3 +183,15 @@ export const COMMAND_TREE: CommandTree = {
   refusedNouns: REFUSED_NOUNS,
   refusedVerbs: REFUSED_VERBS,
 };
+
+/**
+ * Whether the words will need a connection, by the first of them: a guess that only decides what is loaded early.
+ */
+export function needsConnection(argv: readonly string[]): boolean {
+  if (argv.length < 2 && argv[0] !== 'whoami') return false;
+  if (argv.includes('--help') || argv.includes('-h') || argv[0] === 'help') return false;
+  const noun = NOUNS.find(
+    ({ name, aliases }) => name === argv[0] || aliases?.includes(argv[0] ?? '') === true,
+  );
+  return noun?.connects === true;
+}
