@@ -1,0 +1,77 @@
+/**
+ * Aim: jobs in order, each to the first host that takes it, never too much. Method: stories, then fast-check: every
+ * placement of a random plan is taken at commit.
+ */
+import fc from 'fast-check';
+import t from 'tap';
+import { planFirstFit } from '../../../../../controller/core/placement/first-fit.ts';
+import { aCapacity, anInventory, GIB, hostId, someGpus } from '../../../../kit/builders.ts';
+import { World } from '../../../../kit/stores-world.ts';
+
+t.test('higher priority first, then the older', async (t) => {
+  const world = new World();
+  world.addHost({ inventory: anInventory({ gpus: someGpus(1) }) });
+  const low = world.addJob({ priority: 100, resources: { gpuMilli: 1000 } });
+  const old = world.addJob({ resources: { gpuMilli: 1000 } });
+  world.nowMs += 1;
+  const young = world.addJob({ resources: { gpuMilli: 1000 } });
+  t.same(world.state.queue().map((job) => job.id), [old, young, low]);
+  t.match(world.plan(), { placements: [{ jobId: old }], waiting: [{ jobId: young, code: 'NO_FREE_GPU' }, { jobId: low }] });
+});
+
+t.test('a smaller job may go where the first one does not fit', async (t) => {
+  const world = new World();
+  world.addHost({ inventory: anInventory({ gpus: someGpus(1) }) });
+  world.addJob({ resources: { gpuMilli: 2000 }, waitForHosts: true });
+  const small = world.addJob({ resources: { gpuMilli: 1000 } });
+  t.match(world.plan().placements, [{ jobId: small }]);
+});
+
+t.test('only ready hosts, and at most as many placements as asked for', async (t) => {
+  const world = new World();
+  world.addHost();
+  world.addHost({ id: hostId('2'), name: 'two' });
+  world.addJob();
+  world.addJob();
+  t.match(world.plan([]), { placements: [], waiting: [{ code: 'NO_HOSTS' }, { code: 'NO_HOSTS' }] });
+  t.match(world.plan([hostId('2')]).placements, [{ hostId: 'host_2' }, { hostId: 'host_2' }]);
+  const readyHosts = new Set([hostId('1')]);
+  const plan = planFirstFit({ view: world.state, readyHosts, nowMs: world.nowMs, seed: 1, placementsMax: 1 });
+  t.equal(plan.placements.length, 1);
+});
+
+t.test('whatever it plans is taken at commit, and planning twice says the same', async (t) => {
+  const host = fc.record({ gpus: fc.integer({ min: 0, max: 4 }), cpus: fc.integer({ min: 1, max: 8 }) });
+  const job = fc.record({
+    gpus: fc.integer({ min: 0, max: 3 }),
+    cpus: fc.integer({ min: 1, max: 4 }),
+    exclusive: fc.boolean(),
+    port: fc.constantFrom(0, 20_001),
+  });
+  fc.assert(
+    fc.property(fc.array(host, { maxLength: 4 }), fc.array(job, { maxLength: 12 }), (hosts, jobs) => {
+      const world = new World();
+      for (const [index, part] of hosts.entries()) {
+        const capacity = aCapacity({ cpuMilli: part.cpus * 1000, memoryBytes: 8 * GIB });
+        const gpus = someGpus(part.gpus, { host: String(index) });
+        world.addHost({ id: hostId(index), name: `h${index}`, inventory: anInventory({ gpus, capacity }) });
+      }
+      for (const part of jobs) {
+        world.addJob({
+          resources: { gpuMilli: part.gpus * 1000, cpuMilli: part.cpus * 1000 },
+          exclusive: part.exclusive,
+          ports: part.port === 0 ? [] : [{ containerPort: 80, hostPort: part.port }],
+          waitForHosts: true,
+        });
+      }
+      const plan = world.plan();
+      if (JSON.stringify(world.plan()) !== JSON.stringify(plan)) throw new Error('planning is not deterministic');
+      if (plan.placements.length + plan.waiting.length !== jobs.length) throw new Error('a job was overlooked');
+      const { outcome } = world.run({ type: 'place-jobs', placements: plan.placements });
+      if (outcome.refused !== undefined) throw new Error(`refused: ${JSON.stringify(outcome.refused)}`);
+      if (world.plan().placements.length > 0) throw new Error('a second look finds more: the first was not first fit');
+    }),
+    { numRuns: 200, seed: 11 },
+  );
+  t.pass();
+});
