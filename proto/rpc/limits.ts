@@ -49,11 +49,16 @@ export function toSharedOptions(limits: RpcLimits): Record<string, number> {
   };
 }
 
+/** What a stream may take before the connection stands; above it, writers wait. */
+const UNSENT_BYTES_MAX = 64 * 1024;
+
 export function toClientOptions(limits: RpcLimits): Record<string, number> {
   return {
     ...toSharedOptions(limits),
     'grpc.keepalive_permit_without_calls': 0,
     'grpc.enable_retries': 0,
+    'grpc.per_rpc_retry_buffer_size': UNSENT_BYTES_MAX,
+    'grpc.retry_buffer_size': 16 * UNSENT_BYTES_MAX,
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     'grpc.use_local_subchannel_pool': 1,

@@ -73,7 +73,11 @@ export function serveUnary(runner: CallRunner, method: ServedMethod, handler: Un
   };
 }
 
-/** The requests of a streaming call. The stream is left open at an early end, so that answers still go out. */
+/**
+ * The requests of a streaming call. The stream is left open at an early end, so that answers still go out. A client
+ * that cancels half-closes a moment before (Node's http2 does), so the end of the requests alone does not tell
+ * whether the client is still there: the context's signal does.
+ */
 async function* readRequests(
   call: ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
 ): AsyncGenerator<unknown, void, undefined> {
@@ -82,9 +86,8 @@ async function* readRequests(
       yield requireMessage(message as MalformedMessage | object);
     }
   } catch (error) {
-    if (call.cancelled)
-      throw new ClusterError('cancelled', 'CALL_CANCELLED', 'the call was cancelled', { cause: error });
-    throw error;
+    if (!call.cancelled) throw error;
+    throw new ClusterError('cancelled', 'CALL_CANCELLED', 'the call was cancelled', { cause: error });
   }
 }
 
