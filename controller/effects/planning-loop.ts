@@ -12,6 +12,8 @@ import type { Clock, Logger, Rng, Timer } from '../../proto/ports/index.ts';
 export const PLACEMENTS_MAX = 256;
 /** After a failed command the loop tries again by itself, because no commit may come to wake it. */
 const RETRY_AFTER_MS = 1_000;
+/** Plans that take longer than this are spaced by as much as they take, so that planning has half a core at most. */
+const SPACED_ABOVE_MS = 4;
 
 export interface PlanningLoopOptions {
   readonly engine: Engine;
@@ -45,7 +47,10 @@ const PLANNER_PRINCIPAL = 'system' as Principal;
 
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
-  let reasons: ReadonlyMap<JobId, WaitReason> = new Map();
+  let waiting: readonly WaitReason[] = [];
+  /** Built from `waiting` when somebody asks: with a long queue and frequent plans hardly anybody does. */
+  let reasons: ReadonlyMap<JobId, WaitReason> | undefined;
+  let planMs = 0;
   let scheduled = false;
   let closed = false;
   let running: Promise<void> | undefined;
@@ -61,10 +66,14 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   /** One look and one command; true when there may be more to place at once. */
   const planOnce = async (): Promise<boolean> => {
     const input = { readyHosts: options.readyHosts(), nowMs: clock.nowMs(), seed: options.rng.integer(2 ** 31) };
-    const plan = await engine.read((view) =>
-      options.planner({ view, ...input, placementsMax: PLACEMENTS_MAX }),
-    );
-    reasons = new Map(plan.waiting.map((reason) => [reason.jobId, reason]));
+    const plan = await engine.read((view) => {
+      const startedMs = clock.monotonicMs();
+      const made = options.planner({ view, ...input, placementsMax: PLACEMENTS_MAX });
+      planMs = clock.monotonicMs() - startedMs;
+      return made;
+    });
+    waiting = plan.waiting;
+    reasons = undefined;
     if (plan.nextEligibleMs !== undefined) wakeAfter(plan.nextEligibleMs - input.nowMs);
     if (plan.placements.length === 0) return false;
     const { refused = [] } = await engine.submit(
@@ -75,6 +84,11 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     return plan.placements.length >= PLACEMENTS_MAX || refused.length > 0;
   };
 
+  const pause = (forMs: number): Promise<void> =>
+    new Promise((resolve) => {
+      clock.after(forMs, resolve);
+    });
+
   const stopListening = engine.onCommit((commit) => {
     if (commit.events.some(({ type }) => WAKING_EVENTS.has(type))) wake();
   });
@@ -84,6 +98,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       do {
         again = false;
         if (await planOnce()) again = true;
+        if (again && planMs > SPACED_ABOVE_MS) await pause(planMs);
       } while (again && !closed);
     } catch (error) {
       if (closed) return;
@@ -113,7 +128,10 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
 
   return {
     wake,
-    waitReason: (jobId) => reasons.get(jobId),
+    waitReason(jobId) {
+      reasons ??= new Map(waiting.map((reason) => [reason.jobId, reason]));
+      return reasons.get(jobId);
+    },
     async close() {
       closed = true;
       stopListening();

@@ -1,7 +1,7 @@
 /**
  * Logs and exec of tasks over data connections: the implementation of what the RPC handlers ask for.
  */
-import type { ClientHttp2Stream } from 'node:http2';
+import { type ClientHttp2Stream, constants } from 'node:http2';
 import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { hostUnreachable, toDataConnectionError } from './data-connection-error.ts';
 import type { DataConnections } from './data-connections.ts';
@@ -63,6 +63,10 @@ export function createTaskRequests(connections: DataConnections): TaskRequests {
 async function* readStream(stream: ClientHttp2Stream): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of stream) yield chunk as Uint8Array;
+    // A lost socket closes its streams with CANCEL, and Node lets such a stream end as if it were whole.
+    if ((stream.rstCode ?? constants.NGHTTP2_NO_ERROR) !== constants.NGHTTP2_NO_ERROR) {
+      throw hostUnreachable('the data connection broke');
+    }
   } catch (error) {
     throw toDataConnectionError(error);
   } finally {

@@ -79,7 +79,7 @@ export class FakeAgent {
   sessionError: unknown;
   maxEpoch: number;
   maxSeenSeq: number;
-  readonly #options: FakeAgentOptions;
+  #options: FakeAgentOptions;
   readonly #data: Http2Server;
   readonly #sockets = new Set<{ destroy(): void }>();
   #channel: RpcChannel | undefined;
@@ -122,6 +122,11 @@ export class FakeAgent {
     this.send(this.#hello());
     await Promise.race([welcome, this.#session]);
     if (this.sessionError !== undefined) throw this.sessionError;
+  }
+
+  /** Where the next `connect` dials: a controller that was restarted listens elsewhere. */
+  retarget(options: Partial<FakeAgentOptions>): void {
+    this.#options = { ...this.#options, ...options };
   }
 
   /** Ends session and data connections, keeping what the host holds; `connect` dials again. */

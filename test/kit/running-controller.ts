@@ -45,6 +45,8 @@ export interface RunningController extends Clients {
   readonly fatal: unknown[];
   /** Clients with another token; undefined for none at all. */
   clientsWith(token: string | undefined): Clients;
+  /** Where agents dial. */
+  readonly target: Pick<FakeAgentOptions, 'grpcAddress' | 'httpAddress' | 'caPem' | 'agentToken'>;
   /** Connects a scripted host; it is disconnected when the test ends. */
   agent(options?: Partial<FakeAgentOptions>): Promise<FakeAgent>;
   http(request: Partial<HttpRequest>): Promise<HttpAnswer>;
@@ -94,6 +96,7 @@ export async function runController(t: Test, options: RunOptions = {}): Promise<
     folder,
     adminToken,
     agentToken,
+    target: { grpcAddress, httpAddress, caPem, agentToken },
     fatal,
     clientsWith,
     async agent(agentOptions = {}) {
