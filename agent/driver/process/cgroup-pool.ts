@@ -12,8 +12,8 @@ export const FREE_GROUPS_MAX = 64;
 const LEFT_MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 
 export interface CgroupPool {
-  /** The name of a group that is this task's alone. */
-  take(): Promise<string>;
+  /** The name of a group that is this task's alone; `fresh`: made for it. */
+  take(fresh?: boolean): Promise<string>;
   /** For a group that is known to be empty. */
   giveBack(name: string, leftMemoryBytes: number): void;
   close(): Promise<void>;
@@ -25,8 +25,8 @@ export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
   let closed = false;
   const discard = (name: string): Promise<void> => clearGroups(root, name, clock);
   return {
-    async take() {
-      const known = free.pop();
+    async take(fresh = false) {
+      const known = fresh ? undefined : free.pop();
       if (known !== undefined) return known;
       for (;;) {
         // The number of this process keeps two agents of one host, one of them dying, out of each other's way.

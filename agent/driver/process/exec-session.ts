@@ -34,6 +34,12 @@ export interface ExecCommand {
   readonly cwd: string;
 }
 
+export interface ExecParts {
+  readonly signal: AbortSignal;
+  /** The process group of the command, given the process that was started for it. */
+  readonly groupOf: (pid: number) => Promise<number>;
+}
+
 /** @throws ClusterError TASK_ENDED, COMMAND_NOT_FOUND, TERMINAL_UNAVAILABLE, DRIVER_UNAVAILABLE */
 export async function openExec(
   run: TaskRun,
@@ -42,7 +48,7 @@ export async function openExec(
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const command = await toExecCommand(run, plan, host);
-  return plan.tty ? await openTerminal(command, plan, signal) : await openPipes(command, signal);
+  return plan.tty ? await openTerminal(command, plan, parts) : await openPipes(command, parts);
 }
 
 async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessHost): Promise<ExecCommand> {
@@ -63,7 +69,7 @@ async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessHost): P
     await host.commands.check(plan.argv[0] ?? '', place);
   }
   const groups = record.group !== '' && host.cgroups !== undefined ? toJoin(host.cgroups, record.group) : [];
-  const inside = record.viewed ? await enterArguments(run, host, folder) : [];
+  const inside = record.viewed ? await enterArguments(run, plan, host, folder) : [];
   return {
     file: '/bin/sh',
     args: ['-c', JOIN_SCRIPT, 'nabla', ...groups.map(({ file }) => file), '--', ...inside, ...plan.argv],
@@ -72,10 +78,21 @@ async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessHost): P
   };
 }
 
+/** The group that a command on a terminal leads: its own, or that of the session made inside the view. */
+async function findGroup(run: TaskRun, host: ProcessHost, pid: number): Promise<number> {
+  if (!run.record.viewed) return pid;
+  const [inside] = await host.table.children(pid);
+  return inside?.groupId ?? pid;
+}
+
 /** Entering the namespaces as the task has them; capabilities that the task lost are not brought back in. */
-async function enterArguments(run: TaskRun, host: ProcessHost, folder: string): Promise<readonly string[]> {
-  const main = run.main();
-  const [inner] = main === undefined ? [] : await host.table.children(main.pid);
+async function enterArguments(
+  run: TaskRun,
+  plan: ExecPlan,
+  host: ProcessHost,
+  folder: string,
+): Promise<readonly string[]> {
+  const inner = await run.findInner();
   if (inner === undefined) throw taskEnded(run.key);
   if (host.nsenter === undefined) throw driverUnavailable('nsenter is not installed');
   const asRoot = process.getuid?.() === 0;
@@ -85,11 +102,25 @@ async function enterArguments(run: TaskRun, host: ProcessHost, folder: string): 
     asRoot && host.setpriv !== undefined
       ? [host.setpriv, '--no-new-privs', '--inh-caps', '-all', '--bounding-set', `-all,${kept}`, '--']
       : [];
-  const enter = [host.nsenter, '--target', String(inner.pid), ...user, '--mount', '--pid', '--ipc', '--'];
-  return [...enter, ...cut, '/bin/sh', '-c', ENTER_SCRIPT, 'nabla', folder];
+  const enter = [
+    host.nsenter,
+    '--target',
+    String(inner.first.pid),
+    ...user,
+    '--mount',
+    '--pid',
+    '--ipc',
+    '--',
+  ];
+  // A session inside, so that signals reach the command and not nsenter, which waits for it. Job control needs it
+  // too; taking the terminal over needs root.
+  const takesTerminal = plan.tty && asRoot ? ['--ctty'] : [];
+  const session =
+    host.setsid === undefined || (plan.tty && !asRoot) ? [] : [host.setsid, ...takesTerminal, '--'];
+  return [...enter, ...session, ...cut, '/bin/sh', '-c', ENTER_SCRIPT, 'nabla', folder];
 }
 
-async function openPipes(command: ExecCommand, signal: AbortSignal): Promise<ExecSession> {
+async function openPipes(command: ExecCommand, { signal, groupOf }: ExecParts): Promise<ExecSession> {
   const { file, args, env, cwd } = command;
   const child = spawn(file, args, { env, cwd, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   const exited = new Promise<{ code: number; signal: number }>((resolve) => {
@@ -102,16 +133,12 @@ async function openPipes(command: ExecCommand, signal: AbortSignal): Promise<Exe
   } catch (error) {
     throw commandNotFound(file, error);
   }
-  const send = (number: number): void => {
-    try {
-      // The command leads a group of its own; -0 would be everybody's.
-      if (child.pid !== undefined && child.exitCode === null && child.signalCode === null)
-        process.kill(-child.pid, number);
-    } catch {
-      // It ended between the look and the signal.
-    }
+  const { pid } = child;
+  const abort = (): void => {
+    if (pid === undefined) return;
+    sendSignal(-pid, 9);
+    void groupOf(pid).then((group) => sendSignal(-group, 9));
   };
-  const abort = (): void => send(9);
   signal.addEventListener('abort', abort, { once: true });
   void exited.then(() => signal.removeEventListener('abort', abort));
   if (signal.aborted) abort();
@@ -128,10 +155,20 @@ async function openPipes(command: ExecCommand, signal: AbortSignal): Promise<Exe
     resize: () =>
       Promise.reject(unsupported('TERMINAL_UNAVAILABLE', 'the command has no terminal', 'ask for one')),
     async signal(name) {
-      send(signalNumber(name));
+      const number = signalNumber(name);
+      const running = child.exitCode === null && child.signalCode === null;
+      if (pid !== undefined && running) sendSignal(-(await groupOf(pid)), number);
     },
     exit: () => exited,
   };
+}
+
+function sendSignal(pid: number, number: number): void {
+  try {
+    process.kill(pid, number);
+  } catch {
+    // It ended between the look and the signal.
+  }
 }
 
 type Piece = { readonly stream: 'stdout' | 'stderr'; readonly bytes: Uint8Array };

@@ -14,7 +14,7 @@ import { DEFAULT_PATH } from './command-path.ts';
 import { toHostPath } from './host-path.ts';
 import type { ViewRequest } from './mount-view.ts';
 import { checkPorts } from './port-check.ts';
-import { toStartError } from './process-error.ts';
+import { isGroupGone, toStartError } from './process-error.ts';
 import { findUser, type ProcessHost } from './process-host.ts';
 import type { TaskRecord } from './run-file.ts';
 import type { Starter } from './starter.ts';
@@ -35,10 +35,24 @@ export type Launched =
 
 /** @throws ClusterError as Driver.start; nothing of the task is left then */
 export async function launchTask(plan: TaskPlan, parts: LaunchParts): Promise<Launched> {
+  try {
+    return await tryLaunch(plan, parts, { freshGroup: false });
+  } catch (error) {
+    if (!isGroupGone(error)) throw error;
+    // Somebody else removed an idle group; one made this moment will do.
+    return await tryLaunch(plan, parts, { freshGroup: true });
+  }
+}
+
+interface Choice {
+  readonly freshGroup: boolean;
+}
+
+async function tryLaunch(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<Launched> {
   const { host, store } = parts;
   let request: Request;
   try {
-    request = await planRequest(plan, parts);
+    request = await planRequest(plan, parts, choice);
   } catch (error) {
     // A task that runs holds its own port, and may have removed its own command: it is there all the same.
     if ((await store.read(plan.key)) !== undefined) return { kind: 'exists' };
@@ -70,11 +84,11 @@ interface Request {
   readonly argv: readonly string[];
 }
 
-async function planRequest(plan: TaskPlan, parts: LaunchParts): Promise<Request> {
+async function planRequest(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<Request> {
   const env = toEnvironment(plan, parts.host);
   await checkPlan(plan, env, parts.host);
   const argv = await toArgv(plan, parts.host);
-  return { plan, record: await planRecord(plan, parts), env, argv };
+  return { plan, record: await planRecord(plan, parts, choice), env, argv };
 }
 
 async function askStarter({ plan, record, env, argv }: Request, parts: LaunchParts): Promise<Launched> {
@@ -106,7 +120,7 @@ async function askStarter({ plan, record, env, argv }: Request, parts: LaunchPar
   throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
 }
 
-async function planRecord(plan: TaskPlan, parts: LaunchParts): Promise<TaskRecord> {
+async function planRecord(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<TaskRecord> {
   const { host } = parts;
   for (const { containerPort } of plan.ports) {
     if (parts.isPortHeld(containerPort)) throw portInUse(containerPort);
@@ -119,7 +133,7 @@ async function planRecord(plan: TaskPlan, parts: LaunchParts): Promise<TaskRecor
     startedAtMs: host.options.clock.nowMs(),
     ports: plan.ports.length === 0 ? [] : await checkPorts(plan.ports),
     viewed: host.view !== undefined,
-    group: (await host.pool?.take()) ?? '',
+    group: (await host.pool?.take(choice.freshGroup)) ?? '',
     workingDirectory: plan.workingDirectory,
     mounts: plan.mounts,
   };

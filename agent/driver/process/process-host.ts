@@ -38,6 +38,7 @@ export interface ProcessHost {
   readonly canPunchHoles: boolean;
   readonly setpriv: string | undefined;
   readonly nsenter: string | undefined;
+  readonly setsid: string | undefined;
 }
 
 const PROGRAM_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/opt/homebrew/bin'];
@@ -71,6 +72,7 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     canPunchHoles: fallocate !== undefined,
     setpriv,
     nsenter,
+    setsid,
   };
 }
 

@@ -15,6 +15,10 @@ import type { TaskStore } from './task-store.ts';
 /** Pauses between two rounds of killing what is left; the last repeats (a process may hang in the kernel). */
 const KILL_PAUSES_MS = [2, 5, 10, 20, 50, 100, 250, 500];
 
+/** How long a view is given to be set up when somebody wants to reach what is inside. */
+const INNER_ROUNDS_MAX = 500;
+const INNER_PAUSE_MS = 10;
+
 export interface TaskRun {
   readonly key: TaskKey;
   readonly record: TaskRecord;
@@ -35,10 +39,20 @@ export interface TaskRun {
   look(): Promise<void>;
   /** Signals the process group of the user's program; quietly nothing when it has ended. */
   signalGroup(signal: NodeJS.Signals): Promise<void>;
-  /** The user's own first process, as the host numbers it. */
+  /** The user's own first process, as the host numbers it; undefined when it has ended. */
   findMain(): Promise<ProcStat | undefined>;
+  findInner(): Promise<Inner | undefined>;
   /** SIGKILL for everything but the wrapper, which then writes down how it ended. */
   kill(): Promise<void>;
+}
+
+/** The user's side of a running task. */
+export interface Inner {
+  readonly main: ProcStat;
+  /** First process in the task's namespaces; `main` itself when it has none of its own. */
+  readonly first: ProcStat;
+  /** Process group of the task's own processes. */
+  readonly groupId: number;
 }
 
 export interface TaskRunParts {
@@ -149,21 +163,28 @@ class TaskRunState implements TaskRun {
   }
 
   async signalGroup(signal: NodeJS.Signals): Promise<void> {
-    const main = this.#main;
-    if (main === undefined || !(await this.#isMainAlive())) return;
-    if (!this.record.viewed) return sendSignal(-main.groupId, signal);
-    // Bubblewrap's first process inside leads a session of its own; the one outside is not to be disturbed.
-    for (const { pid, groupId } of await this.#host.table.children(main.pid)) {
-      if (pid === groupId) sendSignal(-pid, signal);
-    }
+    const inner = await this.findInner();
+    if (inner !== undefined) sendSignal(-inner.groupId, signal);
   }
 
   async findMain(): Promise<ProcStat | undefined> {
-    const main = this.#main;
-    if (main === undefined || !(await this.#isMainAlive())) return undefined;
-    if (!this.record.viewed) return main;
-    const [inner] = await this.#host.table.children(main.pid);
-    return inner === undefined ? undefined : (await this.#host.table.children(inner.pid))[0];
+    return (await this.findInner())?.main;
+  }
+
+  async findInner(): Promise<Inner | undefined> {
+    const { table, options } = this.#host;
+    for (let round = 0; ; round++) {
+      const outer = this.#main;
+      if (outer === undefined || !(await this.#isMainAlive())) return undefined;
+      if (!this.record.viewed) return { main: outer, first: outer, groupId: outer.groupId };
+      // Bubblewrap starts a first process in the new namespaces, leader of a session, and that one the command. A
+      // signal sent while the command is not there yet would be lost on the first process, which ignores it.
+      const [first] = await table.children(outer.pid);
+      const [main] = first === undefined ? [] : await table.children(first.pid);
+      if (first !== undefined && main !== undefined) return { main, first, groupId: first.pid };
+      if (round >= INNER_ROUNDS_MAX) return undefined;
+      await new Promise<void>((resolve) => void options.clock.after(INNER_PAUSE_MS, resolve));
+    }
   }
 
   async kill(): Promise<void> {

@@ -5,7 +5,7 @@ import type { IPty } from '@lydell/node-pty';
 import type { ExecPlan, ExecSession } from '../../core/driver-port.ts';
 import { unsupported } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
-import type { ExecCommand } from './exec-session.ts';
+import type { ExecCommand, ExecParts } from './exec-session.ts';
 
 /** Output that may wait for a slow reader before the terminal is paused. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
@@ -14,7 +14,7 @@ const BACKLOG_BYTES_MAX = 256 * 1024;
 export async function openTerminal(
   command: ExecCommand,
   plan: ExecPlan,
-  signal: AbortSignal,
+  { signal, groupOf }: ExecParts,
 ): Promise<ExecSession> {
   const { spawn } = await import('@lydell/node-pty').catch((): never => {
     throw unsupported(
@@ -38,15 +38,12 @@ export async function openTerminal(
       resolve({ code: exitCode, signal: number ?? 0 });
     });
   });
-  const send = (number: number): void => {
-    try {
-      // The command leads the terminal's session and its first group.
-      process.kill(-pty.pid, number);
-    } catch {
-      // It has ended.
-    }
+  const abort = (): void => {
+    // The group exists only once the child has made its session; the child itself exists at once.
+    sendSignal(-pty.pid, 9);
+    sendSignal(pty.pid, 9);
+    void groupOf(pty.pid).then((group) => sendSignal(-group, 9));
   };
-  const abort = (): void => send(9);
   signal.addEventListener('abort', abort, { once: true });
   void exited.then(() => signal.removeEventListener('abort', abort));
   if (signal.aborted) abort();
@@ -66,10 +63,19 @@ export async function openTerminal(
       }
     },
     async signal(name) {
-      send(signalNumber(name));
+      const number = signalNumber(name);
+      sendSignal(-(await groupOf(pty.pid)), number);
     },
     exit: () => exited,
   };
+}
+
+function sendSignal(pid: number, number: number): void {
+  try {
+    process.kill(pid, number);
+  } catch {
+    // It has ended.
+  }
 }
 
 function createBacklog(pty: IPty): {
