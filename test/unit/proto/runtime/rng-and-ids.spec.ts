@@ -34,7 +34,7 @@ t.test('a split stream is its own and does not disturb its parent', async (t) =>
 
 t.test('draws are within bounds and about even', async (t) => {
   const rng = createRng(3);
-  const counts = new Array<number>(10).fill(0);
+  const counts = Array.from({ length: 10 }, () => 0);
   for (let index = 0; index < 20_000; index += 1) {
     const fraction = rng.fraction();
     if (fraction < 0 || fraction >= 1) t.fail(`fraction ${fraction}`);
