@@ -48,6 +48,7 @@ export async function openExec(
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const command = await toExecCommand(run, plan, host);
+  const parts = { signal, groupOf: (pid: number) => findGroup(run, host, pid) };
   return plan.tty ? await openTerminal(command, plan, parts) : await openPipes(command, parts);
 }
 

@@ -102,6 +102,8 @@ class TaskRunState implements TaskRun {
   #ending = false;
   #missedLooks = 0;
   #hadExec = false;
+  #killed = false;
+  #groupGivenBack = false;
 
   constructor({ host, store, key, record, main, env }: TaskRunParts) {
     this.key = key;
@@ -188,6 +190,10 @@ class TaskRunState implements TaskRun {
   }
 
   async kill(): Promise<void> {
+    // Both marks are set without a pause between look and mark: a group that is being killed is never given to
+    // another task, and one that was given away is never killed.
+    if (this.#groupGivenBack) return;
+    this.#killed = true;
     if (this.#groups !== undefined) await killGroup(this.#groups, this.record.group);
     // The main process may stand outside the group for the blink between its start and its joining.
     if (this.#main !== undefined && (await this.#isMainAlive())) sendSignal(this.#main.pid, 'SIGKILL');
@@ -239,8 +245,10 @@ class TaskRunState implements TaskRun {
     const alone = wrapper !== undefined && this.#isAlone(wrapper);
     if (this.#groups !== undefined) {
       const { group } = this.record;
-      const reusable = alone && !outOfMemory && !this.#hadExec;
-      if (reusable) return this.#host.pool?.giveBack(group, wrapper.memoryBytesLeft);
+      if (alone && !outOfMemory && !this.#hadExec && !this.#killed) {
+        this.#groupGivenBack = true;
+        return this.#host.pool?.giveBack(group, wrapper.memoryBytesLeft);
+      }
       return await clearGroups(this.#groups, group, clock);
     }
     if (alone || this.record.bootId !== (await this.#host.table.bootId())) return;
