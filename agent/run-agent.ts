@@ -32,6 +32,7 @@ import { startTelemetry } from './session/telemetry-stream.ts';
 import { createArtifactUpload } from './storage/artifact-upload.ts';
 import { type ControllerHttp, createControllerHttp } from './storage/controller-http.ts';
 import { makeDataFolder, openHostId, sweepTaskFolders } from './storage/data-folder.ts';
+import { startFolderThread } from './storage/folder-thread.ts';
 import { DEFAULT_GIT_LIMITS } from './storage/git-workspace.ts';
 import { createTaskStorage } from './storage/task-storage.ts';
 import { createWorkspaceCache } from './storage/workspace-cache.ts';
@@ -257,11 +258,13 @@ function openStorage(
   layout: AgentLayout,
   http: ControllerHttp,
 ) {
+  const folderThread = startFolderThread(layout.scratch);
+  lifecycle.onClose('folders', () => folderThread.close());
   const searchPath = environment['PATH'] ?? DEFAULT_GIT_LIMITS.searchPath;
   return createTaskStorage({
     layout,
     http,
-    clock,
+    folderThread,
     cache: createWorkspaceCache({ folder: layout.workspaceCache, http, clock, rng }),
     artifacts: createArtifactUpload({ http, clock, rng, logger: logger.child('artifacts') }),
     git: { ...DEFAULT_GIT_LIMITS, allowFile: config.gitAllowFile, searchPath },

@@ -26,8 +26,10 @@ export interface AgentLayout {
   readonly tasks: string;
   readonly storage: string;
   readonly workspaceCache: string;
-  /** Half-made things; emptied at start. */
+  /** What is to be deleted. */
   readonly scratch: string;
+  /** Unused folders of tasks, for the next ones. */
+  readonly spares: string;
 }
 
 /** The layout below `root`, an absolute path without a trailing slash. */
@@ -40,6 +42,7 @@ export function toLayout(root: string): AgentLayout {
     storage: `${root}/storage`,
     workspaceCache: `${root}/cache/workspaces`,
     scratch: `${root}/scratch`,
+    spares: `${root}/spares`,
   };
 }
 

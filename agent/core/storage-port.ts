@@ -31,10 +31,8 @@ export interface OutputShortfall {
 export interface TaskStorage {
   /** Paths of a task's folders; nothing is made. */
   foldersOf(key: TaskKey, projectId: ProjectId): PreparedFolders;
-  /** Makes the task's folders and the files of its run folder. Idempotent. */
-  makeFolders(key: TaskKey, spec: TaskSpec): Promise<PreparedFolders>;
-  /** Writes `job.json`, which tells the task about itself. */
-  writeJobFile(folders: TaskFolders, content: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Makes the task's folders and the files of its run folder; `jobFile` becomes `job.json`. Idempotent. */
+  makeFolders(key: TaskKey, spec: TaskSpec, jobFile: Readonly<Record<string, unknown>>): Promise<void>;
   /** Appears in the run folder before a graceful stop. */
   writePreemptFile(folders: TaskFolders, deadlineMs: number): Promise<void>;
   /**
@@ -46,7 +44,7 @@ export interface TaskStorage {
   /** Uploads new and changed outputs of a running task that are no longer being written. */
   uploadStable(key: TaskKey, folders: TaskFolders, signal: AbortSignal): Promise<readonly OutputShortfall[]>;
   /** Whether the task left anything to upload. One look at one folder. */
-  hasOutputs(folders: TaskFolders): Promise<boolean>;
+  hasOutputs(folders: TaskFolders): boolean;
   /** Uploads everything that is left, at the end. Bounded in time and tries; never throws. */
   uploadAll(key: TaskKey, folders: TaskFolders, signal: AbortSignal): Promise<readonly OutputShortfall[]>;
   /**

@@ -7,7 +7,7 @@ import { Level } from 'level';
 import { toTaskName } from '../../proto/domain/ids.ts';
 import type { Exit } from '../../proto/domain/job.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
-import type { Clock, Logger } from '../../proto/ports/index.ts';
+import type { Clock, Logger, Timer } from '../../proto/ports/index.ts';
 import type { Journal, JournalChange, JournalContent, JournalMeta } from '../core/journal-port.ts';
 import type { TaskRecord } from '../core/task-record.ts';
 import { decodeValue, encodeValue } from './journal-codec.ts';
@@ -25,6 +25,8 @@ export const ENDED_COUNT_MAX = 10_000;
 const ENDED_TRIM = 1_000;
 /** Pause between two tries of a write that failed. */
 const RETRY_MS = 1_000;
+/** A note waits this long for a commit to travel with. */
+const NOTE_DELAY_MS = 50;
 
 export interface JournalOptions {
   readonly path: string;
@@ -118,6 +120,7 @@ function createJournal(
   let flushing: Promise<void> | undefined;
   let closed = false;
   let wakeWriter: (() => void) | undefined;
+  let noteTimer: Timer | undefined;
   const endedNames = new Set([...content.ended.keys()].sort());
 
   function put(key: string, value: unknown): void {
@@ -214,11 +217,17 @@ function createJournal(
     note(change) {
       if (closed) return;
       stage(change);
-      start();
+      // A write of its own only if no commit comes by soon that takes it along.
+      noteTimer ??= options.clock.after(NOTE_DELAY_MS, () => {
+        noteTimer = undefined;
+        start();
+      });
     },
     async close() {
       if (closed) return;
+      start();
       closed = true;
+      noteTimer?.cancel();
       wakeWriter?.();
       await flushing;
       await db.close();

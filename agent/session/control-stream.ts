@@ -12,6 +12,7 @@ import { createMessageQueue } from '../../proto/rpc/message-queue.ts';
 import { fromWireControllerMessage, toWireAgentMessage } from '../../proto/wire/session-wire.ts';
 import { createContactTimer } from './contact-timer.ts';
 import type { EpochFence } from './epoch-fence.ts';
+import { linkAbort } from './linked-abort.ts';
 import type { ReportSink } from './reporter.ts';
 
 export type Welcome = Extract<ControllerMessage, { kind: 'welcome' }>;
@@ -52,8 +53,8 @@ const SILENT_BEATS_MAX = 4;
  */
 export async function runControlStream(options: ControlStreamOptions): Promise<never> {
   const { handlers, clock } = options;
-  const ending = new AbortController();
-  const signal = AbortSignal.any([ending.signal, options.signal]);
+  const ending = linkAbort(options.signal);
+  const { signal } = ending;
   const queue = createMessageQueue<AgentMessage>({ capacity: SEND_QUEUE_MAX });
   const contact = createContactTimer(clock);
   const timers = new Set<Timer>();

@@ -30,7 +30,7 @@ export function startOutputWatch(options: OutputWatchOptions): { close(): Promis
       if (record.state.phase !== 'running' || record.spec === undefined) continue;
       const { folders } = storage.foldersOf(key, record.spec.projectId);
       try {
-        if (await storage.hasOutputs(folders)) await storage.uploadStable(key, folders, signal);
+        if (storage.hasOutputs(folders)) await storage.uploadStable(key, folders, signal);
       } catch (error) {
         logger.warn('outputs could not be looked at', { task: entry.name, code: toClusterError(error).code });
       }

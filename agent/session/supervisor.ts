@@ -2,6 +2,7 @@
  * Makes the host match its orders: holds the desired set, asks `reconcile` what to do, and hands each act to
  * the worker of its task. Nothing here waits for a task; workers do.
  */
+import { setMaxListeners } from 'node:events';
 import { type HostId, parseTaskName, toTaskName } from '../../proto/domain/ids.ts';
 import type { DesiredMessage } from '../../proto/domain/session.ts';
 import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
@@ -66,6 +67,8 @@ interface Seen {
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   const { journal, logger, conditions, drivers } = options;
   const closing = new AbortController();
+  // Every task listens.
+  setMaxListeners(0, closing.signal);
   const table = createTaskTable(options);
   const context: TaskContext = {
     ...options,

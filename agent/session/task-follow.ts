@@ -8,6 +8,7 @@ import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverExit, StartedTask } from '../core/driver-port.ts';
 import { toExit, toExitVanished } from '../core/exit-verdict.ts';
 import type { TaskLog } from '../core/log-port.ts';
+import { linkAbort } from './linked-abort.ts';
 import { pumpOutput } from './output-pump.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
@@ -35,12 +36,11 @@ export interface FollowInput {
 export function followTask(context: TaskContext, input: FollowInput): Follower {
   const { entry, driver } = input;
   const { key } = entry;
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, context.signal]);
+  const over = linkAbort(context.signal);
   let stopping: Promise<void> | undefined;
 
   function stop(): void {
-    stopping ??= carryOutStop(context, input, signal);
+    stopping ??= carryOutStop(context, input, over.signal);
   }
 
   async function follow(): Promise<Exit> {

@@ -3,6 +3,7 @@
  * repeat from any point, because each step is.
  */
 import type { TaskSpec } from '../../proto/domain/task.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Driver, PullProgress, StartedTask } from '../core/driver-port.ts';
 import { toTaskPlan } from '../core/task-plan.ts';
 import type { TaskContext } from './task-context.ts';
@@ -37,15 +38,14 @@ export async function startTask(context: TaskContext, input: StartInput): Promis
     mountView: driver.supports.mountView,
     secretValues,
   });
-  await storage.makeFolders(key, spec);
+  await storage.makeFolders(key, spec, describeTask(entry, spec, ignoredEnvironment));
   const onProgress = (progress: PullProgress): void => table.setProgress(entry, progress);
   const { folders } = prepared;
   await Promise.all([
-    storage.writeJobFile(folders, describeTask(entry, spec, ignoredEnvironment)),
     storage.fetchWorkspace({ spec, folders, secretValues, onProgress, signal }),
     driver.prepare(plan, onProgress, signal),
   ]);
-  signal.throwIfAborted();
+  if (signal.aborted) throw new ClusterError('cancelled', 'START_CANCELLED', 'the task was stopped before it began');
   return driver.start(plan, signal);
 }
 

@@ -39,11 +39,13 @@ export interface TaskTable {
   reorder(entry: TaskEntry, order: DesiredTask, epoch: number): Promise<void>;
   /** Journals a stop that the agent itself decided; the first stop order of a task stays. */
   orderStop(entry: TaskEntry, stop: StopOrder): Promise<void>;
+  /** Tells that the task is being prepared; a restart finds that out by itself, so nothing is journalled. */
+  beginPreparation(entry: TaskEntry): void;
   /** Applies facts in order. Durable facts are on disk before they are told. */
   advance(entry: TaskEntry, events: readonly TaskEvent[], options: { readonly durable: boolean }): Promise<void>;
   setProgress(entry: TaskEntry, progress: PullProgress): void;
   /** Drops the entry and leaves a tombstone. */
-  forget(entry: TaskEntry, exit: Exit): Promise<void>;
+  forget(entry: TaskEntry, exit: Exit): void;
   observe(name: string): TaskObservation | undefined;
 }
 
@@ -66,6 +68,16 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
   function publish(entry: TaskEntry, record: TaskRecord): void {
     entry.published = record;
     options.onDirty(entry.name);
+  }
+
+  function apply(entry: TaskEntry, event: TaskEvent): void {
+    const step = stepTask(entry.record.state, event);
+    if (step.ok) {
+      entry.record = { ...entry.record, state: step.next };
+      return;
+    }
+    const { phase } = entry.record.state;
+    invariant(step.why === 'duplicate', 'TASK_MOVE_ILLEGAL', { phase, event: event.type });
   }
 
   async function commit(entry: TaskEntry): Promise<void> {
@@ -105,15 +117,12 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
       entry.record = { ...entry.record, stop };
       await commit(entry);
     },
+    beginPreparation(entry) {
+      apply(entry, { type: 'preparation-began' });
+      publish(entry, entry.record);
+    },
     async advance(entry, events, { durable }) {
-      for (const event of events) {
-        const step = stepTask(entry.record.state, event);
-        if (step.ok) entry.record = { ...entry.record, state: step.next };
-        else {
-          const { phase } = entry.record.state;
-          invariant(step.why === 'duplicate', 'TASK_MOVE_ILLEGAL', { phase, event: event.type });
-        }
-      }
+      for (const event of events) apply(entry, event);
       logger.info('task moved', { task: entry.name, phase: entry.record.state.phase });
       if (durable) return commit(entry);
       journal.note({ put: [entry.record] });
@@ -127,8 +136,9 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
       progressAtMs.set(entry, nowMs);
       if (entry.published !== undefined) options.onDirty(entry.name);
     },
-    async forget(entry, exit) {
-      await journal.commit({ forget: [{ name: entry.name, exit }] });
+    forget(entry, exit) {
+      // Not synced: were it lost, the task would only be forgotten once more.
+      journal.note({ forget: [{ name: entry.name, exit }] });
       entries.delete(entry.name);
       logger.info('task forgotten', { task: entry.name });
     },

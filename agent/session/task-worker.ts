@@ -10,6 +10,7 @@ import { toExitBeforeStart, toExitFromError, toExitVanished } from '../core/exit
 import type { TaskLog } from '../core/log-port.ts';
 import { exitOf } from '../core/task-record.ts';
 import { isLive, type TaskEvent } from '../core/task-state.ts';
+import { linkAbort } from './linked-abort.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
@@ -47,7 +48,7 @@ export interface TaskWorker {
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   const { context, entry } = options;
   const { table, storage, logs } = context;
-  const preparation = new AbortController();
+  const preparation = linkAbort(context.signal);
   let seen = options.seen;
   let follower: Follower | undefined;
   let running: Promise<void> | undefined;
@@ -88,8 +89,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     // After a restart only a new order may start it, and only that order carries its secrets.
     if (secretValues === undefined || spec === undefined) return false;
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
-    await table.advance(entry, [{ type: 'preparation-began' }], { durable: false });
-    const signal = AbortSignal.any([preparation.signal, context.signal]);
+    await table.beginPreparation(entry);
+    const { signal } = preparation;
     try {
       const started = await startTask(context, { entry, spec, driver, secretValues, signal });
       await table.advance(entry, [{ type: 'started', started }], { durable: false });
@@ -172,11 +173,11 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   /** Records the end. With nothing to upload the exit is told at once, in one synced write. */
   async function end(exit: Exit): Promise<true> {
-    preparation.abort();
+    preparation.release();
     const log = await openLog();
     await log.finish();
     const events: TaskEvent[] = [{ type: 'ended', exit }];
-    if (!(await hasOutputs())) {
+    if (!hasOutputs()) {
       events.push({ type: 'outputs-stored' });
       if (log.bytes === 0) events.push({ type: 'log-archived' });
     }
@@ -184,9 +185,9 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     return true;
   }
 
-  async function hasOutputs(): Promise<boolean> {
+  function hasOutputs(): boolean {
     const { spec } = entry.record;
-    return spec !== undefined && (await storage.hasOutputs(storage.foldersOf(entry.key, spec.projectId).folders));
+    return spec !== undefined && storage.hasOutputs(storage.foldersOf(entry.key, spec.projectId).folders);
   }
 
   async function storeOutputs(): Promise<void> {
@@ -240,7 +241,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     await driverOf()?.remove(entry.key);
     await logs.drop(entry.name);
     await storage.removeFolders(entry.key, spec?.projectId);
-    await table.forget(entry, exit);
+    table.forget(entry, exit);
     forgotten = true;
     for (const code of ['LOG_NOT_STORED', 'TASK_UNKILLABLE', 'ARTIFACTS_NOT_STORED']) {
       context.conditions.clear(code, entry.name);

@@ -16,7 +16,7 @@ const ID_BYTES_MAX = 128;
 export async function makeDataFolder(layout: AgentLayout): Promise<void> {
   try {
     await mkdir(layout.root, { recursive: true, mode: 0o755 });
-    for (const folder of [layout.tasks, layout.storage, layout.workspaceCache, layout.scratch]) {
+    for (const folder of [layout.tasks, layout.storage, layout.workspaceCache, layout.scratch, layout.spares]) {
       await makeSecretFolder(folder);
     }
   } catch (error) {

@@ -2,12 +2,11 @@
  * The storage of tasks as the rest of the agent sees it: folders, workspace, outputs and log archive behind
  * the TaskStorage port.
  */
-import { chmod, mkdir, readdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { opendirSync } from 'node:fs';
 import type { JobId, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
 import type { Credentials, Workspace } from '../../proto/domain/job.ts';
-import { toFileError } from '../../proto/runtime/file-error.ts';
+import type { TaskSpec } from '../../proto/domain/task.ts';
 import { writeFileAtomically } from '../../proto/runtime/durable-file.ts';
-import type { Clock } from '../../proto/ports/index.ts';
 import { type AgentLayout, toStorageFolder, toTaskFolders } from '../core/layout.ts';
 import type { PreparedFolders, TaskStorage, WorkspaceOrder } from '../core/storage-port.ts';
 import { secretText } from '../core/task-plan.ts';
@@ -15,8 +14,11 @@ import { toCheckpointFolder } from '../core/task-view.ts';
 import type { ArtifactUpload } from './artifact-upload.ts';
 import type { ControllerHttp } from './controller-http.ts';
 import type { GitCredentials } from './git-command.ts';
+import type { FolderStep, RunFile } from './folder-steps.ts';
+import type { FolderThread } from './folder-thread.ts';
 import { checkOutGit, type GitLimits } from './git-workspace.ts';
 import { archiveLog } from './log-archive.ts';
+import { METRICS_FILE } from './task-skeleton.ts';
 import { unpackArchive } from './unpack-archive.ts';
 import type { WorkspaceCache } from './workspace-cache.ts';
 
@@ -26,59 +28,30 @@ export interface TaskStorageOptions {
   readonly cache: WorkspaceCache;
   readonly artifacts: ArtifactUpload;
   readonly git: GitLimits;
-  readonly clock: Clock;
+  readonly folderThread: FolderThread;
   /** Fires when the agent stops. */
   readonly signal: AbortSignal;
 }
 
-/**
- * Folders that tasks write to are open to every user, because images run as users of their own. Nobody else of
- * the host gets that far: the folder of all tasks and that of all storage are 0700.
- */
-const OPEN_MODE = 0o777;
-
 export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
-  const { layout, http, artifacts } = options;
+  const { layout, http, artifacts, folderThread } = options;
   const openProjects = new Set<ProjectId>();
 
   function foldersOf(key: TaskKey, projectId: ProjectId): PreparedFolders {
     return { folders: toTaskFolders(layout, key), storageFolder: toStorageFolder(layout, projectId) };
   }
 
-  async function makeStorageFolder(folder: string, projectId: ProjectId): Promise<void> {
-    if (openProjects.has(projectId)) return;
-    await mkdir(`${folder}/.nabla/checkpoints`, { recursive: true });
-    for (const path of [folder, `${folder}/.nabla`, `${folder}/.nabla/checkpoints`]) await chmod(path, OPEN_MODE);
-    openProjects.add(projectId);
-  }
-
   return {
     foldersOf,
-    async makeFolders(key, spec) {
-      const prepared = foldersOf(key, spec.projectId);
-      const { folders, storageFolder } = prepared;
-      try {
-        await mkdir(folders.root, { recursive: true, mode: 0o700 });
-        await Promise.all([
-          mkdir(folders.driver, { recursive: true, mode: 0o700 }),
-          ...[folders.workspace, folders.artifacts, folders.run].map(makeOpenFolder),
-          makeStorageFolder(storageFolder, spec.projectId),
-        ]);
-        await Promise.all([
-          makeOpenFolder(toCheckpointFolder(storageFolder, key.jobId)),
-          makeOpenFile(`${folders.run}/metrics.jsonl`, ''),
-          makeOpenFile(`${folders.run}/hostfile`, `127.0.0.1 slots=${Math.max(1, spec.gpuUuids.length)}\n`),
-        ]);
-      } catch (error) {
-        throw toFileError(error, folders.root);
-      }
-      return prepared;
-    },
-    async writeJobFile(folders, content) {
-      const path = `${folders.run}/job.json`;
-      await writeFile(path, `${JSON.stringify(content, null, 2)}\n`).catch((error: unknown) => {
-        throw toFileError(error, path);
-      });
+    async makeFolders(key, spec, jobFile) {
+      const { folders, storageFolder } = foldersOf(key, spec.projectId);
+      const isNewProject = !openProjects.has(spec.projectId);
+      await folderThread.run([
+        ...(isNewProject ? toStorageSteps(storageFolder) : []),
+        { op: 'make-task', root: folders.root, spares: layout.spares, files: toRunFiles(spec, jobFile) },
+        { op: 'open-folder', path: toCheckpointFolder(storageFolder, key.jobId) },
+      ]);
+      openProjects.add(spec.projectId);
     },
     async writePreemptFile(folders, deadlineMs) {
       const deadline = new Date(deadlineMs).toISOString();
@@ -86,23 +59,52 @@ export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
     },
     fetchWorkspace: (order) => fetchWorkspace(options, order),
     uploadStable: (key, folders, signal) => artifacts.uploadStable(key, folders.artifacts, signal),
-    hasOutputs: ({ artifacts: folder }) =>
-      // An absent folder: the task never got that far.
-      readdir(folder).then(
-        (names) => names.length > 0,
-        () => false,
-      ),
+    hasOutputs: ({ artifacts: folder }) => hasEntry(folder),
     uploadAll: (key, folders, signal) => artifacts.uploadAll(key, folders.artifacts, signal),
     archiveLog: (key, log, bytes) => archiveLog(http, key, log, bytes, options.signal),
     async removeFolders(key, projectId) {
       artifacts.forget(key);
       const { root } = toTaskFolders(layout, key);
-      await rm(root, { recursive: true, force: true, maxRetries: 3 }).catch((error: unknown) => {
-        throw toFileError(error, root);
-      });
-      if (projectId !== undefined) await dropEmptyCheckpoints(layout, projectId, key.jobId);
+      await folderThread.run([
+        { op: 'drop-task', root, spares: layout.spares, trash: layout.scratch },
+        // Jobs that never wrote a checkpoint leave no empty folder behind.
+        ...(projectId === undefined ? [] : [dropCheckpoints(layout, projectId, key.jobId)]),
+      ]);
     },
   };
+}
+
+/**
+ * Whether anything is in the folder; false when it is absent, as for a task that never got that far. One read
+ * of a local folder's first entries takes microseconds; handing it to another thread would take ten times that.
+ */
+function hasEntry(folder: string): boolean {
+  try {
+    const open = opendirSync(folder);
+    try {
+      return open.readSync() !== null;
+    } finally {
+      open.closeSync();
+    }
+  } catch {
+    return false;
+  }
+}
+
+function toStorageSteps(folder: string): readonly FolderStep[] {
+  return [folder, `${folder}/.nabla`, `${folder}/.nabla/checkpoints`].map((path) => ({ op: 'open-folder', path }));
+}
+
+function toRunFiles(spec: TaskSpec, jobFile: Readonly<Record<string, unknown>>): readonly RunFile[] {
+  return [
+    { name: METRICS_FILE, text: '', keep: true },
+    { name: 'hostfile', text: `127.0.0.1 slots=${Math.max(1, spec.gpuUuids.length)}\n`, keep: false },
+    { name: 'job.json', text: `${JSON.stringify(jobFile, null, 2)}\n`, keep: false },
+  ];
+}
+
+function dropCheckpoints(layout: AgentLayout, projectId: ProjectId, jobId: JobId): FolderStep {
+  return { op: 'remove-empty', path: toCheckpointFolder(toStorageFolder(layout, projectId), jobId) };
 }
 
 async function fetchWorkspace({ git, cache }: TaskStorageOptions, order: WorkspaceOrder): Promise<void> {
@@ -137,24 +139,3 @@ function toGitCredentials(
   const password = secretText(credentials.secretId, order.secretValues);
   return { credentials: { username: credentials.username, password } };
 }
-
-async function makeOpenFolder(path: string): Promise<void> {
-  await mkdir(path, { recursive: true });
-  await chmod(path, OPEN_MODE);
-}
-
-async function makeOpenFile(path: string, content: string): Promise<void> {
-  // Never cut: after a restart of the agent the task may have written to it.
-  await writeFile(path, content, { flag: 'wx', mode: 0o666 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
-  await chmod(path, 0o666);
-}
-
-/** Jobs that never wrote a checkpoint leave no empty folder behind; others keep theirs for the next attempt. */
-async function dropEmptyCheckpoints(layout: AgentLayout, projectId: ProjectId, jobId: JobId): Promise<void> {
-  const folder = toCheckpointFolder(toStorageFolder(layout, projectId), jobId);
-  // Not empty, or already gone: both are as they should be.
-  await rmdir(folder).catch(() => undefined);
-}
-
