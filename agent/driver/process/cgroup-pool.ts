@@ -43,6 +43,8 @@ export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
     async close() {
       closed = true;
       await Promise.all(free.splice(0).map(discard));
+      // The driver's own folder goes too when no task is left in it; the next driver makes it again.
+      for (const folder of new Set(Object.values(root.folders))) await rmdir(folder).catch(() => undefined);
     },
   };
 }

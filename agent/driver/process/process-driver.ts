@@ -26,6 +26,9 @@ import { createTaskStore, type TaskStore } from './task-store.ts';
 /** How often running tasks are looked at for ends that nobody reported. */
 const LOOK_EVERY_MS = 2000;
 
+/** A record that is still not whole after this will never be. */
+const RECORD_WRITTEN_MS = 10_000;
+const RECORD_PAUSE_MS = 20;
 /** Starts that may be taken away by a called-off file before it is a failure. */
 const START_ROUNDS_MAX = 3;
 
@@ -79,8 +82,9 @@ class ProcessDriver implements Driver {
     if (this.#closed) throw driverUnavailable('the driver is closed');
     if (signal.aborted) throw startCancelled();
     const name = toTaskName(plan.key);
-    const known = this.#runs.get(name) ?? (await this.#starting.get(name));
-    if (known !== undefined) return known.started;
+    // No pause between this look and the entry below: two starts at once must be one.
+    const known = this.#runs.get(name) ?? this.#starting.get(name);
+    if (known !== undefined) return (await known).started;
     const starting = this.#launchOrAdopt(plan);
     this.#starting.set(name, starting);
     try {
@@ -205,7 +209,7 @@ class ProcessDriver implements Driver {
   }
 
   async #adopt(key: TaskKey): Promise<TaskRun | undefined> {
-    const file = await this.#store.read(key);
+    const file = await this.#readWhole(key);
     const known = this.#runs.get(toTaskName(key));
     if (known !== undefined || file?.record === undefined) return known;
     const { record, main } = file;
@@ -222,6 +226,17 @@ class ProcessDriver implements Driver {
     // An exit that was there already is told at once, so that a restarted agent reports it and not a running task.
     if (file.status !== undefined) await this.#orAfter(run.ended, LOOK_EVERY_MS);
     return run;
+  }
+
+  /** A file that its wrapper is writing this moment is waited for; only a crash of the host leaves half a record. */
+  async #readWhole(key: TaskKey): ReturnType<TaskStore['read']> {
+    const { clock } = this.#host.options;
+    for (;;) {
+      const file = await this.#store.read(key);
+      if (file === undefined || file.record !== undefined || file.calledOff) return file;
+      if (clock.nowMs() - file.writtenAtMs > RECORD_WRITTEN_MS) return file;
+      await new Promise<void>((resolve) => void clock.after(RECORD_PAUSE_MS, resolve));
+    }
   }
 
   #isPortHeld(port: number): boolean {

@@ -32,6 +32,8 @@ export interface RunFile {
   readonly status?: ExitStatus;
   /** What shells said meanwhile: why a start failed. */
   readonly text: string;
+  /** A driver took the file before any wrapper did. */
+  readonly calledOff: boolean;
   /** Noted by a driver before the control group with the kernel's own count went away. */
   readonly outOfMemory: boolean;
 }
@@ -54,7 +56,7 @@ export function parseRunFile(content: string): RunFile {
   const lines = content.split('\n');
   lines.pop();
   const record = parseRecord(lines[0] ?? '');
-  if (record === undefined) return { text: '', outOfMemory: false };
+  if (record === undefined) return { text: '', outOfMemory: false, calledOff: content === CALLED_OFF };
   const main = parseMainLine(lines[1] ?? '');
   const facts = new Map<string, number>();
   const said: string[] = [];
@@ -69,6 +71,7 @@ export function parseRunFile(content: string): RunFile {
   return {
     record,
     text,
+    calledOff: false,
     outOfMemory: facts.has('oom'),
     ...(main === undefined ? {} : { main }),
     ...(signal === undefined ? {} : { status: { signal } }),
