@@ -2,8 +2,9 @@
  * The one door from commands to events. Pure: reads state, changes nothing, and gives the same answer to the same
  * command on the same state.
  */
-import { assertNever } from '../../proto/errors/cluster-error.ts';
+
 import type { ProjectId } from '../../proto/domain/ids.ts';
+import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { Command, CommandContext } from './command.ts';
 import type { Decision } from './decision.ts';
 import { accept, refuse } from './decision.ts';
@@ -34,7 +35,11 @@ export interface FoundCluster {
 }
 
 /** What the command does to the state behind `reader`, or why not. Never throws, never mutates. */
-export function decide(reader: ClusterReader, command: Command | FoundCluster, context: CommandContext): Decision {
+export function decide(
+  reader: ClusterReader,
+  command: Command | FoundCluster,
+  context: CommandContext,
+): Decision {
   switch (command.type) {
     case 'found-cluster':
       return decideFoundCluster(reader, command);

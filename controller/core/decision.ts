@@ -36,7 +36,12 @@ export interface RefusalOptions {
   readonly retryAfterMs?: number;
 }
 
-export function refuse(kind: ErrorKind, code: string, message: string, options: RefusalOptions = {}): Refused {
+export function refuse(
+  kind: ErrorKind,
+  code: string,
+  message: string,
+  options: RefusalOptions = {},
+): Refused {
   const { hint = '', fields = [], details = {}, retryAfterMs } = options;
   const error: Refusal = { kind, code, message, hint, fields, details };
   return { ok: false, error: retryAfterMs === undefined ? error : { ...error, retryAfterMs } };

@@ -1,7 +1,8 @@
 /** A stored event as users see it: subject, one sentence, and text fields. Derived, so wording may change freely. */
-import { assertNever } from '../../proto/errors/cluster-error.ts';
+
 import type { EventRecord } from '../../proto/domain/catalog.ts';
 import type { ProjectId } from '../../proto/domain/ids.ts';
+import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { ClusterEvent, StampedEvent } from './event.ts';
 
 interface Description {
@@ -21,7 +22,12 @@ export function describeEvent(stamped: StampedEvent): EventRecord {
 function describe(event: ClusterEvent): Description {
   if ('jobId' in event) {
     const { message, fields } = describeJob(event);
-    return { subject: event.jobId, projectId: event.projectId, message, ...(fields === undefined ? {} : { fields }) };
+    return {
+      subject: event.jobId,
+      projectId: event.projectId,
+      message,
+      ...(fields === undefined ? {} : { fields }),
+    };
   }
   switch (event.type) {
     case 'cluster-founded':
@@ -120,7 +126,10 @@ function describeJob(event: OfJob): Pick<Description, 'message' | 'fields'> {
     case 'attempt-stop-requested':
       return { message: 'the host was told to stop the attempt', fields: { ...fields, cause: event.cause } };
     case 'attempt-ended':
-      return { message: `the attempt ended: ${event.outcome}`, fields: { ...fields, outcome: event.outcome } };
+      return {
+        message: `the attempt ended: ${event.outcome}`,
+        fields: { ...fields, outcome: event.outcome },
+      };
     case 'attempt-released':
       return { message: 'the host proved that nothing of the attempt is left', fields };
     case 'attempt-log-archived':

@@ -32,10 +32,15 @@ export function changeTags(
   now: readonly string[],
   add: readonly string[],
   remove: readonly string[],
-): { readonly ok: true; readonly tags: readonly string[] } | { readonly ok: false; readonly field: FieldViolation } {
+):
+  | { readonly ok: true; readonly tags: readonly string[] }
+  | { readonly ok: false; readonly field: FieldViolation } {
   const bad = add.find((tag) => tag.length === 0 || tag.length > TAG_LENGTH_MAX);
   if (bad !== undefined) {
-    return { ok: false, field: { path: 'tags', reason: `holds a tag that is empty or over ${TAG_LENGTH_MAX} characters` } };
+    return {
+      ok: false,
+      field: { path: 'tags', reason: `holds a tag that is empty or over ${TAG_LENGTH_MAX} characters` },
+    };
   }
   const tags = new Set([...now, ...add]);
   for (const tag of remove) tags.delete(tag);

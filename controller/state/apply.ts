@@ -108,7 +108,12 @@ function applyCatalog(
   }
 }
 
-function applyProject(state: ClusterState, event: ProjectEvent, stamped: StampedEvent, touched: Touched): void {
+function applyProject(
+  state: ClusterState,
+  event: ProjectEvent,
+  stamped: StampedEvent,
+  touched: Touched,
+): void {
   const { projectId } = event;
   touched.rows.add(`project/${projectId}`);
   touched.projects.add(projectId);

@@ -139,11 +139,12 @@ export class HostLoad implements HostUse {
   wantedTasks(): readonly WantedTask[] {
     return this.#entries().map((entry) => {
       const { attempt } = entry;
+      entry.spec ??= taskSpecOf(entry.job, attempt);
       const task: WantedTask = {
         key: entry.key,
         generation: attempt.generation,
         phase: desiredPhase(attempt),
-        spec: (entry.spec ??= taskSpecOf(entry.job, attempt)),
+        spec: entry.spec,
         graceMs: attempt.graceMs,
       };
       return attempt.stopCause === undefined ? task : { ...task, stopCause: attempt.stopCause };

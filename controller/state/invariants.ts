@@ -55,7 +55,8 @@ function checkJob(job: JobRecord, state: ClusterState, report: Report): void {
   if (live.length > 1) report(`${id}: more than one attempt is under way`);
   if (live.length === 1 && live[0] !== latestAttempt(job)) report(`${id}: an old attempt is under way`);
   const working = job.state === 'starting' || job.state === 'running';
-  if (working !== (live.length === 1)) report(`${id}: state ${job.state} with ${live.length} attempts under way`);
+  if (working !== (live.length === 1))
+    report(`${id}: state ${job.state} with ${live.length} attempts under way`);
   if (isFinished(job.state) !== (job.exitCode !== undefined)) report(`${id}: exit code and state disagree`);
   if (isFinished(job.state) !== job.finishedAtMs > 0) report(`${id}: finish time and state disagree`);
   if (job.retriesUsed > job.spec.retries) report(`${id}: more retries used than granted`);
@@ -70,7 +71,8 @@ function checkAttempt(id: JobId, index: number, attempt: AttemptRecord, report: 
   const ended = attempt.phase === 'ended';
   if (ended !== (attempt.outcome !== undefined)) report(`${name}: outcome and phase disagree`);
   if (ended !== attempt.endedAtMs > 0) report(`${name}: end time and phase disagree`);
-  if (attempt.released && !ended && attempt.phase !== 'finalizing') report(`${name}: released while it may run`);
+  if (attempt.released && !ended && attempt.phase !== 'finalizing')
+    report(`${name}: released while it may run`);
   if (attempt.forgotten && !attempt.released) report(`${name}: forgotten but not released`);
 }
 
@@ -92,7 +94,8 @@ function countAttempt(
   sum.diskBytes += resources.diskBytes;
   sum.tasks.add(name);
   if (job.spec.exclusive) sum.exclusive += 1;
-  if (attempt.gpuUuids.length * 1000 !== resources.gpuMilli) report(`${name}: holds other GPUs than it asked for`);
+  if (attempt.gpuUuids.length * 1000 !== resources.gpuMilli)
+    report(`${name}: holds other GPUs than it asked for`);
   for (const uuid of attempt.gpuUuids) {
     if (gpus.has(uuid)) report(`GPU ${uuid} is held by ${gpus.get(uuid)} and ${name}`);
     gpus.set(uuid, name);
@@ -107,7 +110,8 @@ function checkGpuIndex(state: ClusterState, gpus: ReadonlyMap<GpuUuid, string>, 
   if (state.jobTable.gpuHolders.size !== gpus.size) report('the index of GPU holders has another size');
   for (const [uuid, name] of gpus) {
     const holder = state.gpuHolder(uuid);
-    if (holder === undefined || toTaskName(holder) !== name) report(`GPU ${uuid}: the index names another holder`);
+    if (holder === undefined || toTaskName(holder) !== name)
+      report(`GPU ${uuid}: the index names another holder`);
   }
 }
 
@@ -132,7 +136,8 @@ function checkHost(state: ClusterState, hostId: HostId, sum: Sum, report: Report
   const { capacity } = host.inventory;
   const asked = newest.job.spec.resources;
   if (asked.cpuMilli > 0 && sum.cpuMilli > capacity.cpuMilli) report(`${hostId}: CPU is over-committed`);
-  if (asked.memoryBytes > 0 && sum.memoryBytes > capacity.memoryBytes) report(`${hostId}: memory is over-committed`);
+  if (asked.memoryBytes > 0 && sum.memoryBytes > capacity.memoryBytes)
+    report(`${hostId}: memory is over-committed`);
   if (asked.diskBytes > 0 && sum.diskBytes > capacity.diskBytes) report(`${hostId}: disk is over-committed`);
 }
 

@@ -2,8 +2,9 @@
  * One group of commands on its way to the disk: decided and applied in order, encoded as they go, written as one
  * synced batch.
  */
-import { toClusterError, ClusterError } from '../../proto/errors/cluster-error.ts';
+
 import type { SecretId } from '../../proto/domain/ids.ts';
+import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Command, CommandContext } from '../core/command.ts';
 import type { FoundCluster } from '../core/decide.ts';
 import { decide } from '../core/decide.ts';
@@ -75,7 +76,10 @@ export class Batch {
     }
     for (const event of decision.events) {
       const seq = this.#state.headSeq + 1;
-      this.#write({ seq, epoch: this.#epoch, timeMs: context.nowMs, principal: context.principal, event }, command);
+      this.#write(
+        { seq, epoch: this.#epoch, timeMs: context.nowMs, principal: context.principal, event },
+        command,
+      );
     }
     this.#answers.push({ ticket, outcome: outcomeOf(decision.outcome, this.#state.headSeq) });
   }
@@ -120,12 +124,18 @@ function outcomeOf(outcome: DecisionOutcome, seq: number): CommandOutcome {
 }
 
 function sealedIn(command: Command | FoundCluster, id: SecretId): Uint8Array {
-  const secrets = command.type === 'set-secret' ? [command.secret] : command.type === 'create-job' ? command.secrets : [];
+  const secrets =
+    command.type === 'set-secret' ? [command.secret] : command.type === 'create-job' ? command.secrets : [];
   return secrets.find((secret) => secret.id === id)?.sealed ?? new Uint8Array();
 }
 
 function toError(refusal: Refusal): ClusterError {
   const { kind, code, message, hint, fields, details, retryAfterMs } = refusal;
   const options = { hint, fields, details };
-  return new ClusterError(kind, code, message, retryAfterMs === undefined ? options : { ...options, retryAfterMs });
+  return new ClusterError(
+    kind,
+    code,
+    message,
+    retryAfterMs === undefined ? options : { ...options, retryAfterMs },
+  );
 }

@@ -3,8 +3,8 @@
  * in the checksum, because LevelDB can hand back wrong or other bytes without an error (reliability 0, 5).
  */
 import { createHash } from 'node:crypto';
-import type { StampedEvent } from '../core/event.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import type { StampedEvent } from '../core/event.ts';
 import { crc32c } from './crc32c.ts';
 
 const CRC_BYTES = 4;
@@ -104,7 +104,10 @@ export function openBytes(key: string, value: Uint8Array): Uint8Array {
 }
 
 function damaged(code: string, message: string, details: Readonly<Record<string, string>>): ClusterError {
-  return new ClusterError('corrupt', code, message, { hint: 'stop the controller and restore a backup', details });
+  return new ClusterError('corrupt', code, message, {
+    hint: 'stop the controller and restore a backup',
+    details,
+  });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

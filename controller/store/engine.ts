@@ -9,7 +9,7 @@ import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.t
 import type { Command, CommandContext } from '../core/command.ts';
 import type { FoundCluster } from '../core/decide.ts';
 import { describeEvent } from '../core/describe-event.ts';
-import type { Commit, CommandOutcome, Engine } from '../core/engine.ts';
+import type { CommandOutcome, Commit, Engine } from '../core/engine.ts';
 import type { ClusterView } from '../core/view.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import type { Ticket } from './batch.ts';
@@ -254,10 +254,15 @@ function failureOf(result: Exclude<AppendResult, { readonly status: 'committed' 
 /** What the submitters of the failed group hear: their change may or may not be there after a restart. */
 function commitFailed(cause: unknown): ClusterError {
   const why = isClusterError(cause) ? cause : undefined;
-  return new ClusterError('unavailable', why?.code ?? 'COMMIT_FAILED', 'it is not known whether the change was kept', {
-    hint: 'repeat the request with the same request id once the controller is back',
-    cause,
-  });
+  return new ClusterError(
+    'unavailable',
+    why?.code ?? 'COMMIT_FAILED',
+    'it is not known whether the change was kept',
+    {
+      hint: 'repeat the request with the same request id once the controller is back',
+      cause,
+    },
+  );
 }
 
 function bug(cause: unknown): ClusterError {

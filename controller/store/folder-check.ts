@@ -6,14 +6,17 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 
 /** Magic numbers of statfs(2), linux/magic.h. */
-const UNFIT: Readonly<Record<number, string>> = {
-  0x6969: 'NFS',
-  0x65735546: 'FUSE',
-  0xff534d42: 'CIFS',
-  0xfe534d42: 'SMB',
-  0x517b: 'SMB',
-};
-const VOLATILE: Readonly<Record<number, string>> = { 0x01021994: 'tmpfs', 0x858458f6: 'ramfs' };
+const UNFIT: ReadonlyMap<number, string> = new Map([
+  [0x6969, 'NFS'],
+  [0x65735546, 'FUSE'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB'],
+  [0x517b, 'SMB'],
+]);
+const VOLATILE: ReadonlyMap<number, string> = new Map([
+  [0x01021994, 'tmpfs'],
+  [0x858458f6, 'ramfs'],
+]);
 
 export type FolderFitness =
   | { readonly fit: true; readonly volatile: boolean }
@@ -22,7 +25,7 @@ export type FolderFitness =
 /** Judges a file system by its magic number. */
 export function judgeFileSystem(magic: number, folder: string, allowVolatile: boolean): FolderFitness {
   const type = magic >>> 0;
-  const unfit = UNFIT[type];
+  const unfit = UNFIT.get(type);
   if (unfit !== undefined) {
     const error = new ClusterError('precondition', 'DATA_FOLDER_UNFIT', `the data folder lies on ${unfit}`, {
       hint: `name a folder on a local disk instead of ${folder}`,
@@ -30,12 +33,17 @@ export function judgeFileSystem(magic: number, folder: string, allowVolatile: bo
     });
     return { fit: false, error };
   }
-  const volatile = VOLATILE[type];
+  const volatile = VOLATILE.get(type);
   if (volatile === undefined || allowVolatile) return { fit: true, volatile: volatile !== undefined };
-  const error = new ClusterError('precondition', 'DATA_FOLDER_VOLATILE', `the data folder lies in memory (${volatile})`, {
-    hint: `name a folder on a local disk instead of ${folder}, or allow a volatile store`,
-    details: { folder, fileSystem: volatile },
-  });
+  const error = new ClusterError(
+    'precondition',
+    'DATA_FOLDER_VOLATILE',
+    `the data folder lies in memory (${volatile})`,
+    {
+      hint: `name a folder on a local disk instead of ${folder}, or allow a volatile store`,
+      details: { folder, fileSystem: volatile },
+    },
+  );
   return { fit: false, error };
 }
 

@@ -9,10 +9,15 @@ export function fromLevelError(error: unknown, folder: string): ClusterError {
   const text = textOf(error);
   const options = { details: { folder }, cause: error };
   if (/LEVEL_LOCKED|lock .*(held|temporarily unavailable)/i.test(text)) {
-    return new ClusterError('precondition', 'DATA_FOLDER_IN_USE', 'the data folder is in use by another controller', {
-      ...options,
-      hint: `stop the controller that uses ${folder}, or name another data folder`,
-    });
+    return new ClusterError(
+      'precondition',
+      'DATA_FOLDER_IN_USE',
+      'the data folder is in use by another controller',
+      {
+        ...options,
+        hint: `stop the controller that uses ${folder}, or name another data folder`,
+      },
+    );
   }
   if (/ENOSPC|no space left/i.test(text)) {
     return new ClusterError('unavailable', 'DISK_FULL', 'the disk of the data folder is full', {

@@ -156,7 +156,11 @@ class LevelLog implements CommitLog {
 }
 
 function operationsOf(batch: LogBatch): Operation[] {
-  const operations: Operation[] = batch.entries.map(({ seq, value }) => ({ type: 'put', key: entryKey(seq), value }));
+  const operations: Operation[] = batch.entries.map(({ seq, value }) => ({
+    type: 'put',
+    key: entryKey(seq),
+    value,
+  }));
   for (const { key, value } of batch.rows) {
     const stored = ROW_PREFIX + key;
     operations.push(value === undefined ? { type: 'del', key: stored } : { type: 'put', key: stored, value });

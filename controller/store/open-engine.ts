@@ -3,13 +3,13 @@
  * founds the cluster when there is none.
  */
 import { join } from 'node:path';
-import type { ProjectId, Principal } from '../../proto/domain/ids.ts';
+import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
 import type { CommitLog } from './commit-log.ts';
-import { createDiskGuard } from './disk-guard.ts';
 import type { DiskGuard } from './disk-guard.ts';
+import { createDiskGuard } from './disk-guard.ts';
 import { GroupCommitEngine } from './engine.ts';
 import { prepareFolder } from './folder-check.ts';
 import { openLevelLog } from './level-log.ts';
@@ -45,7 +45,8 @@ export const IN_MEMORY = 'memory';
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
   const volatile = await prepareFolder(options.folder, options.allowVolatileStore ?? false);
-  if (volatile) options.logger.warn('the data folder lies in memory and is lost at reboot', { folder: options.folder });
+  if (volatile)
+    options.logger.warn('the data folder lies in memory and is lost at reboot', { folder: options.folder });
   const log = await openLevelLog(join(options.folder, LOG_FOLDER));
   return await openWith(log, options, createDiskGuard(options.folder, options.clock));
 }

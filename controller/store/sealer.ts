@@ -5,8 +5,8 @@
 import { randomBytes, webcrypto } from 'node:crypto';
 import { chmod, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { SecretId } from '../../proto/domain/ids.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
@@ -80,10 +80,15 @@ export async function openSealer(path: string, mayCreate: boolean): Promise<Seal
   const found = await readKeyFile(path);
   if (found !== undefined) return await createSealer(found);
   if (!mayCreate) {
-    throw new ClusterError('precondition', 'KEY_FILE_MISSING', 'the key file of the stored secrets is missing', {
-      hint: `restore ${path} from where its copy is kept`,
-      details: { path },
-    });
+    throw new ClusterError(
+      'precondition',
+      'KEY_FILE_MISSING',
+      'the key file of the stored secrets is missing',
+      {
+        hint: `restore ${path} from where its copy is kept`,
+        details: { path },
+      },
+    );
   }
   const key = randomBytes(KEY_BYTES);
   await writeKeyFile(path, key);
@@ -100,9 +105,11 @@ async function readKeyFile(path: string): Promise<Uint8Array | undefined> {
   }
   try {
     const { mode } = await file.stat();
-    if ((mode & 0o077) !== 0) throw badKeyFile(path, 'KEY_FILE_EXPOSED', 'others may read the key file', undefined);
+    if ((mode & 0o077) !== 0)
+      throw badKeyFile(path, 'KEY_FILE_EXPOSED', 'others may read the key file', undefined);
     const key = Buffer.from((await readFile(file, 'utf8')).trim(), 'base64');
-    if (key.length !== KEY_BYTES) throw badKeyFile(path, 'KEY_FILE_BAD', 'the key file holds no key', undefined);
+    if (key.length !== KEY_BYTES)
+      throw badKeyFile(path, 'KEY_FILE_BAD', 'the key file holds no key', undefined);
     return key;
   } finally {
     await file.close();
@@ -110,7 +117,8 @@ async function readKeyFile(path: string): Promise<Uint8Array | undefined> {
 }
 
 function badKeyFile(path: string, code: string, message: string, cause: unknown): ClusterError {
-  const hint = code === 'KEY_FILE_EXPOSED' ? `run chmod 600 ${path}` : `restore ${path} from where its copy is kept`;
+  const hint =
+    code === 'KEY_FILE_EXPOSED' ? `run chmod 600 ${path}` : `restore ${path} from where its copy is kept`;
   return new ClusterError('precondition', code, message, { hint, details: { path }, cause });
 }
 

@@ -16,7 +16,7 @@ import type { Host } from '../../proto/domain/catalog.ts';
 import type { HostId, JobId, Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
-import { aHost, aJobSpec, aPrincipal, anObservation, hostId, jobId, projectId, T0_MS } from './builders.ts';
+import { aHost, aJobSpec, anObservation, aPrincipal, hostId, jobId, projectId, T0_MS } from './builders.ts';
 
 export interface Done {
   readonly events: readonly ClusterEvent[];
@@ -90,7 +90,13 @@ export class World {
 
   /** The refusal of a job with this spec. */
   jobRefusal(spec: SpecPart): Refusal {
-    return this.refusal({ type: 'create-job', id: jobId('x'), project: 'default', spec: this.spec(spec), secrets: [] });
+    return this.refusal({
+      type: 'create-job',
+      id: jobId('x'),
+      project: 'default',
+      spec: this.spec(spec),
+      secrets: [],
+    });
   }
 
   plan(readyHosts: readonly HostId[] = [...this.state.hosts()].map((host) => host.id)): Plan {
@@ -125,7 +131,13 @@ export class World {
     tasks: readonly TaskObservation[],
     part: { readonly bootId?: string; readonly complete?: boolean; readonly revisionApplied?: number } = {},
   ): Done {
-    const base = { type: 'observe-tasks', hostId: from, bootId: 'boot-1', reportSeq: 1, complete: false } as const;
+    const base = {
+      type: 'observe-tasks',
+      hostId: from,
+      bootId: 'boot-1',
+      reportSeq: 1,
+      complete: false,
+    } as const;
     return this.run({ ...base, ...part, tasks }, `agent:${from}` as Principal);
   }
 }

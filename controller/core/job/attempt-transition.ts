@@ -2,8 +2,9 @@
  * The attempt's state machine: one table decides every phase and event, one function builds the next record. Used
  * by decisions (to see what a report changes) and by apply (to change it), so the two cannot disagree.
  */
-import { assertNever } from '../../../proto/errors/cluster-error.ts';
+
 import type { AttemptPhase } from '../../../proto/domain/job.ts';
+import { assertNever } from '../../../proto/errors/cluster-error.ts';
 import type { AttemptEvent } from './events.ts';
 import type { AttemptRecord } from './model.ts';
 
@@ -125,7 +126,13 @@ function move(now: AttemptRecord, event: AttemptEvent, seq: number): AttemptReco
     case 'attempt-progressed':
       return { ...now, ...progressOf(event) };
     case 'attempt-started':
-      return { ...now, ...NO_PROGRESS, seenBootId: event.bootId, startedAtMs: event.startedAtMs, ports: event.ports };
+      return {
+        ...now,
+        ...NO_PROGRESS,
+        seenBootId: event.bootId,
+        startedAtMs: event.startedAtMs,
+        ports: event.ports,
+      };
     case 'attempt-finalizing':
       return {
         ...now,

@@ -38,11 +38,17 @@ export function exitCodeOf(exit: Exit): number {
   if (exit.outOfMemory || exit.verdict === 'out-of-memory') return EXIT_CODES.outOfMemory;
   if (INFRASTRUCTURE_VERDICTS.includes(exit.verdict)) return EXIT_CODES.nabla;
   if (exit.signal !== 0) return EXIT_CODES.signalBase + exit.signal;
-  return exit.code === undefined || (exit.code === 0 && exit.verdict !== 'none') ? EXIT_CODES.nabla : exit.code;
+  return exit.code === undefined || (exit.code === 0 && exit.verdict !== 'none')
+    ? EXIT_CODES.nabla
+    : exit.code;
 }
 
 /** The job's fact that follows the end of `attempt`, which is the newest of `job` and has ended. */
-export function concludeAttempt(job: JobRecord, attempt: AttemptRecord, nowMs: number): JobFinished | JobRequeued {
+export function concludeAttempt(
+  job: JobRecord,
+  attempt: AttemptRecord,
+  nowMs: number,
+): JobFinished | JobRequeued {
   if (attempt.outcome === 'succeeded') return finished(job, 'succeeded', 'SUCCEEDED', 'finished', 0);
   if (attempt.outcome === 'cancelled' || (job.stopRequested && endedByInfrastructure(attempt))) {
     return cancelled(job);
@@ -52,7 +58,10 @@ export function concludeAttempt(job: JobRecord, attempt: AttemptRecord, nowMs: n
   if (attempt.number >= runAttemptsMax(job)) {
     return fail(
       job,
-      { reason: 'RUN_ATTEMPTS_SPENT', message: `${attempt.number} attempts were made; the last: ${failure.message}` },
+      {
+        reason: 'RUN_ATTEMPTS_SPENT',
+        message: `${attempt.number} attempts were made; the last: ${failure.message}`,
+      },
       exitCodeFor(attempt),
     );
   }
@@ -114,7 +123,8 @@ function failureOf(attempt: AttemptRecord): Failure {
   }
   if (exit.reason !== '') return { reason: exit.reason, message: exit.message || exit.reason };
   if (exit.signal !== 0) return { reason: 'SIGNALLED', message: `was ended by signal ${exit.signal}` };
-  if (exit.code === undefined) return { reason: 'NOT_STARTED', message: exit.message || 'could not be started' };
+  if (exit.code === undefined)
+    return { reason: 'NOT_STARTED', message: exit.message || 'could not be started' };
   return { reason: 'EXIT_NONZERO', message: `exited with code ${exit.code}` };
 }
 

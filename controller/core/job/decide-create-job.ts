@@ -20,7 +20,11 @@ type CreateJob = Extract<Command, { readonly type: 'create-job' }>;
 /** Undefined: nothing is wrong. */
 type Objection = Decision | undefined;
 
-export function decideCreateJob(reader: ClusterReader, command: CreateJob, context: CommandContext): Decision {
+export function decideCreateJob(
+  reader: ClusterReader,
+  command: CreateJob,
+  context: CommandContext,
+): Decision {
   const replay = replayRequest(reader, command.request, context);
   if (replay !== undefined) return replay;
   const found = requireProject(reader, command.project);
@@ -32,7 +36,9 @@ export function decideCreateJob(reader: ClusterReader, command: CreateJob, conte
   if (!resolved.ok) return resolved.refused;
   const { spec } = resolved;
   const objection =
-    objectToRoom(reader) ?? objectToUnbuilt(spec) ?? objectToSecrets(reader, found.record, spec) ??
+    objectToRoom(reader) ??
+    objectToUnbuilt(spec) ??
+    objectToSecrets(reader, found.record, spec) ??
     objectToHosts(reader, spec);
   if (objection !== undefined) return objection;
   return accept(command.id, eventsFor(command, found.record, spec));
@@ -56,7 +62,9 @@ function eventsFor(command: CreateJob, project: Project, spec: JobSpec): readonl
   return [...owned, queued];
 }
 
-type Resolved = { readonly ok: true; readonly spec: JobSpec } | { readonly ok: false; readonly refused: Decision };
+type Resolved =
+  | { readonly ok: true; readonly spec: JobSpec }
+  | { readonly ok: false; readonly refused: Decision };
 
 function resolveMachineType(reader: ClusterReader, spec: JobSpec): Resolved {
   if (spec.machineType === '') return { ok: true, spec };
@@ -65,13 +73,18 @@ function resolveMachineType(reader: ClusterReader, spec: JobSpec): Resolved {
   const names = reader.machineTypes().map((type) => type.name);
   const field = { path: 'spec.machineType', reason: 'names a machine type that does not exist' };
   const hint = names.length === 0 ? 'no host is registered yet' : `there are ${names.slice(0, 8).join(', ')}`;
-  const refused = refuseField('not-found', 'MACHINE_TYPE_NOT_FOUND', field, hint, { machineType: spec.machineType });
+  const refused = refuseField('not-found', 'MACHINE_TYPE_NOT_FOUND', field, hint, {
+    machineType: spec.machineType,
+  });
   return { ok: false, refused };
 }
 
 function objectToRoom(reader: ClusterReader): Objection {
   if (reader.queue().length >= QUEUE_LENGTH_MAX) {
-    return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', { hint: 'try again later', retryAfterMs: 5_000 });
+    return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', {
+      hint: 'try again later',
+      retryAfterMs: 5_000,
+    });
   }
   if (reader.jobCount < JOBS_MAX) return undefined;
   return refuse('quota', 'JOBS_MAX', 'too many jobs are kept', { hint: 'delete finished jobs' });
@@ -85,7 +98,10 @@ function objectToUnbuilt(spec: JobSpec): Objection {
     return refuseField('invalid', 'BAD_GPU_COUNT', field, 'ask for 0 or more GPUs');
   }
   if (gpuMilli % 1000 !== 0) {
-    const field = { path: 'spec.resources.gpuMilli', reason: 'asks for a share of a GPU, which is not offered' };
+    const field = {
+      path: 'spec.resources.gpuMilli',
+      reason: 'asks for a share of a GPU, which is not offered',
+    };
     return refuseField('unsupported', 'GPU_SHARES_UNSUPPORTED', field, 'ask for whole GPUs');
   }
   if (migProfile !== '') {
@@ -110,7 +126,9 @@ function objectToSecrets(reader: ClusterReader, project: Project, spec: JobSpec)
   if (missing === undefined) return undefined;
   const [env, name] = missing;
   const field = { path: `spec.env.${env}`, reason: 'names a secret that does not exist' };
-  return refuseField('not-found', 'SECRET_NOT_FOUND', field, 'set it first with secrets set', { secret: name });
+  return refuseField('not-found', 'SECRET_NOT_FOUND', field, 'set it first with secrets set', {
+    secret: name,
+  });
 }
 
 function objectToHosts(reader: ClusterReader, spec: JobSpec): Objection {

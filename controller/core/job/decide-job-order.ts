@@ -1,4 +1,6 @@
 /** Orders about jobs that exist: stop, delete, retry, tag. */
+
+import { isFinished } from '../../../proto/domain/job.ts';
 import type { Command, CommandContext } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
@@ -12,11 +14,13 @@ import { replayRequest } from '../requests.ts';
 import { cancelled } from './conclude-attempt.ts';
 import type { JobRecord } from './model.ts';
 import { latestAttempt } from './model.ts';
-import { isFinished } from '../../../proto/domain/job.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
 
-function findIn(reader: ClusterReader, command: { readonly project: string; readonly job: string }): Required<JobRecord> {
+function findIn(
+  reader: ClusterReader,
+  command: { readonly project: string; readonly job: string },
+): Required<JobRecord> {
   const project = requireProject(reader, command.project);
   return project.ok ? requireJob(reader, project.record.id, command.job) : project;
 }
@@ -79,7 +83,11 @@ function refuseUnfinished(job: JobRecord, what: string, hint: string): Decision 
 }
 
 /** Queues a finished job for one more attempt beyond its caps. */
-export function decideRetryJob(reader: ClusterReader, command: Of<'retry-job'>, context: CommandContext): Decision {
+export function decideRetryJob(
+  reader: ClusterReader,
+  command: Of<'retry-job'>,
+  context: CommandContext,
+): Decision {
   const replay = replayRequest(reader, command.request, context);
   if (replay !== undefined) return replay;
   const found = findIn(reader, command);
@@ -87,10 +95,15 @@ export function decideRetryJob(reader: ClusterReader, command: Of<'retry-job'>, 
   const job = found.record;
   if (!isFinished(job.state)) return refuseUnfinished(job, 'retried', 'wait for its end, or stop it first');
   if (job.manualRetries >= MANUAL_RETRIES_MAX) {
-    return refuse('quota', 'MANUAL_RETRIES_MAX', 'the job was retried too often', { hint: 'create a new job' });
+    return refuse('quota', 'MANUAL_RETRIES_MAX', 'the job was retried too often', {
+      hint: 'create a new job',
+    });
   }
   if (reader.queue().length >= QUEUE_LENGTH_MAX) {
-    return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', { hint: 'try again later', retryAfterMs: 5_000 });
+    return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', {
+      hint: 'try again later',
+      retryAfterMs: 5_000,
+    });
   }
   const request = command.request === undefined ? {} : { request: command.request };
   return accept(job.id, [{ type: 'job-retried', jobId: job.id, projectId: job.projectId, ...request }]);

@@ -19,7 +19,11 @@ import type { AttemptRecord, JobRecord } from './model.ts';
 
 type ObserveTasks = Extract<Command, { readonly type: 'observe-tasks' }>;
 
-export function decideObservation(reader: ClusterReader, command: ObserveTasks, context: CommandContext): Decision {
+export function decideObservation(
+  reader: ClusterReader,
+  command: ObserveTasks,
+  context: CommandContext,
+): Decision {
   if (reader.host(command.hostId) === undefined) {
     return refuse('not-found', 'HOST_NOT_FOUND', 'this host is not registered', {
       hint: 'say hello first',
@@ -75,7 +79,11 @@ class Draft {
     this.#events = events;
   }
 
-  get ids(): { readonly jobId: JobRecord['id']; readonly projectId: JobRecord['projectId']; readonly attempt: number } {
+  get ids(): {
+    readonly jobId: JobRecord['id'];
+    readonly projectId: JobRecord['projectId'];
+    readonly attempt: number;
+  } {
     return { jobId: this.job.id, projectId: this.job.projectId, attempt: this.attempt.number };
   }
 
@@ -99,7 +107,12 @@ class Draft {
   }
 }
 
-function observe(draft: Draft, report: TaskObservation, command: ObserveTasks, context: CommandContext): void {
+function observe(
+  draft: Draft,
+  report: TaskObservation,
+  command: ObserveTasks,
+  context: CommandContext,
+): void {
   const { bootId } = command;
   switch (report.phase) {
     case 'accepted':
@@ -143,7 +156,11 @@ function observePreparing(draft: Draft, report: TaskObservation, bootId: string)
 function isWorthKeeping(attempt: AttemptRecord, report: TaskObservation): boolean {
   if (attempt.progress !== report.progress) return true;
   const moved = Math.abs(report.progressBytes - attempt.progressBytes);
-  return moved > 0 && moved * 100 >= report.progressTotalBytes * PROGRESS_STEP_PERCENT && report.progressTotalBytes > 0;
+  return (
+    moved > 0 &&
+    moved * 100 >= report.progressTotalBytes * PROGRESS_STEP_PERCENT &&
+    report.progressTotalBytes > 0
+  );
 }
 
 function observeFinalizing(draft: Draft, report: TaskObservation, bootId: string, nowMs: number): void {
@@ -180,7 +197,14 @@ function observeExit(draft: Draft, report: TaskObservation, bootId: string, nowM
 
 function unknownExit(nowMs: number): Exit {
   const message = 'its host does not know how it ended';
-  return { signal: 0, outOfMemory: false, verdict: 'host', reason: 'EXIT_UNKNOWN', message, finishedAtMs: nowMs };
+  return {
+    signal: 0,
+    outOfMemory: false,
+    verdict: 'host',
+    reason: 'EXIT_UNKNOWN',
+    message,
+    finishedAtMs: nowMs,
+  };
 }
 
 /** GPUs, CPU and ports are free only on proof of stop (architecture 5). */
@@ -209,7 +233,10 @@ function miss(draft: Draft, command: ObserveTasks, context: CommandContext): voi
   const neverStarted = attempt.seenBootId === '' && attempt.stopCause !== undefined && applied;
   if (attempt.phase !== 'ended') {
     if (attempt.seenBootId === '' && !neverStarted) return;
-    draft.end(lostEvent(draft, { rebooted, neverStarted, bootId: command.bootId }, context.nowMs), context.nowMs);
+    draft.end(
+      lostEvent(draft, { rebooted, neverStarted, bootId: command.bootId }, context.nowMs),
+      context.nowMs,
+    );
     // Only a reboot, or an order that came too late to start anything, proves that no process is left.
     if (rebooted || neverStarted) draft.add({ type: 'attempt-forgotten', ...draft.ids });
     return;
@@ -233,7 +260,9 @@ function lostEvent(
     finishedAtMs: nowMs,
   };
   // A result that was reported before the outputs were lost still stands.
-  const exit = attempt.exit ?? (neverStarted ? { ...lost, verdict: 'none', reason: 'NEVER_STARTED', message: '' } : lost);
+  const exit =
+    attempt.exit ??
+    (neverStarted ? { ...lost, verdict: 'none', reason: 'NEVER_STARTED', message: '' } : lost);
   return {
     type: 'attempt-ended',
     ...draft.ids,

@@ -2,9 +2,10 @@
  * The job's state machine: a table for the job's own facts, the attempt's machine for the rest. `step` is what
  * apply uses; tests enumerate the table.
  */
-import { assertNever } from '../../../proto/errors/cluster-error.ts';
+
 import type { Principal } from '../../../proto/domain/ids.ts';
 import type { JobState } from '../../../proto/domain/job.ts';
+import { assertNever } from '../../../proto/errors/cluster-error.ts';
 import type { Halt } from './attempt-transition.ts';
 import { stepAttempt } from './attempt-transition.ts';
 import type { AttemptEvent, AttemptPlaced, JobEvent, JobFinished, JobOnlyEvent } from './events.ts';
@@ -136,7 +137,11 @@ function queuedJob(event: Extract<JobEvent, { type: 'job-queued' }>, stamp: Even
   };
 }
 
-function moveJob(now: JobRecord, event: Exclude<JobOnlyEvent, { type: 'job-queued' }>, stamp: EventStamp): JobStep {
+function moveJob(
+  now: JobRecord,
+  event: Exclude<JobOnlyEvent, { type: 'job-queued' }>,
+  stamp: EventStamp,
+): JobStep {
   const revision = stamp.seq;
   switch (event.type) {
     case 'attempt-placed':
@@ -158,7 +163,9 @@ function moveJob(now: JobRecord, event: Exclude<JobOnlyEvent, { type: 'job-queue
     case 'job-retried':
       return { ok: true, next: retried(now, revision) };
     case 'job-stop-requested':
-      return now.stopRequested ? halt('duplicate') : { ok: true, next: { ...now, stopRequested: true, revision } };
+      return now.stopRequested
+        ? halt('duplicate')
+        : { ok: true, next: { ...now, stopRequested: true, revision } };
     case 'job-finished':
       return finish(now, event, stamp);
     case 'job-tagged':

@@ -17,7 +17,9 @@ export function applyMachineType(spec: JobSpec, capacity: Capacity): JobSpec {
       ...resources,
       gpuMilli,
       gpuModels: wantsGpu && !modelGiven ? [capacity.gpuModel] : resources.gpuModels,
-      gpuMemoryBytes: wantsGpu ? resources.gpuMemoryBytes || capacity.gpuMemoryBytes : resources.gpuMemoryBytes,
+      gpuMemoryBytes: wantsGpu
+        ? resources.gpuMemoryBytes || capacity.gpuMemoryBytes
+        : resources.gpuMemoryBytes,
       cpuMilli: resources.cpuMilli || capacity.cpuMilli,
       memoryBytes: resources.memoryBytes || capacity.memoryBytes,
       diskBytes: resources.diskBytes || capacity.diskBytes,

@@ -13,7 +13,13 @@ export function decideCreateMachineType(reader: ClusterReader, command: Of<'crea
   const { name, capacity, description } = command;
   const bad = refuseName(reader, name, 'name');
   if (bad !== undefined) return bad;
-  const figures = [capacity.gpuCount, capacity.gpuMemoryBytes, capacity.cpuMilli, capacity.memoryBytes, capacity.diskBytes];
+  const figures = [
+    capacity.gpuCount,
+    capacity.gpuMemoryBytes,
+    capacity.cpuMilli,
+    capacity.memoryBytes,
+    capacity.diskBytes,
+  ];
   if (figures.some((figure) => !Number.isSafeInteger(figure) || figure < 0)) {
     const field = { path: 'capacity', reason: 'holds a figure that is not a whole number' };
     return refuseField('invalid', 'BAD_CAPACITY', field, 'give whole numbers that are not negative');
@@ -41,10 +47,15 @@ export function decideDeleteMachineType(reader: ClusterReader, command: Of<'dele
   if (!found.ok) return found;
   const { name, aliases } = found.record;
   if (reader.ownMachineType(name) === undefined) {
-    return refuse('precondition', 'MACHINE_TYPE_DERIVED', 'this machine type comes from the hosts and cannot be deleted', {
-      hint: 'it goes away with the last host that has such GPUs',
-      details: { name },
-    });
+    return refuse(
+      'precondition',
+      'MACHINE_TYPE_DERIVED',
+      'this machine type comes from the hosts and cannot be deleted',
+      {
+        hint: 'it goes away with the last host that has such GPUs',
+        details: { name },
+      },
+    );
   }
   return accept(name, [
     ...aliases.map((alias) => ({ type: 'machine-type-unaliased' as const, name, alias })),

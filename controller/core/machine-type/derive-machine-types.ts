@@ -42,7 +42,14 @@ function cpuType(hosts: readonly Host[]): Derived {
   });
 }
 
-const NO_GPU: Capacity = { gpuCount: 0, gpuModel: '', gpuMemoryBytes: 0, cpuMilli: 0, memoryBytes: 0, diskBytes: 0 };
+const NO_GPU: Capacity = {
+  gpuCount: 0,
+  gpuModel: '',
+  gpuMemoryBytes: 0,
+  cpuMilli: 0,
+  memoryBytes: 0,
+  diskBytes: 0,
+};
 
 function groupGpus(hosts: readonly Host[]): readonly Group[] {
   const groups = new Map<string, Group>();

@@ -21,8 +21,10 @@ export function checkPlacement(
   placement: Placement,
   room: Room | undefined,
 ): PlacementCheck {
-  if (job === undefined || job.state !== 'queued' || job.stopRequested) return { ok: false, code: 'JOB_NOT_QUEUED' };
-  if (placement.attempt !== (latestAttempt(job)?.number ?? 0) + 1) return { ok: false, code: 'ATTEMPT_STALE' };
+  if (job === undefined || job.state !== 'queued' || job.stopRequested)
+    return { ok: false, code: 'JOB_NOT_QUEUED' };
+  if (placement.attempt !== (latestAttempt(job)?.number ?? 0) + 1)
+    return { ok: false, code: 'ATTEMPT_STALE' };
   if (room === undefined) return { ok: false, code: 'HOST_NOT_FOUND' };
   const need = needOf(job.spec);
   if (placement.driver !== need.driver) return { ok: false, code: 'NO_DRIVER' };

@@ -1,9 +1,10 @@
 /**
  * Whether any registered host could ever hold a job, were it empty; if not, which field of the spec asks too much.
  */
-import type { FieldViolation } from '../../../proto/errors/cluster-error.ts';
+
 import type { Host } from '../../../proto/domain/catalog.ts';
 import type { JobSpec } from '../../../proto/domain/job.ts';
+import type { FieldViolation } from '../../../proto/errors/cluster-error.ts';
 import { suitsNeed, whyNever, whyNot } from './fit.ts';
 import { shortGpuModel } from './gpu-model.ts';
 import type { Need } from './need.ts';
@@ -65,7 +66,8 @@ function kindSieves(spec: JobSpec, need: Need): readonly Sieve[] {
     {
       path: 'spec.constraints',
       keeps: passes(only({ constraints: need.constraints })),
-      reason: () => `asks for ${need.constraints.map((pair) => pair.join('=')).join(', ')}, which no host carries`,
+      reason: () =>
+        `asks for ${need.constraints.map((pair) => pair.join('=')).join(', ')}, which no host carries`,
     },
     {
       path: 'spec.ports',

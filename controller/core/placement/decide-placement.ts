@@ -55,7 +55,11 @@ export function decidePlacement(
     });
   }
   const subject = command.placements[0]?.jobId ?? '';
-  return { ok: true, events, outcome: { subject, replayed: false, ...(refused.length === 0 ? {} : { refused }) } };
+  return {
+    ok: true,
+    events,
+    outcome: { subject, replayed: false, ...(refused.length === 0 ? {} : { refused }) },
+  };
 }
 
 function roomFor(reader: ClusterReader, hostId: HostId): Room | undefined {

@@ -45,7 +45,9 @@ export function summariseWait(need: Need, rooms: readonly Room[]): Omit<WaitReas
 
 /** Of the reasons that waiting cures the commonest, else of all; ties go to the earlier filter. */
 function commonest(counts: Readonly<Record<string, number>>): FitReason | undefined {
-  const passing = FIT_REASONS.filter((reason) => PASSES_WITH_TIME.has(reason) && counts[reason] !== undefined);
+  const passing = FIT_REASONS.filter(
+    (reason) => PASSES_WITH_TIME.has(reason) && counts[reason] !== undefined,
+  );
   const reasons = passing.length > 0 ? passing : FIT_REASONS.filter((reason) => counts[reason] !== undefined);
   let best: FitReason | undefined;
   for (const reason of reasons) if (best === undefined || counts[reason]! > counts[best]!) best = reason;
@@ -69,7 +71,9 @@ export function explainQueued(input: PlanInput, jobId: JobId): QueuedExplanation
   if (job === undefined || position === 0) return undefined;
   const need = needOf(job.spec);
   const rooms = openRooms(input);
-  const hosts = [...rooms.map((room) => reasonOf(need, room)), ...awayHosts(input)].filter((one) => one !== undefined);
+  const hosts = [...rooms.map((room) => reasonOf(need, room)), ...awayHosts(input)].filter(
+    (one) => one !== undefined,
+  );
   hosts.sort((left, right) => (left.hostId < right.hostId ? -1 : 1));
   const summary = summariseWait(need, rooms);
   const counts: Record<string, number> = { ...summary.hostsByReason };

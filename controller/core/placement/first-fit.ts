@@ -66,7 +66,13 @@ function waitOf(job: Job, { code, message, hostsByReason }: Misfit): WaitReason 
 function placeIn(room: Room, need: Need, job: Job): Placement {
   const gpuUuids = chooseGpus(need, room).map((gpu) => gpu.uuid);
   takeRoom(room, need, gpuUuids);
-  return { jobId: job.id, attempt: job.attempts.length + 1, hostId: room.host.id, gpuUuids, driver: need.driver };
+  return {
+    jobId: job.id,
+    attempt: job.attempts.length + 1,
+    hostId: room.host.id,
+    gpuUuids,
+    driver: need.driver,
+  };
 }
 
 function pausing(job: Job): WaitReason {

@@ -33,7 +33,8 @@ export function whyNever(need: Need, room: Room): FitReason | undefined {
   if (need.excludeHosts.includes(host.name) || need.excludeHosts.includes(host.id)) return 'EXCLUDED';
   if (!inventory.drivers.includes(need.driver)) return 'NO_DRIVER';
   if (need.constraints.some(([label, value]) => inventory.labels[label] !== value)) return 'CONSTRAINT';
-  if (need.hostPorts.some((port) => port < inventory.portFirst || port > inventory.portLast)) return 'PORT_RANGE';
+  if (need.hostPorts.some((port) => port < inventory.portFirst || port > inventory.portLast))
+    return 'PORT_RANGE';
   return undefined;
 }
 

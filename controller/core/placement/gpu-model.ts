@@ -2,12 +2,24 @@
  * GPU model names: short forms for people (`NVIDIA H100 80GB HBM3` is `H100`) and matching of what a spec asks for.
  */
 
-const VENDOR_WORDS = new Set(['nvidia', 'amd', 'tesla', 'geforce', 'quadro', 'instinct', 'radeon', 'simulated']);
+const VENDOR_WORDS = new Set([
+  'nvidia',
+  'amd',
+  'tesla',
+  'geforce',
+  'quadro',
+  'instinct',
+  'radeon',
+  'simulated',
+]);
 const FAMILY_WORDS = new Set(['rtx', 'gtx', 'titan']);
 
 /** The words of a model name, lower case: letters and digits only. */
 function wordsOf(text: string): readonly string[] {
-  return text.toLowerCase().split(/[^a-z0-9]+/).filter((word) => word !== '');
+  return text
+    .toLowerCase()
+    .split(/[^a-z0-9]+/)
+    .filter((word) => word !== '');
 }
 
 /** `H100`, `A100`, `RTX4090`, `L40S`: the word that tells the model, with its family. */

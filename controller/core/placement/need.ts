@@ -50,7 +50,8 @@ export function needKeyOf(spec: JobSpec): string {
   const { resources: r } = spec;
   const numbers = `${r.gpuMilli} ${r.gpuMemoryBytes} ${r.cpuMilli} ${r.memoryBytes} ${r.diskBytes}`;
   const key = `${numbers} ${spec.exclusive ? 1 : 0}${driverFor(spec)}`;
-  if (r.gpuModels.length + spec.ports.length + spec.excludeHosts.length === 0 && isEmpty(spec.constraints)) return key;
+  if (r.gpuModels.length + spec.ports.length + spec.excludeHosts.length === 0 && isEmpty(spec.constraints))
+    return key;
   const ports = spec.ports.map((port) => port.hostPort);
   return key + JSON.stringify([r.gpuModels, ports, spec.excludeHosts, Object.entries(spec.constraints)]);
 }

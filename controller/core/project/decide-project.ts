@@ -23,7 +23,9 @@ export function decideCreateProject(
   const name = nameFor(reader, command.name);
   if (!name.ok) return name.refused;
   if (reader.projectCount >= PROJECTS_MAX) {
-    return refuse('quota', 'PROJECTS_MAX', 'there are too many projects', { hint: 'delete one that is not needed' });
+    return refuse('quota', 'PROJECTS_MAX', 'there are too many projects', {
+      hint: 'delete one that is not needed',
+    });
   }
   const tags = changeTags([], command.tags, []);
   if (!tags.ok) return refuseField('invalid', 'BAD_TAGS', tags.field, 'use fewer or shorter tags');
@@ -46,7 +48,10 @@ function nameFor(
   const slug = toSlug(wanted);
   if (slug === '') {
     const field = { path: 'name', reason: 'holds no letter or digit' };
-    return { ok: false, refused: refuseField('invalid', 'BAD_PROJECT_NAME', field, 'use letters, digits and -') };
+    return {
+      ok: false,
+      refused: refuseField('invalid', 'BAD_PROJECT_NAME', field, 'use letters, digits and -'),
+    };
   }
   const taken = reader.findProject(slug);
   if (taken.found && taken.record.name === slug) {

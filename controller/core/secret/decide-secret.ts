@@ -1,6 +1,8 @@
 /**
  * Setting and deleting secrets. Events carry names and ids; the sealed bytes travel beside them in the same batch.
  */
+
+import type { Secret } from '../../../proto/domain/catalog.ts';
 import type { ProjectId } from '../../../proto/domain/ids.ts';
 import type { Command } from '../command.ts';
 import type { Decision } from '../decision.ts';
@@ -10,7 +12,6 @@ import { SECRETS_PER_SCOPE_MAX } from '../limits.ts';
 import { requireProject } from '../lookup.ts';
 import { isSecretName } from '../names.ts';
 import type { ClusterReader } from '../reader.ts';
-import type { Secret } from '../../../proto/domain/catalog.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
 
@@ -25,7 +26,9 @@ export function decideSetSecret(reader: ClusterReader, command: Of<'set-secret'>
   }
   const old = findInScope(reader, scope.projectId, name);
   if (old === undefined && reader.secretCountOf(scope.projectId) >= SECRETS_PER_SCOPE_MAX) {
-    return refuse('quota', 'SECRETS_MAX', 'there are too many secrets', { hint: 'delete one that is not needed' });
+    return refuse('quota', 'SECRETS_MAX', 'there are too many secrets', {
+      hint: 'delete one that is not needed',
+    });
   }
   const events: ClusterEvent[] = [];
   if (old !== undefined && old.id !== id) events.push(secretDeleted(old));
@@ -55,7 +58,11 @@ function ofProject(projectId: ProjectId | undefined): { readonly projectId?: Pro
 }
 
 /** Not the fallback of findSecret: a project's command must never touch the cluster's secret of that name. */
-function findInScope(reader: ClusterReader, projectId: ProjectId | undefined, name: string): Secret | undefined {
+function findInScope(
+  reader: ClusterReader,
+  projectId: ProjectId | undefined,
+  name: string,
+): Secret | undefined {
   const secret = reader.findSecret(projectId, name);
   return secret?.projectId === projectId ? secret : undefined;
 }

@@ -11,7 +11,16 @@ import { ClusterState } from '../../../../controller/state/cluster-state.ts';
 import { rowKeysOf, rowOf, StateLoader } from '../../../../controller/state/rows.ts';
 import type { HostId } from '../../../../proto/domain/ids.ts';
 import type { TaskPhase } from '../../../../proto/domain/task.ts';
-import { anExit, anInventory, anObservation, hostId, jobId, projectId, secretId, someGpus } from '../../../kit/builders.ts';
+import {
+  anExit,
+  anInventory,
+  anObservation,
+  hostId,
+  jobId,
+  projectId,
+  secretId,
+  someGpus,
+} from '../../../kit/builders.ts';
 import { World } from '../../../kit/stores-world.ts';
 
 const digit = fc.integer({ min: 0, max: 5 });
@@ -19,7 +28,24 @@ const flag = fc.boolean();
 
 /** Commands as numbers, so that shrinking works; ids are drawn from few, so that they meet. */
 const step = fc.record({
-  kind: fc.constantFrom('host', 'job', 'job', 'place', 'place', 'observe', 'observe', 'observe', 'stop', 'delete', 'retry', 'tag', 'project', 'secret', 'alias', 'wait'),
+  kind: fc.constantFrom(
+    'host',
+    'job',
+    'job',
+    'place',
+    'place',
+    'observe',
+    'observe',
+    'observe',
+    'stop',
+    'delete',
+    'retry',
+    'tag',
+    'project',
+    'secret',
+    'alias',
+    'wait',
+  ),
   a: digit,
   b: digit,
   flag,
@@ -49,9 +75,21 @@ function toCommand(world: World, { kind, a, b, flag, phase, exit }: Step): Comma
       return { ...base, bootId: b === 5 ? 'boot-1' : 'boot-0', inventory };
     }
     case 'job': {
-      const spec = world.spec({ resources: { gpuMilli: (b % 3) * 1000 }, retries: b % 2, waitForHosts: flag, exclusive: b === 5 });
+      const spec = world.spec({
+        resources: { gpuMilli: (b % 3) * 1000 },
+        retries: b % 2,
+        waitForHosts: flag,
+        exclusive: b === 5,
+      });
       const secrets = flag ? [{ id: secretId(`j${a}`), name: 'registry', sealed }] : [];
-      return { type: 'create-job', id: jobId(a), project: 'default', spec, secrets, ...(b === 4 ? { request } : {}) };
+      return {
+        type: 'create-job',
+        id: jobId(a),
+        project: 'default',
+        spec,
+        secrets,
+        ...(b === 4 ? { request } : {}),
+      };
     }
     case 'place':
       return { type: 'place-jobs', placements: world.plan().placements };
@@ -66,8 +104,18 @@ function toCommand(world: World, { kind, a, b, flag, phase, exit }: Step): Comma
           ...(phase === 'exited' || phase === 'finalizing' ? { exit: EXITS[exit] } : {}),
         }),
       );
-      const base = { type: 'observe-tasks', hostId: host, bootId: b === 5 ? 'boot-1' : 'boot-0', reportSeq: 1 } as const;
-      return { ...base, complete: a === 0, revisionApplied: world.state.headSeq - b, tasks: flag ? tasks : tasks.slice(0, 1) };
+      const base = {
+        type: 'observe-tasks',
+        hostId: host,
+        bootId: b === 5 ? 'boot-1' : 'boot-0',
+        reportSeq: 1,
+      } as const;
+      return {
+        ...base,
+        complete: a === 0,
+        revisionApplied: world.state.headSeq - b,
+        tasks: flag ? tasks : tasks.slice(0, 1),
+      };
     }
     case 'stop':
       return { type: 'stop-job', ...order };
@@ -82,7 +130,11 @@ function toCommand(world: World, { kind, a, b, flag, phase, exit }: Step): Comma
       return { type: 'create-project', id: projectId(b), name: `p${a}`, description: '', tags: [], request };
     case 'secret':
       if (flag) return { type: 'delete-secret', project: '', name: `S${a}` };
-      return { type: 'set-secret', project: b > 2 ? 'default' : '', secret: { id: secretId(`${a}${b}`), name: `S${a}`, sealed } };
+      return {
+        type: 'set-secret',
+        project: b > 2 ? 'default' : '',
+        secret: { id: secretId(`${a}${b}`), name: `S${a}`, sealed },
+      };
     case 'alias':
       return { type: 'alias-machine-type', name: 'cpu', alias: `alias${a}`, remove: flag };
     case 'wait':
@@ -100,14 +152,19 @@ t.test('random commands keep the invariants, and state equals the fold and the r
     fc.property(fc.array(step, { minLength: 30, maxLength: 80 }), (steps) => {
       const world = new World({ requestsMax: 3 });
       for (const id of [0, 1]) {
-        world.addHost({ id: hostId(id), bootId: 'boot-0', inventory: anInventory({ gpus: someGpus(2, { host: String(id) }) }) });
+        world.addHost({
+          id: hostId(id),
+          bootId: 'boot-0',
+          inventory: anInventory({ gpus: someGpus(2, { host: String(id) }) }),
+        });
       }
       for (const one of steps) {
         const command = toCommand(world, one);
         if (command === undefined) continue;
         // A decision is taken twice: the same state and command must give the same bytes.
         const decision = world.decide(command);
-        if (JSON.stringify(world.decide(command)) !== JSON.stringify(decision)) throw new Error('not deterministic');
+        if (JSON.stringify(world.decide(command)) !== JSON.stringify(decision))
+          throw new Error('not deterministic');
         if (!decision.ok) continue;
         if (decision.events.length > 0) accepted += 1;
         for (const event of world.run(command).events) seen.add(event.type);
@@ -116,8 +173,10 @@ t.test('random commands keep the invariants, and state equals the fold and the r
       for (const stamped of world.log) apply(folded, JSON.parse(JSON.stringify(stamped)), new Touched());
       if (textOf(folded) !== textOf(world.state)) throw new Error('state is not the fold of its events');
       const loader = new StateLoader();
-      for (const key of rowKeysOf(world.state)) loader.add(key, JSON.parse(JSON.stringify(rowOf(world.state, key))));
-      if (textOf(loader.finish(world.state.headSeq)) !== textOf(world.state)) throw new Error('rows lose something');
+      for (const key of rowKeysOf(world.state))
+        loader.add(key, JSON.parse(JSON.stringify(rowOf(world.state, key))));
+      if (textOf(loader.finish(world.state.headSeq)) !== textOf(world.state))
+        throw new Error('rows lose something');
     }),
     { numRuns: 300, seed: 42 },
   );

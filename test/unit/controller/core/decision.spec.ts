@@ -5,7 +5,14 @@ import { accept, refuse, refuseField } from '../../../../controller/core/decisio
 t.test('a refusal is whole, with empty parts where nothing was said', async (t) => {
   t.same(refuse('quota', 'QUEUE_FULL', 'too many jobs wait'), {
     ok: false,
-    error: { kind: 'quota', code: 'QUEUE_FULL', message: 'too many jobs wait', hint: '', fields: [], details: {} },
+    error: {
+      kind: 'quota',
+      code: 'QUEUE_FULL',
+      message: 'too many jobs wait',
+      hint: '',
+      fields: [],
+      details: {},
+    },
   });
   t.match(refuse('quota', 'X', 'm', { retryAfterMs: 5 }), { error: { retryAfterMs: 5 } });
 });

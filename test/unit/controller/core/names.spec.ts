@@ -1,6 +1,12 @@
 /** Aim: names become what paths can hold, and tags are a bounded set. Method: tables, at the bound and over it. */
 import t from 'tap';
-import { changeTags, isMachineTypeName, isSecretName, sameTexts, toSlug } from '../../../../controller/core/names.ts';
+import {
+  changeTags,
+  isMachineTypeName,
+  isSecretName,
+  sameTexts,
+  toSlug,
+} from '../../../../controller/core/names.ts';
 
 const SLUGS: readonly (readonly [string, string])[] = [
   ['My Project!', 'my-project'],
@@ -16,9 +22,11 @@ for (const [name, want] of SLUGS) t.equal(toSlug(name), want, name);
 t.test('names of secrets and machine types', async (t) => {
   t.ok(isSecretName('HF_TOKEN'));
   t.ok(isSecretName('a'.repeat(128)));
-  for (const bad of ['', '1A', 'A B', 'A/B', 'a'.repeat(129), 'A\n']) t.notOk(isSecretName(bad), JSON.stringify(bad));
+  for (const bad of ['', '1A', 'A B', 'A/B', 'a'.repeat(129), 'A\n'])
+    t.notOk(isSecretName(bad), JSON.stringify(bad));
   t.ok(isMachineTypeName('8xH100'));
-  for (const bad of ['', '-a', 'a b', 'a/b', 'a'.repeat(64)]) t.notOk(isMachineTypeName(bad), JSON.stringify(bad));
+  for (const bad of ['', '-a', 'a b', 'a/b', 'a'.repeat(64)])
+    t.notOk(isMachineTypeName(bad), JSON.stringify(bad));
 });
 
 t.test('tags', async (t) => {

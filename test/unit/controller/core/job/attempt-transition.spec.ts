@@ -115,7 +115,14 @@ t.test('the end is an order too, and keeps what was known', async (t) => {
   const step = stepAttempt(inPhase('running'), EVENTS.find((e) => e.type === 'attempt-ended')!, 42);
   t.match(step, {
     ok: true,
-    next: { generation: 2, orderedSeq: 42, outcome: 'succeeded', endedAtMs: T0_MS + 9, logBytes: 9, released: false },
+    next: {
+      generation: 2,
+      orderedSeq: 42,
+      outcome: 'succeeded',
+      endedAtMs: T0_MS + 9,
+      logBytes: 9,
+      released: false,
+    },
   });
 });
 

@@ -56,16 +56,35 @@ t.test('the outcome of an attempt', async (t) => {
     ['code 0 succeeds', attempt(), anExit(), 1, 'succeeded'],
     ['another code fails', attempt(), anExit({ code: 1, verdict: 'user-code' }), 1, 'failed'],
     ['a signal without a stop fails', attempt(), signalled(9), 1, 'failed'],
-    ['a stop that was obeyed', stopped, anExit({ code: 1, verdict: 'none', reason: 'STOPPED' }), 2, 'cancelled'],
+    [
+      'a stop that was obeyed',
+      stopped,
+      anExit({ code: 1, verdict: 'none', reason: 'STOPPED' }),
+      2,
+      'cancelled',
+    ],
     ['a stop that the task took gracefully', stopped, anExit({ reason: 'STOPPED' }), 2, 'cancelled'],
     ['done before the stop came', stopped, anExit(), 1, 'succeeded'],
     ['done while the stop was on its way', stopped, anExit(), 2, 'succeeded'],
-    ['failed by itself before the stop came', stopped, anExit({ code: 1, verdict: 'user-code' }), 1, 'failed'],
+    [
+      'failed by itself before the stop came',
+      stopped,
+      anExit({ code: 1, verdict: 'user-code' }),
+      1,
+      'failed',
+    ],
     ['ended by the stop’s signal', stopped, signalled(15, { verdict: 'none' }), 1, 'cancelled'],
     ['preempted', attempt({ stopCause: 'preempted', generation: 2 }), signalled(15), 2, 'preempted'],
-    ['time limit by the controller', attempt({ stopCause: 'time-limit', generation: 2 }), signalled(15), 2, 'failed'],
+    [
+      'time limit by the controller',
+      attempt({ stopCause: 'time-limit', generation: 2 }),
+      signalled(15),
+      2,
+      'failed',
+    ],
   ];
-  for (const [name, now, exit, generation, want] of cases) t.equal(outcomeOf(now, exit, generation), want, name);
+  for (const [name, now, exit, generation, want] of cases)
+    t.equal(outcomeOf(now, exit, generation), want, name);
 });
 
 function jobWith(attempts: readonly AttemptRecord[], part: Partial<JobRecord> = {}): JobRecord {

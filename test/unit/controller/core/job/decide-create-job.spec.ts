@@ -3,7 +3,16 @@
  * table of requests.
  */
 import t from 'tap';
-import { aCapacity, anInventory, GIB, hostId, jobId, projectId, secretId, someGpus } from '../../../../kit/builders.ts';
+import {
+  aCapacity,
+  anInventory,
+  GIB,
+  hostId,
+  jobId,
+  projectId,
+  secretId,
+  someGpus,
+} from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
 
 function worldWithHosts(): World {
@@ -18,7 +27,11 @@ t.test('what asks for too much is refused with the field, what it asks and what 
   const world = worldWithHosts();
   const cases: readonly (readonly [Parameters<World['jobRefusal']>[0], string, RegExp])[] = [
     [{ resources: { gpuMilli: 9000 } }, 'spec.resources.gpuMilli', /asks for 9 GPUs; the largest host has 8/],
-    [{ resources: { gpuMilli: 1000, gpuModels: ['H100'] } }, 'spec.resources.gpuModels', /model H100.*models there: A100/],
+    [
+      { resources: { gpuMilli: 1000, gpuModels: ['H100'] } },
+      'spec.resources.gpuModels',
+      /model H100.*models there: A100/,
+    ],
     [
       { resources: { gpuMilli: 1000, gpuMemoryBytes: 100 * GIB } },
       'spec.resources.gpuMemoryBytes',
@@ -29,8 +42,16 @@ t.test('what asks for too much is refused with the field, what it asks and what 
     [{ resources: { diskBytes: 900 * GIB } }, 'spec.resources.diskBytes', /900 GiB; .* has 500 GiB/],
     [{ constraints: { zone: 'y' } }, 'spec.constraints', /zone=y/],
     [{ excludeHosts: ['a', 'b'] }, 'spec.excludeHosts', /every host/],
-    [{ ports: [{ containerPort: 80, hostPort: 9000 }] }, 'spec.ports', /port 9000; hosts publish 20000 to 20999/],
-    [{ image: 'busybox', resources: { gpuMilli: 1000 } }, 'spec.resources.gpuMilli', /asks for 1 GPU; .* has 0/],
+    [
+      { ports: [{ containerPort: 80, hostPort: 9000 }] },
+      'spec.ports',
+      /port 9000; hosts publish 20000 to 20999/,
+    ],
+    [
+      { image: 'busybox', resources: { gpuMilli: 1000 } },
+      'spec.resources.gpuMilli',
+      /asks for 1 GPU; .* has 0/,
+    ],
   ];
   for (const [spec, path, reason] of cases) {
     const refusal = world.jobRefusal(spec);
@@ -68,12 +89,27 @@ t.test('what is not built yet is refused as unsupported', async (t) => {
   const world = worldWithHosts();
   const base = world.spec();
   const withSpec = (part: Partial<typeof base>) =>
-    world.refusal({ type: 'create-job', id: jobId('x'), project: 'default', spec: { ...base, ...part }, secrets: [] });
+    world.refusal({
+      type: 'create-job',
+      id: jobId('x'),
+      project: 'default',
+      spec: { ...base, ...part },
+      secrets: [],
+    });
   const resources = base.resources;
-  t.match(withSpec({ resources: { ...resources, gpuMilli: 500 } }), { kind: 'unsupported', code: 'GPU_SHARES_UNSUPPORTED' });
-  t.match(withSpec({ resources: { ...resources, migProfile: '1g.10gb' } }), { kind: 'unsupported', code: 'MIG_UNSUPPORTED' });
+  t.match(withSpec({ resources: { ...resources, gpuMilli: 500 } }), {
+    kind: 'unsupported',
+    code: 'GPU_SHARES_UNSUPPORTED',
+  });
+  t.match(withSpec({ resources: { ...resources, migProfile: '1g.10gb' } }), {
+    kind: 'unsupported',
+    code: 'MIG_UNSUPPORTED',
+  });
   t.match(withSpec({ tasks: 2 }), { kind: 'unsupported', code: 'GANGS_UNSUPPORTED' });
-  t.match(withSpec({ resources: { ...resources, gpuMilli: -1000 } }), { kind: 'invalid', code: 'BAD_GPU_COUNT' });
+  t.match(withSpec({ resources: { ...resources, gpuMilli: -1000 } }), {
+    kind: 'invalid',
+    code: 'BAD_GPU_COUNT',
+  });
   t.match(withSpec({ maxRunAttempts: 1001 }), { kind: 'invalid', code: 'BAD_RUN_ATTEMPTS' });
 });
 
@@ -87,7 +123,11 @@ t.test('a machine type gives the resources that the spec leaves open', async (t)
 t.test('an unknown machine type is named, with what there is', async (t) => {
   const world = worldWithHosts();
   const refusal = world.jobRefusal({ machineType: 'h200' });
-  t.match(refusal, { kind: 'not-found', code: 'MACHINE_TYPE_NOT_FOUND', fields: [{ path: 'spec.machineType' }] });
+  t.match(refusal, {
+    kind: 'not-found',
+    code: 'MACHINE_TYPE_NOT_FOUND',
+    fields: [{ path: 'spec.machineType' }],
+  });
   t.match(refusal.hint, '1xA100-sim');
 });
 
@@ -106,7 +146,10 @@ t.test('credentials become secrets of the job: unlisted, and in the same commit'
   const id = jobId('a');
   const spec = { ...world.spec({ image: 'busybox' }), registry: { username: 'u', secretId: secret.id } };
   const { events } = world.run({ type: 'create-job', id, project: 'default', spec, secrets: [secret] });
-  t.same(events.map((event) => event.type), ['secret-set', 'job-queued']);
+  t.same(
+    events.map((event) => event.type),
+    ['secret-set', 'job-queued'],
+  );
   t.same([...world.state.secrets(world.defaultProject)], []);
   t.match(world.state.secret(secret.id), { ownerJobId: id });
   t.notMatch(JSON.stringify(events), 'sealed', 'no event holds the sealed value');

@@ -12,15 +12,27 @@ function worldWithJob(): { readonly world: World; readonly id: JobId } {
 
 function finish(world: World, id: JobId, stopped = true): void {
   world.place();
-  world.observe(id, { phase: 'exited', exit: anExit({ code: 1, verdict: 'user-code' }), stopped, logArchived: true });
+  world.observe(id, {
+    phase: 'exited',
+    exit: anExit({ code: 1, verdict: 'user-code' }),
+    stopped,
+    logArchived: true,
+  });
 }
 
-const order = (type: 'stop-job' | 'delete-job' | 'retry-job', job: string) => ({ type, project: 'default', job });
+const order = (type: 'stop-job' | 'delete-job' | 'retry-job', job: string) => ({
+  type,
+  project: 'default',
+  job,
+});
 
 t.test('a queued job is cancelled at once', async (t) => {
   const { world, id } = worldWithJob();
   const { events } = world.run(order('stop-job', id));
-  t.same(events.map((event) => event.type), ['job-stop-requested', 'job-finished']);
+  t.same(
+    events.map((event) => event.type),
+    ['job-stop-requested', 'job-finished'],
+  );
   t.match(world.job(id), { state: 'cancelled', exitCode: 143, stopRequested: true });
   t.equal(world.state.queue().length, 0);
 });
@@ -41,9 +53,16 @@ t.test('a job is found by its name and by the beginning of its id', async (t) =>
   world.run(order('stop-job', 'train'));
   const second = world.addJob({ name: 'train' });
   t.equal(world.run(order('stop-job', 'train')).outcome.subject, second, 'of two the newest');
-  t.match(world.refusal(order('stop-job', 'job_0')), { code: 'JOB_AMBIGUOUS', hint: /job_000001, job_000002/ });
+  t.match(world.refusal(order('stop-job', 'job_0')), {
+    code: 'JOB_AMBIGUOUS',
+    hint: /job_000001, job_000002/,
+  });
   t.match(world.refusal(order('stop-job', 'nope')), { kind: 'not-found', code: 'JOB_NOT_FOUND' });
-  t.match(world.refusal(order('stop-job', id.slice(4))), { code: 'JOB_ALREADY_FINISHED' }, 'without the kind, too');
+  t.match(
+    world.refusal(order('stop-job', id.slice(4))),
+    { code: 'JOB_ALREADY_FINISHED' },
+    'without the kind, too',
+  );
 });
 
 t.test('a job is deleted only when finished and proved stopped', async (t) => {
@@ -84,7 +103,9 @@ t.test('a repeated retry with the same request id is one retry', async (t) => {
   finish(world, id);
   const request = { requestId: 'r', contentHash: 'h' };
   world.run({ ...order('retry-job', id), type: 'retry-job', request });
-  t.match(world.run({ ...order('retry-job', id), type: 'retry-job', request }), { outcome: { replayed: true } });
+  t.match(world.run({ ...order('retry-job', id), type: 'retry-job', request }), {
+    outcome: { replayed: true },
+  });
   t.equal(world.job(id).manualRetries, 1);
 });
 

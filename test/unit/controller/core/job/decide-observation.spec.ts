@@ -3,9 +3,18 @@
  * with one host; each test tells one story of reports. Invariants are checked after every command by the world.
  */
 import t from 'tap';
-import { anExit, anInventory, anObservation, GIB, hostId, jobId, someGpus, T0_MS } from '../../../../kit/builders.ts';
-import { theHost, World } from '../../../../kit/stores-world.ts';
 import type { JobId } from '../../../../../proto/domain/ids.ts';
+import {
+  anExit,
+  anInventory,
+  anObservation,
+  GIB,
+  hostId,
+  jobId,
+  someGpus,
+  T0_MS,
+} from '../../../../kit/builders.ts';
+import { theHost, World } from '../../../../kit/stores-world.ts';
 
 function start(spec: Parameters<World['addJob']>[0] = {}): { readonly world: World; readonly id: JobId } {
   const world = new World();
@@ -23,7 +32,9 @@ t.test('the life of a job, report by report', async (t) => {
   t.match(world.job(id), { state: 'starting', reason: 'PLACED' });
   t.same(types(world.observe(id, { phase: 'accepted' })), ['attempt-accepted']);
   t.same(types(world.observe(id, { phase: 'preparing', progress: 'unpacking' })), ['attempt-preparing']);
-  t.same(types(world.observe(id, { phase: 'running', ports: [{ containerPort: 80, hostPort: 20_500 }] })), ['attempt-started']);
+  t.same(types(world.observe(id, { phase: 'running', ports: [{ containerPort: 80, hostPort: 20_500 }] })), [
+    'attempt-started',
+  ]);
   t.match(world.job(id), { state: 'running', startedAtMs: T0_MS });
   t.ok(world.state.use(theHost).hostPorts.has(20_500), 'a port that the host chose is in use');
   t.same(types(world.observe(id, { phase: 'finalizing', exit: anExit(), stopped: true })), [
@@ -32,11 +43,12 @@ t.test('the life of a job, report by report', async (t) => {
   ]);
   t.equal(world.state.use(theHost).gpus.size, 0, 'free on proof of stop, while outputs still go up');
   t.equal(world.job(id).state, 'running', 'not finished before its outputs are stored');
-  t.same(types(world.observe(id, { phase: 'exited', exit: anExit(), stopped: true, logArchived: true, logBytes: 9 })), [
-    'attempt-ended',
-    'job-finished',
-    'attempt-log-archived',
-  ]);
+  t.same(
+    types(
+      world.observe(id, { phase: 'exited', exit: anExit(), stopped: true, logArchived: true, logBytes: 9 }),
+    ),
+    ['attempt-ended', 'job-finished', 'attempt-log-archived'],
+  );
   t.match(world.job(id), { state: 'succeeded', exitCode: 0, attempts: [{ logBytes: 9, logArchived: true }] });
   t.same(world.state.wanted(theHost).tasks, [], 'nothing is left to tell the host');
 });
@@ -67,7 +79,11 @@ t.test('reports may skip phases: an end is enough', async (t) => {
     'attempt-released',
   ]);
   t.match(world.job(id), { state: 'failed', exitCode: 7 });
-  t.match(world.state.wanted(theHost).tasks, [{ phase: 'gone', generation: 2 }], 'wanted until its log is stored');
+  t.match(
+    world.state.wanted(theHost).tasks,
+    [{ phase: 'gone', generation: 2 }],
+    'wanted until its log is stored',
+  );
 });
 
 t.test('an end without proof of stop frees nothing', async (t) => {
@@ -105,7 +121,10 @@ t.test('reports about what this host does not hold are ignored and counted', asy
     anObservation({ key: { ...key, task: 1 } }),
   ];
   t.match(world.report(theHost, cases), { events: [], outcome: { ignored: 3 } });
-  t.match(world.report(other, [anObservation({ key, phase: 'exited' })]), { events: [], outcome: { ignored: 1 } });
+  t.match(world.report(other, [anObservation({ key, phase: 'exited' })]), {
+    events: [],
+    outcome: { ignored: 1 },
+  });
   t.equal(world.job(id).state, 'starting', 'another host cannot end it');
 });
 
@@ -119,7 +138,9 @@ t.test('of two reports in one message the later counts', async (t) => {
   const { world, id } = start();
   const key = { jobId: id, attempt: 1, task: 0 };
   const first = anObservation({ key, phase: 'exited', exit: anExit() });
-  t.same(types(world.report(theHost, [first, anObservation({ key, phase: 'running' })])), ['attempt-started']);
+  t.same(types(world.report(theHost, [first, anObservation({ key, phase: 'running' })])), [
+    'attempt-started',
+  ]);
 });
 
 t.test('progress is committed when it is news, not for each byte', async (t) => {
@@ -134,7 +155,8 @@ t.test('progress is committed when it is news, not for each byte', async (t) => 
 
 t.test('retries: a failure queues again after a pause, until they are spent', async (t) => {
   const { world, id } = start({ retries: 1 });
-  const fail = () => world.observe(id, { phase: 'exited', exit: anExit({ code: 1, verdict: 'user-code' }), stopped: true });
+  const fail = () =>
+    world.observe(id, { phase: 'exited', exit: anExit({ code: 1, verdict: 'user-code' }), stopped: true });
   t.same(types(fail()), ['attempt-ended', 'job-requeued', 'attempt-released']);
   t.match(world.job(id), { state: 'queued', retriesUsed: 1, notBeforeMs: T0_MS + 1000 });
   t.match(world.plan(), { placements: [], nextEligibleMs: T0_MS + 1000, waiting: [{ code: 'PAUSED' }] });
@@ -155,9 +177,17 @@ t.test('a stop reaches the host as an order and ends the job once obeyed', async
   const { world, id } = start();
   world.observe(id, { phase: 'running' });
   world.run({ type: 'stop-job', project: 'default', job: id, graceMs: 5000 });
-  t.match(world.state.wanted(theHost).tasks, [{ phase: 'stop', generation: 2, graceMs: 5000, stopCause: 'user' }]);
+  t.match(world.state.wanted(theHost).tasks, [
+    { phase: 'stop', generation: 2, graceMs: 5000, stopCause: 'user' },
+  ]);
   const { code: _none, ...killed } = anExit({ signal: 15, reason: 'STOPPED' });
-  world.observe(id, { phase: 'exited', observedGeneration: 2, exit: killed, stopped: true, logArchived: true });
+  world.observe(id, {
+    phase: 'exited',
+    observedGeneration: 2,
+    exit: killed,
+    stopped: true,
+    logArchived: true,
+  });
   t.match(world.job(id), { state: 'cancelled', exitCode: 143, attempts: [{ outcome: 'cancelled' }] });
 });
 
@@ -165,7 +195,12 @@ t.test('a stop while outputs go up does not change the result', async (t) => {
   const { world, id } = start();
   world.observe(id, { phase: 'finalizing', exit: anExit({ code: 3, verdict: 'user-code' }), stopped: true });
   world.run({ type: 'stop-job', project: 'default', job: id });
-  world.observe(id, { phase: 'exited', observedGeneration: 2, exit: anExit({ reason: 'STOPPED' }), stopped: true });
+  world.observe(id, {
+    phase: 'exited',
+    observedGeneration: 2,
+    exit: anExit({ reason: 'STOPPED' }),
+    stopped: true,
+  });
   t.match(world.job(id), { state: 'failed', exitCode: 3 });
 });
 
@@ -181,12 +216,22 @@ t.test('a task that was seen and is missing is lost and queued again; its GPU wa
   world.observe(id, { phase: 'running' });
   const done = world.report(theHost, [], { complete: true });
   t.same(types(done), ['attempt-ended', 'job-requeued']);
-  t.match(world.job(id), { state: 'queued', reason: 'TASK_MISSING', attempts: [{ outcome: 'lost', released: false }] });
+  t.match(world.job(id), {
+    state: 'queued',
+    reason: 'TASK_MISSING',
+    attempts: [{ outcome: 'lost', released: false }],
+  });
   t.equal(world.state.use(theHost).gpus.size, 1, 'absence from a list is no proof that no process is left');
   const { revision, tasks } = world.state.wanted(theHost);
   t.match(tasks, [{ phase: 'gone' }]);
-  t.same(world.report(theHost, [], { complete: true, revisionApplied: revision - 1 }).events, [], 'an older order');
-  t.same(types(world.report(theHost, [], { complete: true, revisionApplied: revision })), ['attempt-forgotten']);
+  t.same(
+    world.report(theHost, [], { complete: true, revisionApplied: revision - 1 }).events,
+    [],
+    'an older order',
+  );
+  t.same(types(world.report(theHost, [], { complete: true, revisionApplied: revision })), [
+    'attempt-forgotten',
+  ]);
   t.equal(world.state.use(theHost).gpus.size, 0);
   t.same(world.state.wanted(theHost).tasks, []);
 });
@@ -211,7 +256,11 @@ t.test('a stop that came before the start: cancelled once the host says that it 
   const { world, id } = start();
   world.run({ type: 'stop-job', project: 'default', job: id });
   const { revision } = world.state.wanted(theHost);
-  t.same(world.report(theHost, [], { complete: true, revisionApplied: revision - 1 }).events, [], 'it may still start');
+  t.same(
+    world.report(theHost, [], { complete: true, revisionApplied: revision - 1 }).events,
+    [],
+    'it may still start',
+  );
   world.report(theHost, [], { complete: true, revisionApplied: revision });
   t.match(world.job(id), { state: 'cancelled', exitCode: 143, attempts: [{ released: true }] });
 });
@@ -224,9 +273,10 @@ t.test('a lost attempt that comes back is told to go, and its end is not counted
   world.place();
   const key = { jobId: id, attempt: 1, task: 0 };
   t.same(world.report(theHost, [anObservation({ key, phase: 'running' })]).events, []);
-  t.same(types(world.report(theHost, [anObservation({ key, phase: 'exited', exit: anExit(), stopped: true })])), [
-    'attempt-released',
-  ]);
+  t.same(
+    types(world.report(theHost, [anObservation({ key, phase: 'exited', exit: anExit(), stopped: true })])),
+    ['attempt-released'],
+  );
   t.match(world.job(id), { state: 'starting', attempts: [{ outcome: 'lost' }, { phase: 'placed' }] });
 });
 

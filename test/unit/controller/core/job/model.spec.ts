@@ -40,14 +40,20 @@ t.test('resources are held until proof of stop', async (t) => {
   t.notOk(holdsResources(attempt({ phase: 'ended', released: true })));
 });
 
-t.test('a host is told about an attempt until it is ended, released and archived, or forgotten', async (t) => {
-  t.ok(isWanted(attempt()));
-  t.ok(isWanted(attempt({ phase: 'ended', released: true })));
-  t.ok(isWanted(attempt({ phase: 'ended', logArchived: true })));
-  t.notOk(isWanted(attempt({ phase: 'ended', released: true, logArchived: true })));
-  t.notOk(isWanted(attempt({ phase: 'ended', released: true, forgotten: true })));
-  t.ok(isWanted(attempt({ phase: 'finalizing', released: true, logArchived: true })), 'it has not ended yet');
-});
+t.test(
+  'a host is told about an attempt until it is ended, released and archived, or forgotten',
+  async (t) => {
+    t.ok(isWanted(attempt()));
+    t.ok(isWanted(attempt({ phase: 'ended', released: true })));
+    t.ok(isWanted(attempt({ phase: 'ended', logArchived: true })));
+    t.notOk(isWanted(attempt({ phase: 'ended', released: true, logArchived: true })));
+    t.notOk(isWanted(attempt({ phase: 'ended', released: true, forgotten: true })));
+    t.ok(
+      isWanted(attempt({ phase: 'finalizing', released: true, logArchived: true })),
+      'it has not ended yet',
+    );
+  },
+);
 
 t.test('attempts of every kind are capped, and each retry by hand grants one more', async (t) => {
   const spec = { ...aJobSpec(), maxRunAttempts: 3 };

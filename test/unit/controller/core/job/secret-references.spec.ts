@@ -11,22 +11,33 @@ t.test('only values that begin with the mark are references', async (t) => {
   t.same(secretEnvOf(spec), [['A', 'TOKEN']]);
 });
 
-t.test('env, registry and git credentials, sorted, each once; the project’s own secret comes first', async (t) => {
-  const world = new World();
-  world.run({ type: 'set-secret', project: '', secret: { id: secretId('cluster'), name: 'TOKEN', sealed } });
-  const spec = {
-    ...aJobSpec(),
-    env: { A: 'secret:TOKEN', B: 'secret:TOKEN', C: 'secret:GONE' },
-    registry: { username: 'u', secretId: secretId('registry') },
-    workspace: {
-      kind: 'git' as const,
-      url: 'https://example.org/x',
-      ref: '',
-      credentials: { username: 'u', secretId: secretId('git') },
-    },
-  };
-  const ids = (): readonly string[] => secretIdsOf(world.state, world.defaultProject, spec);
-  t.same(ids(), ['sec_cluster', 'sec_git', 'sec_registry']);
-  world.run({ type: 'set-secret', project: 'default', secret: { id: secretId('own'), name: 'TOKEN', sealed } });
-  t.same(ids(), ['sec_git', 'sec_own', 'sec_registry']);
-});
+t.test(
+  'env, registry and git credentials, sorted, each once; the project’s own secret comes first',
+  async (t) => {
+    const world = new World();
+    world.run({
+      type: 'set-secret',
+      project: '',
+      secret: { id: secretId('cluster'), name: 'TOKEN', sealed },
+    });
+    const spec = {
+      ...aJobSpec(),
+      env: { A: 'secret:TOKEN', B: 'secret:TOKEN', C: 'secret:GONE' },
+      registry: { username: 'u', secretId: secretId('registry') },
+      workspace: {
+        kind: 'git' as const,
+        url: 'https://example.org/x',
+        ref: '',
+        credentials: { username: 'u', secretId: secretId('git') },
+      },
+    };
+    const ids = (): readonly string[] => secretIdsOf(world.state, world.defaultProject, spec);
+    t.same(ids(), ['sec_cluster', 'sec_git', 'sec_registry']);
+    world.run({
+      type: 'set-secret',
+      project: 'default',
+      secret: { id: secretId('own'), name: 'TOKEN', sealed },
+    });
+    t.same(ids(), ['sec_git', 'sec_own', 'sec_registry']);
+  },
+);

@@ -7,7 +7,17 @@ import type { JobEvent, JobOnlyEvent } from '../../../../../controller/core/job/
 import type { AttemptRecord, JobRecord } from '../../../../../controller/core/job/model.ts';
 import { isAttemptEvent, JOB_MOVES, stepJob } from '../../../../../controller/core/job/transition.ts';
 import type { JobState } from '../../../../../proto/domain/job.ts';
-import { aJob, aJobSpec, anAttempt, anExit, aPrincipal, hostId, jobId, projectId, T0_MS } from '../../../../kit/builders.ts';
+import {
+  aJob,
+  aJobSpec,
+  anAttempt,
+  anExit,
+  aPrincipal,
+  hostId,
+  jobId,
+  projectId,
+  T0_MS,
+} from '../../../../kit/builders.ts';
 
 const ids = { jobId: jobId('1'), projectId: projectId('1') };
 const stamp = { seq: 50, timeMs: T0_MS + 100, principal: aPrincipal };
@@ -30,7 +40,14 @@ const EVENTS: readonly JobOnlyEvent[] = [
   { type: 'job-requeued', ...ids, notBeforeMs: T0_MS, reason: 'R', message: 'm', usesRetry: true },
   { type: 'job-retried', ...ids },
   { type: 'job-stop-requested', ...ids, cause: 'user' },
-  { type: 'job-finished', ...ids, state: 'cancelled', reason: 'STOPPED', message: 'was stopped', exitCode: 143 },
+  {
+    type: 'job-finished',
+    ...ids,
+    state: 'cancelled',
+    reason: 'STOPPED',
+    message: 'was stopped',
+    exitCode: 143,
+  },
   { type: 'job-tagged', ...ids, tags: ['a'] },
   { type: 'job-deleted', ...ids },
 ];
@@ -115,17 +132,37 @@ t.test('facts about attempts that do not exist are illegal', async (t) => {
 
 t.test('a job ends and queues again only behind the end of its attempt', async (t) => {
   const running = inState('running', [attempt()]);
-  t.same(stepJob(running, EVENTS.find((e) => e.type === 'job-finished')!, stamp), { ok: false, why: 'illegal' });
-  t.same(stepJob(running, EVENTS.find((e) => e.type === 'job-requeued')!, stamp), { ok: false, why: 'illegal' });
+  t.same(stepJob(running, EVENTS.find((e) => e.type === 'job-finished')!, stamp), {
+    ok: false,
+    why: 'illegal',
+  });
+  t.same(stepJob(running, EVENTS.find((e) => e.type === 'job-requeued')!, stamp), {
+    ok: false,
+    why: 'illegal',
+  });
 });
 
 t.test('a queued job can only be cancelled', async (t) => {
-  const finished: JobEvent = { type: 'job-finished', ...ids, state: 'succeeded', reason: '', message: '', exitCode: 0 };
+  const finished: JobEvent = {
+    type: 'job-finished',
+    ...ids,
+    state: 'succeeded',
+    reason: '',
+    message: '',
+    exitCode: 0,
+  };
   t.same(stepJob(inState('queued', []), finished, stamp), { ok: false, why: 'illegal' });
 });
 
 t.test('a start makes the job run, and its first start is kept', async (t) => {
-  const event: JobEvent = { type: 'attempt-started', ...ids, attempt: 1, bootId: 'b', startedAtMs: T0_MS + 7, ports: [] };
+  const event: JobEvent = {
+    type: 'attempt-started',
+    ...ids,
+    attempt: 1,
+    bootId: 'b',
+    startedAtMs: T0_MS + 7,
+    ports: [],
+  };
   const first = stepJob(inState('starting', [attempt({ phase: 'placed' })]), event, stamp);
   t.match(first, { ok: true, next: { state: 'running', startedAtMs: T0_MS + 7, revision: 50 } });
   const job = { ...inState('starting', [attempt({ phase: 'placed' })]), startedAtMs: T0_MS + 1 };
@@ -143,5 +180,8 @@ t.test('a retry by hand clears the end and grants one more attempt', async (t) =
 
 t.test('a second stop is a duplicate', async (t) => {
   const job = { ...inState('running', [attempt()]), stopRequested: true };
-  t.same(stepJob(job, { type: 'job-stop-requested', ...ids, cause: 'user' }, stamp), { ok: false, why: 'duplicate' });
+  t.same(stepJob(job, { type: 'job-stop-requested', ...ids, cause: 'user' }, stamp), {
+    ok: false,
+    why: 'duplicate',
+  });
 });

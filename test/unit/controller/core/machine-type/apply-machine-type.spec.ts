@@ -3,7 +3,13 @@ import t from 'tap';
 import { applyMachineType } from '../../../../../controller/core/machine-type/apply-machine-type.ts';
 import { aCapacity, aJobSpec, GIB } from '../../../../kit/builders.ts';
 
-const type = aCapacity({ gpuCount: 2, gpuModel: 'H100', gpuMemoryBytes: 80 * GIB, cpuMilli: 8000, memoryBytes: GIB });
+const type = aCapacity({
+  gpuCount: 2,
+  gpuModel: 'H100',
+  gpuMemoryBytes: 80 * GIB,
+  cpuMilli: 8000,
+  memoryBytes: GIB,
+});
 
 t.test('an open spec takes everything', async (t) => {
   const { resources } = applyMachineType(aJobSpec({ machineType: 'x' }), { ...type, diskBytes: 7 });

@@ -13,9 +13,14 @@ t.test('made, found by alias, deleted with its aliases', async (t) => {
   const world = new World();
   world.run(create('big', { gpuCount: 4 }));
   world.run(alias('big', 'huge'));
-  t.match(world.state.findMachineType('huge'), { record: { name: 'big', aliases: ['huge'], derived: false } });
+  t.match(world.state.findMachineType('huge'), {
+    record: { name: 'big', aliases: ['huge'], derived: false },
+  });
   t.same(world.run(alias('big', 'huge')).events, [], 'the same alias again says nothing');
-  t.same(world.run(remove('big')).events.map((event) => event.type), ['machine-type-unaliased', 'machine-type-deleted']);
+  t.same(
+    world.run(remove('big')).events.map((event) => event.type),
+    ['machine-type-unaliased', 'machine-type-deleted'],
+  );
   t.match(world.state.findMachineType('huge'), { found: false });
 });
 

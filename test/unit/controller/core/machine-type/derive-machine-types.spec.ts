@@ -23,11 +23,17 @@ t.test('powers of two up to the largest host', async (t) => {
 
 t.test('each has the share that every host with such GPUs can give', async (t) => {
   const types = deriveMachineTypes([host(8), host(2, {}, 4_000)]);
-  t.match(types.find((type) => type.name === '2xA100'), {
-    derived: true,
-    capacity: { gpuCount: 2, gpuModel: 'NVIDIA A100-SXM4-80GB', cpuMilli: 4_000, memoryBytes: 16 * GIB },
-  });
-  t.match(types.find((type) => type.name === 'cpu'), { capacity: { gpuCount: 0, cpuMilli: 2_000, memoryBytes: 4 * GIB } });
+  t.match(
+    types.find((type) => type.name === '2xA100'),
+    {
+      derived: true,
+      capacity: { gpuCount: 2, gpuModel: 'NVIDIA A100-SXM4-80GB', cpuMilli: 4_000, memoryBytes: 16 * GIB },
+    },
+  );
+  t.match(
+    types.find((type) => type.name === 'cpu'),
+    { capacity: { gpuCount: 0, cpuMilli: 2_000, memoryBytes: 4 * GIB } },
+  );
 });
 
 t.test('models that share a short name are told apart', async (t) => {

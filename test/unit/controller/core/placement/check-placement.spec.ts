@@ -4,7 +4,17 @@ import type { Placement } from '../../../../../controller/core/command.ts';
 import type { JobRecord } from '../../../../../controller/core/job/model.ts';
 import { checkPlacement } from '../../../../../controller/core/placement/check-placement.ts';
 import { emptyRoom } from '../../../../../controller/core/placement/room.ts';
-import { aGpu, aHost, aJob, aJobSpec, anInventory, gpuUuid, hostId, jobId, someGpus } from '../../../../kit/builders.ts';
+import {
+  aGpu,
+  aHost,
+  aJob,
+  aJobSpec,
+  anInventory,
+  gpuUuid,
+  hostId,
+  jobId,
+  someGpus,
+} from '../../../../kit/builders.ts';
 
 const gpus = [...someGpus(2), aGpu({ uuid: gpuUuid('sick'), index: 2, schedulable: false })];
 const host = aHost({ inventory: anInventory({ gpus }) });
@@ -14,7 +24,13 @@ const job: JobRecord = {
   notBeforeMs: 0,
   retriesUsed: 0,
 };
-const good: Placement = { jobId: jobId('1'), attempt: 1, hostId: hostId('1'), gpuUuids: ['GPU-h-1'], driver: 'process' };
+const good: Placement = {
+  jobId: jobId('1'),
+  attempt: 1,
+  hostId: hostId('1'),
+  gpuUuids: ['GPU-h-1'],
+  driver: 'process',
+};
 const room = () => ({ ...emptyRoom(host), freeGpus: gpus.slice(0, 2) });
 
 t.test('a proposal that holds is taken with its GPUs', async (t) => {
@@ -29,7 +45,11 @@ t.test('each way to spoil it has its code', async (t) => {
     ['no such host', checkPlacement(job, good, undefined), 'HOST_NOT_FOUND'],
     ['the wrong driver', checkPlacement(job, { ...good, driver: 'docker' }, room()), 'NO_DRIVER'],
     ['too few GPUs', checkPlacement(job, { ...good, gpuUuids: [] }, room()), 'GPU_COUNT'],
-    ['one GPU twice', checkPlacement(job, { ...good, gpuUuids: ['GPU-h-1', 'GPU-h-1'] }, room()), 'GPU_COUNT'],
+    [
+      'one GPU twice',
+      checkPlacement(job, { ...good, gpuUuids: ['GPU-h-1', 'GPU-h-1'] }, room()),
+      'GPU_COUNT',
+    ],
     ['an unfit GPU', checkPlacement(job, { ...good, gpuUuids: ['GPU-sick'] }, room()), 'NO_FREE_GPU'],
     ['a GPU of nobody', checkPlacement(job, { ...good, gpuUuids: ['GPU-x'] }, room()), 'NO_FREE_GPU'],
     ['a full host', checkPlacement(job, good, { ...room(), freeCpuMilli: 0 }), 'NO_FREE_CPU'],

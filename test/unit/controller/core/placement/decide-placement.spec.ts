@@ -6,7 +6,10 @@ import { theHost, World } from '../../../../kit/stores-world.ts';
 t.test('the second of two proposals for one GPU is refused, and the job waits on', async (t) => {
   const world = new World();
   world.addHost({ inventory: anInventory({ gpus: someGpus(1) }) });
-  const [first, second] = [world.addJob({ resources: { gpuMilli: 1000 } }), world.addJob({ resources: { gpuMilli: 1000 } })];
+  const [first, second] = [
+    world.addJob({ resources: { gpuMilli: 1000 } }),
+    world.addJob({ resources: { gpuMilli: 1000 } }),
+  ];
   const placement = { attempt: 1, hostId: theHost, gpuUuids: ['GPU-h-0'], driver: 'process' };
   const { outcome } = world.run({
     type: 'place-jobs',
@@ -29,7 +32,10 @@ t.test('a GPU that another host’s attempt holds is refused', async (t) => {
   const inventory = anInventory({ gpus: someGpus(1) });
   world.addHost({ id: hostId('1'), inventory });
   world.addHost({ id: hostId('2'), name: 'two', inventory });
-  const [first, second] = [world.addJob({ resources: { gpuMilli: 1000 } }), world.addJob({ resources: { gpuMilli: 1000 } })];
+  const [first, second] = [
+    world.addJob({ resources: { gpuMilli: 1000 } }),
+    world.addJob({ resources: { gpuMilli: 1000 } }),
+  ];
   const placement = { attempt: 1, gpuUuids: ['GPU-h-0'], driver: 'process' };
   const placements = [
     { ...placement, jobId: first, hostId: hostId('1') },
@@ -45,7 +51,9 @@ t.test('what the task is told is frozen with the placement', async (t) => {
   world.addHost({ inventory: anInventory({ gpus: someGpus(1) }) });
   world.addJob({ resources: { gpuMilli: 1000 } });
   const { events } = world.place();
-  t.match(events, [{ type: 'attempt-placed', gpusSimulated: true, projectName: 'default', driver: 'process' }]);
+  t.match(events, [
+    { type: 'attempt-placed', gpusSimulated: true, projectName: 'default', driver: 'process' },
+  ]);
 });
 
 t.test('nothing proposed changes nothing', async (t) => {

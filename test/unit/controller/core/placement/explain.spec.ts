@@ -1,6 +1,10 @@
 /** Aim: a waiting job is told why, and a dry run tells where it would go. Method: a world of unlike hosts. */
 import t from 'tap';
-import { explainQueued, planDryRun, summariseWait } from '../../../../../controller/core/placement/explain.ts';
+import {
+  explainQueued,
+  planDryRun,
+  summariseWait,
+} from '../../../../../controller/core/placement/explain.ts';
 import { needOf } from '../../../../../controller/core/placement/need.ts';
 import type { HostId, JobId } from '../../../../../proto/domain/ids.ts';
 import { aJobSpec, anInventory, hostId, jobId, someGpus } from '../../../../kit/builders.ts';
@@ -37,12 +41,10 @@ t.test('per host and in sum', async (t) => {
     message: '2 hosts of 3: has too few free GPUs of the wanted kind',
     hostsByReason: { NO_FREE_GPU: 2, EXCLUDED: 1, HOST_NOT_READY: 1 },
   });
-  t.same(why?.hosts.map((host) => `${host.hostName} ${host.code}`), [
-    'a NO_FREE_GPU',
-    'b NO_FREE_GPU',
-    'c HOST_NOT_READY',
-    'd EXCLUDED',
-  ]);
+  t.same(
+    why?.hosts.map((host) => `${host.hostName} ${host.code}`),
+    ['a NO_FREE_GPU', 'b NO_FREE_GPU', 'c HOST_NOT_READY', 'd EXCLUDED'],
+  );
 });
 
 t.test('what does not wait has no explanation', async (t) => {
@@ -54,7 +56,12 @@ t.test('what does not wait has no explanation', async (t) => {
 t.test('a dry run says where, or why not, and changes nothing', async (t) => {
   const { world, ready } = setUp();
   const seq = world.state.headSeq;
-  t.match(planDryRun(input(world, ready), aJobSpec()), { fitsNow: true, hostName: 'a', gpuUuids: [], reason: 'FITS' });
+  t.match(planDryRun(input(world, ready), aJobSpec()), {
+    fitsNow: true,
+    hostName: 'a',
+    gpuUuids: [],
+    reason: 'FITS',
+  });
   const gpu = aJobSpec({ resources: { gpuMilli: 1000 } });
   t.match(planDryRun(input(world, ready), gpu), { fitsNow: false, reason: 'NO_FREE_GPU', hostName: '' });
   t.match(planDryRun(input(world, new Set([hostId('c')])), gpu), { fitsNow: true, gpuUuids: ['GPU-c-0'] });

@@ -15,8 +15,14 @@ t.test('higher priority first, then the older', async (t) => {
   const old = world.addJob({ resources: { gpuMilli: 1000 } });
   world.nowMs += 1;
   const young = world.addJob({ resources: { gpuMilli: 1000 } });
-  t.same(world.state.queue().map((job) => job.id), [old, young, low]);
-  t.match(world.plan(), { placements: [{ jobId: old }], waiting: [{ jobId: young, code: 'NO_FREE_GPU' }, { jobId: low }] });
+  t.same(
+    world.state.queue().map((job) => job.id),
+    [old, young, low],
+  );
+  t.match(world.plan(), {
+    placements: [{ jobId: old }],
+    waiting: [{ jobId: young, code: 'NO_FREE_GPU' }, { jobId: low }],
+  });
 });
 
 t.test('a smaller job may go where the first one does not fit', async (t) => {
@@ -65,11 +71,14 @@ t.test('whatever it plans is taken at commit, and planning twice says the same',
         });
       }
       const plan = world.plan();
-      if (JSON.stringify(world.plan()) !== JSON.stringify(plan)) throw new Error('planning is not deterministic');
-      if (plan.placements.length + plan.waiting.length !== jobs.length) throw new Error('a job was overlooked');
+      if (JSON.stringify(world.plan()) !== JSON.stringify(plan))
+        throw new Error('planning is not deterministic');
+      if (plan.placements.length + plan.waiting.length !== jobs.length)
+        throw new Error('a job was overlooked');
       const { outcome } = world.run({ type: 'place-jobs', placements: plan.placements });
       if (outcome.refused !== undefined) throw new Error(`refused: ${JSON.stringify(outcome.refused)}`);
-      if (world.plan().placements.length > 0) throw new Error('a second look finds more: the first was not first fit');
+      if (world.plan().placements.length > 0)
+        throw new Error('a second look finds more: the first was not first fit');
     }),
     { numRuns: 200, seed: 11 },
   );

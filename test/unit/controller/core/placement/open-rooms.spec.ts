@@ -10,11 +10,20 @@ t.test('hosts in id order, less those that are away, less GPUs held through anot
   const b = world.addHost({ id: hostId('b'), name: 'b', inventory });
   const a = world.addHost({ id: hostId('a'), name: 'a', inventory });
   const rooms = (...ready: (typeof a)[]) => openRooms({ view: world.state, readyHosts: new Set(ready) });
-  t.same(rooms(b, a).map((room) => room.host.id), [a, b]);
-  t.same(rooms(b).map((room) => room.host.id), [b]);
+  t.same(
+    rooms(b, a).map((room) => room.host.id),
+    [a, b],
+  );
+  t.same(
+    rooms(b).map((room) => room.host.id),
+    [b],
+  );
   world.addJob({ resources: { gpuMilli: 1000 } });
   world.place();
-  t.same(rooms(a, b).map((room) => room.freeGpus.length), [0, 0]);
+  t.same(
+    rooms(a, b).map((room) => room.freeGpus.length),
+    [0, 0],
+  );
   world.addJob({ resources: { gpuMilli: 1000 } });
   t.same(world.plan().placements, [], 'the other host cannot give the card a second time');
 });

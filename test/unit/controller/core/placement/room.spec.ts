@@ -2,7 +2,7 @@
 import t from 'tap';
 import { needOf } from '../../../../../controller/core/placement/need.ts';
 import { emptyRoom, isWhole, openRoom, takeRoom } from '../../../../../controller/core/placement/room.ts';
-import { aGpu, aHost, aJobSpec, aTaskKey, anInventory, GIB, someGpus } from '../../../../kit/builders.ts';
+import { aGpu, aHost, aJobSpec, anInventory, aTaskKey, GIB, someGpus } from '../../../../kit/builders.ts';
 
 const gpus = someGpus(4);
 const host = aHost({ inventory: anInventory({ gpus }) });
@@ -47,6 +47,8 @@ t.test('GPUs that are unfit or cut into slices are not handed out whole', async 
 });
 
 t.test('an empty room counts GPUs that are unfit only for now', async (t) => {
-  const sick = aHost({ inventory: anInventory({ gpus: [aGpu({ schedulable: false }), aGpu({ migMode: true })] }) });
+  const sick = aHost({
+    inventory: anInventory({ gpus: [aGpu({ schedulable: false }), aGpu({ migMode: true })] }),
+  });
   t.equal(emptyRoom(sick).freeGpus.length, 1);
 });

@@ -13,7 +13,11 @@ t.test('a name becomes a slug and is taken once', async (t) => {
   world.run(create('My Project', '1'));
   t.match(world.state.findProject('my-project'), { found: true, record: { id: 'prj_1', tags: ['a', 'b'] } });
   t.match(world.refusal(create('my project', '2')), { kind: 'exists', code: 'PROJECT_EXISTS' });
-  t.match(world.refusal(create('!!!', '3')), { kind: 'invalid', code: 'BAD_PROJECT_NAME', fields: [{ path: 'name' }] });
+  t.match(world.refusal(create('!!!', '3')), {
+    kind: 'invalid',
+    code: 'BAD_PROJECT_NAME',
+    fields: [{ path: 'name' }],
+  });
   t.match(world.refusal(create('default', '4')), { code: 'PROJECT_EXISTS' });
 });
 

@@ -11,10 +11,17 @@ const remove = (project: string, name = 'A') => ({ type: 'delete-secret', projec
 t.test('a new value takes the place of the old one in one commit', async (t) => {
   const world = new World();
   world.run(set('', '1'));
-  t.same(world.run(set('', '2')).events.map((event) => event.type), ['secret-deleted', 'secret-set']);
+  t.same(
+    world.run(set('', '2')).events.map((event) => event.type),
+    ['secret-deleted', 'secret-set'],
+  );
   t.equal(world.state.findSecret(undefined, 'A')?.id, 'sec_2');
   t.equal(world.state.secret(secretId('1')), undefined);
-  t.same(world.run(set('', '2')).events.map((event) => event.type), ['secret-set'], 'the same id is set in place');
+  t.same(
+    world.run(set('', '2')).events.map((event) => event.type),
+    ['secret-set'],
+    'the same id is set in place',
+  );
 });
 
 t.test('the project’s own comes first, and each scope deletes its own only', async (t) => {

@@ -1,0 +1,58 @@
+/** Aim: unfit file systems, a full disk and LevelDB's words are told as what they are. Method: tables and fakes. */
+import t from 'tap';
+import { createDiskGuard, FREE_BYTES_MIN } from '../../../../controller/store/disk-guard.ts';
+import { judgeFileSystem } from '../../../../controller/store/folder-check.ts';
+import { fromLevelError } from '../../../../controller/store/level-error.ts';
+import { createSimClock } from '../../../kit/sim-clock.ts';
+
+t.test('network and FUSE are refused, memory unless allowed', async (t) => {
+  const judge = (magic: number, allow = false) => judgeFileSystem(magic, '/data', allow);
+  t.match(judge(0xef53), { fit: true, volatile: false }, 'ext4');
+  t.match(judge(0x6969, true), { fit: false, error: { code: 'DATA_FOLDER_UNFIT' } }, 'NFS');
+  t.match(judge(0x65735546), { fit: false, error: { message: /FUSE/ } });
+  t.match(judge(0xff534d42 | 0), { fit: false, error: { message: /CIFS/ } }, 'as a signed number, too');
+  t.match(judge(0x01021994), { fit: false, error: { code: 'DATA_FOLDER_VOLATILE', hint: /\/data/ } });
+  t.match(judge(0x01021994, true), { fit: true, volatile: true });
+});
+
+t.test('each word of LevelDB has its meaning', async (t) => {
+  const wrapped = (code: string, message: string): Error =>
+    new Error('Database failed to open', { cause: Object.assign(new Error(message), { code }) });
+  const cases: readonly (readonly [Error, string])[] = [
+    [wrapped('LEVEL_LOCKED', 'IO error: lock x/LOCK: already held by process'), 'DATA_FOLDER_IN_USE'],
+    [wrapped('LEVEL_CORRUPTION', 'Corruption: bad block'), 'STORE_DAMAGED'],
+    [wrapped('LEVEL_IO_ERROR', 'IO error: x/000003.log: No space left on device'), 'DISK_FULL'],
+    [wrapped('LEVEL_IO_ERROR', 'IO error: x/LOCK: Permission denied'), 'DATA_FOLDER_NOT_WRITABLE'],
+    [wrapped('LEVEL_IO_ERROR', 'IO error: x: Input/output error'), 'STORE_FAILED'],
+  ];
+  for (const [error, code] of cases) {
+    t.match(fromLevelError(error, '/data/log'), { code, hint: '/data/log', cause: error });
+  }
+  t.match(fromLevelError('what', '/data/log'), { code: 'STORE_FAILED' });
+});
+
+t.test('the disk guard looks once a second and remembers what it saw', async (t) => {
+  const clock = createSimClock();
+  let free = FREE_BYTES_MIN;
+  let looks = 0;
+  const guard = createDiskGuard('/data', clock, async () => {
+    looks += 1;
+    if (free < 0) throw new Error('gone');
+    return free;
+  });
+  const look = async () => {
+    clock.advance(1000);
+    guard.objection();
+    await new Promise((resolve) => setImmediate(resolve));
+    return guard.objection();
+  };
+  t.equal(await look(), undefined, 'at the bound there is room');
+  free -= 1;
+  t.equal(guard.objection(), undefined, 'within the second the old answer stands');
+  t.match(await look(), { kind: 'unavailable', code: 'DISK_FULL', retryAfterMs: 5000, hint: /data/ });
+  free = -1;
+  t.match(await look(), { code: 'DISK_FULL' }, 'a disk that cannot be asked changes nothing');
+  free = FREE_BYTES_MIN;
+  t.equal(await look(), undefined);
+  t.equal(looks, 4);
+});
