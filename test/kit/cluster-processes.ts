@@ -7,6 +7,11 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { HostService, HostState } from '../../proto/gen/nabla/v1/catalog_pb.ts';
+import { openChannel } from '../../proto/rpc/channel.ts';
+import { createClient } from '../../proto/rpc/client.ts';
+import { createClock } from '../../proto/runtime/clock.ts';
+import { createSystemRng } from '../../proto/runtime/rng.ts';
 import { eventually } from './eventually.ts';
 import { repoRoot } from './repo-root.ts';
 
@@ -122,6 +127,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     ),
   );
   const adminToken = (await readFile(path.join(folder, 'controller', 'admin.token'), 'utf8')).trim();
+  await waitForHosts(addresses, adminToken, agents.length);
   return {
     folder,
     addresses,
@@ -141,6 +147,27 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       if (options.folder === undefined) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** Until so many hosts are ready to take work. */
+export async function waitForHosts(addresses: ClusterAddresses, token: string, count: number): Promise<void> {
+  const channel = openChannel({
+    address: addresses.grpc,
+    tls: { caPem: await readFile(addresses.caFile, 'utf8') },
+    token,
+    clock: createClock(),
+    rng: createSystemRng(),
+  });
+  try {
+    const hosts = createClient(HostService, channel);
+    const isReady = async (): Promise<boolean> => {
+      const page = await hosts.listHosts({ options: { limit: 1_000 } });
+      return page.hosts.filter((host) => host.state === HostState.READY).length >= count;
+    };
+    await eventually(isReady, { deadlineMs: READY_DEADLINE_MS, everyMs: 50, what: `${count} ready hosts` });
+  } finally {
+    channel.close();
+  }
 }
 
 /** TERM, then KILL at the deadline; resolves when the process is gone. Idempotent. */

@@ -20,7 +20,7 @@ const IDLE_SETTLE_MS = 5_000;
 export async function benchJobPath(options: BenchOptions): Promise<BenchResult> {
   const metrics: Record<string, Metric> = {};
   await benchIdleCluster(options, metrics);
-  await benchDrain(options, metrics, 'drain_jobs_per_s', '>= 150', ['--isolation', 'none']);
+  await benchDrain(options, metrics, 'drain_jobs_per_s', '>= 150', ['--mount-view', 'none']);
   await benchDrainIsolated(options, metrics);
   return { inputs: [], metrics };
 }
@@ -185,7 +185,7 @@ async function benchDrainIsolated(options: BenchOptions, metrics: Record<string,
     options.skip('drain_jobs_per_s_bwrap', 'bubblewrap is not installed or may not make namespaces here');
     return;
   }
-  await benchDrain(options, metrics, 'drain_jobs_per_s_bwrap', '>= 80', ['--isolation', 'bwrap']);
+  await benchDrain(options, metrics, 'drain_jobs_per_s_bwrap', '>= 80', ['--mount-view', 'auto']);
 }
 
 async function countUnfinished(client: BenchClient): Promise<number> {
