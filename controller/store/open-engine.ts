@@ -12,6 +12,7 @@ import type { DiskGuard } from './disk-guard.ts';
 import { createDiskGuard } from './disk-guard.ts';
 import { GroupCommitEngine } from './engine.ts';
 import { prepareFolder } from './folder-check.ts';
+import { withWitness } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
 import { loadState } from './load-state.ts';
 import { createMemoryLog } from './memory-log.ts';
@@ -36,19 +37,30 @@ export type OpenedEngine = Engine & { readonly sealer: Sealer; readonly clusterI
 /** Inside the data folder: the log, and beside it the key that seals the secrets in it. */
 export const LOG_FOLDER = 'log';
 export const KEY_FILE = 'secrets.key';
+export const WITNESS_FILE = 'head.witness';
 export const IN_MEMORY = 'memory';
 
 /**
  * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_FOLDER_UNFIT, DATA_FOLDER_VOLATILE,
- * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt
+ * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt (TAIL_LOST and the like)
  */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
   const volatile = await prepareFolder(options.folder, options.allowVolatileStore ?? false);
   if (volatile)
     options.logger.warn('the data folder lies in memory and is lost at reboot', { folder: options.folder });
-  const log = await openLevelLog(join(options.folder, LOG_FOLDER));
+  const level = await openLevelLog(join(options.folder, LOG_FOLDER));
+  const log = await witnessed(level, join(options.folder, WITNESS_FILE));
   return await openWith(log, options, createDiskGuard(options.folder, options.clock));
+}
+
+async function witnessed(log: CommitLog, path: string): Promise<CommitLog> {
+  try {
+    return await withWitness(log, path);
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
 }
 
 /** Opens an engine over any log, and closes the log when that fails. */

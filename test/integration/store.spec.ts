@@ -2,7 +2,7 @@
  * Aim: the real store on a real disk: founded, reopened, locked, newer, damaged, unreadable. Method: LevelDB in a
  * temporary folder of each test, bytes bent through a second handle.
  */
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
@@ -11,7 +11,7 @@ import { encodeRow } from '../../controller/store/codec.ts';
 import { EMPTY_HEAD } from '../../controller/store/commit-log.ts';
 import { openLevelLog } from '../../controller/store/level-log.ts';
 import { foldEvents, loadState } from '../../controller/store/load-state.ts';
-import { KEY_FILE, LOG_FOLDER, openEngine } from '../../controller/store/open-engine.ts';
+import { KEY_FILE, LOG_FOLDER, openEngine, WITNESS_FILE } from '../../controller/store/open-engine.ts';
 import { stateHash } from '../../controller/store/state-hash.ts';
 import { jobId, secretId } from '../kit/builders.ts';
 import { context, createJob, registerHost, testOptions } from '../kit/stores-engine.ts';
@@ -141,6 +141,26 @@ t.test('a bent old event is found by the chain', async (t) => {
     const log = await openLevelLog(join(folder, LOG_FOLDER));
     await t.rejects(foldEvents(log), { kind: 'corrupt', code: 'CHAIN_BROKEN' });
     await log.close();
+  });
+});
+
+t.test('a lost tail is found, though the database itself is sound', async (t) => {
+  await withFolder(async (folder) => {
+    await (await openEngine(testOptions(folder))).close();
+    const before = `${folder}-before`;
+    await cp(join(folder, LOG_FOLDER), before, { recursive: true });
+    await fill(folder);
+    await rm(join(folder, LOG_FOLDER), { recursive: true });
+    await rename(before, join(folder, LOG_FOLDER));
+    const refused = { kind: 'corrupt', code: 'TAIL_LOST', hint: /head\.witness/ };
+    await t.rejects(openEngine(testOptions(folder)), refused);
+    const witness = await readFile(join(folder, WITNESS_FILE));
+    const newest = witness.toString().indexOf('14 1 ') < 64 ? 0 : 64;
+    witness[newest] = 0x58;
+    await writeFile(join(folder, WITNESS_FILE), witness);
+    await t.rejects(openEngine(testOptions(folder)), refused, 'a torn slot leaves the other');
+    await rm(join(folder, WITNESS_FILE));
+    await (await openEngine(testOptions(folder))).close();
   });
 });
 
