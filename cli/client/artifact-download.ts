@@ -2,10 +2,8 @@
  * Downloads one artifact: into a part file beside its place, resumed after breaks, checked, then renamed.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { rename, rm, stat } from 'node:fs/promises';
-import { Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { createReadStream } from 'node:fs';
+import { open, rename, rm, stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Artifact } from '../../proto/domain/views.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
@@ -26,6 +24,8 @@ export interface DownloadRequest {
   /** Exists. */
   readonly folder: string;
   readonly signal: AbortSignal;
+  /** Pause after the first break; doubles. Default 250 ms. */
+  readonly pauseFirstMs?: number;
   onBytes(count: number): void;
 }
 
@@ -78,7 +78,9 @@ async function fetchWhole(request: DownloadRequest, part: string): Promise<void>
       if (!isClusterError(error) || error.kind !== 'unavailable') throw error;
       breaks = ((await sizeOf(part)) ?? 0) > before ? 1 : breaks + 1;
       if (breaks >= BREAKS_MAX) throw error;
-      await pause(PAUSE_FIRST_MS * 2 ** (breaks - 1), undefined, { signal: request.signal });
+      await pause((request.pauseFirstMs ?? PAUSE_FIRST_MS) * 2 ** (breaks - 1), undefined, {
+        signal: request.signal,
+      });
     }
   }
 }
@@ -95,19 +97,24 @@ async function fetchRest(request: DownloadRequest, part: string, from: number): 
     },
     signal,
   );
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      request.onBytes(chunk.length);
-      done(null, chunk);
-    },
-  });
   // The whole file comes when it changed: then what was there is overwritten from the start.
-  const file = createWriteStream(part, answer.partial ? { flags: 'r+', start: from } : { flags: 'w' });
+  const file = await open(part, answer.partial ? 'r+' : 'w').catch((error: unknown) =>
+    Promise.reject(toFileError(error, part)),
+  );
+  let at = answer.partial ? from : 0;
   try {
-    await pipeline(answer.body, meter, file, { signal });
+    // Piece by piece, so that everything that arrived before a break is on disk for the next try.
+    for await (const chunk of answer.body) {
+      const bytes = chunk as Buffer;
+      await file.write(bytes, 0, bytes.length, at);
+      at += bytes.length;
+      request.onBytes(bytes.length);
+    }
   } catch (error) {
     const translated = toFileError(error, part);
     throw isClusterError(translated) ? translated : fromHttpFailure(error, request.job);
+  } finally {
+    await file.close();
   }
 }
 

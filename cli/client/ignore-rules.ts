@@ -30,8 +30,11 @@ interface Layer {
 
 /** Rules at the root of `workspace`; `patterns` are those of the call and have the last word. */
 export async function readIgnoreRules(workspace: string, patterns: readonly string[]): Promise<IgnoreRules> {
-  const last: Layer = { base: '', rules: ignore({ allowRelativePaths: false }).add([...patterns]) };
-  return createRules(workspace, await readLayers(workspace, ''), last);
+  const last: Layer = { base: '', rules: ignore().add([...patterns]) };
+  // Also among the rules of the root, because a rule that takes a folder out of the ignored ones must stand in
+  // the same list to count for what is inside.
+  const root = await readLayer(workspace, '', patterns);
+  return createRules(workspace, root === undefined ? [] : [root], last);
 }
 
 function createRules(workspace: string, layers: readonly Layer[], last: Layer): IgnoreRules {
@@ -48,22 +51,28 @@ function createRules(workspace: string, layers: readonly Layer[], last: Layer): 
       return ignored;
     },
     async enter(folder) {
-      const found = await readLayers(workspace, `${folder}/`);
-      return found.length === 0 ? this : createRules(workspace, [...layers, ...found], last);
+      const found = await readLayer(workspace, `${folder}/`, []);
+      return found === undefined ? this : createRules(workspace, [...layers, found], last);
     },
   };
 }
 
-async function readLayers(workspace: string, base: string): Promise<readonly Layer[]> {
-  const layers: Layer[] = [];
+/** The rules of one folder's ignore files in one list, the later file's after the earlier's. */
+async function readLayer(
+  workspace: string,
+  base: string,
+  patterns: readonly string[],
+): Promise<Layer | undefined> {
+  const rules = ignore();
+  let found = patterns.length > 0;
   for (const name of IGNORE_FILES) {
     const bytes = await readFile(join(workspace, base, name)).catch(() => {
       // Absent, a folder, or not readable: no rules. Not readable is told when the file itself is packed.
       return undefined;
     });
     if (bytes === undefined) continue;
-    const text = bytes.subarray(0, IGNORE_FILE_BYTES_MAX).toString('utf8');
-    layers.push({ base, rules: ignore().add(text) });
+    rules.add(bytes.subarray(0, IGNORE_FILE_BYTES_MAX).toString('utf8'));
+    found = true;
   }
-  return layers;
+  return found ? { base, rules: rules.add([...patterns]) } : undefined;
 }

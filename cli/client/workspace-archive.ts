@@ -25,10 +25,10 @@ export interface WorkspaceArchive {
 export type PackProgress = (doneBytes: number, totalBytes: number) => void;
 
 /**
- * The first moment that a zip file can name, in local time because the format has no zone: with the extended
+ * A moment early in what a zip file can name, in local time because the format has no zone: with the extended
  * timestamp left out, the bytes are the same in every zone.
  */
-const FIXED_TIME = new Date(1980, 0, 1);
+const fixedTime = (): Date => new Date(1980, 1, 1);
 const MODE_FILE = 0o100644;
 const MODE_EXECUTABLE = 0o100755;
 const MODE_FOLDER = 0o40755;
@@ -77,7 +77,7 @@ function addEntries(zip: ZipFile, tree: WorkspaceTree, onProgress: PackProgress)
   let done = 0;
   for (const entry of tree.entries) {
     const mode = entry.executable ? MODE_EXECUTABLE : MODE_FILE;
-    const options = { mtime: FIXED_TIME, forceDosTimestamp: true };
+    const options = { mtime: fixedTime(), forceDosTimestamp: true };
     if (entry.name.endsWith('/')) {
       zip.addEmptyDirectory(entry.name, { ...options, mode: MODE_FOLDER });
       continue;

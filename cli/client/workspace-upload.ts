@@ -18,6 +18,8 @@ export interface UploadRequest {
   readonly project: string;
   readonly archive: Pick<WorkspaceArchive, 'path' | 'sha256' | 'sizeBytes'>;
   readonly signal: AbortSignal;
+  /** Pause after the first break; doubles up to 4 s. Default 250 ms. */
+  readonly pauseFirstMs?: number;
   onProgress(sentBytes: number, totalBytes: number): void;
   /** Called before each pause after a break. */
   onBreak(error: unknown): void;
@@ -51,7 +53,11 @@ export async function uploadWorkspace(request: UploadRequest): Promise<'stored' 
       breaks += 1;
       if (breaks >= BREAKS_MAX) throw error;
       request.onBreak(error);
-      await pause(Math.min(PAUSE_FIRST_MS * 2 ** (breaks - 1), PAUSE_MAX_MS), undefined, { signal });
+      await pause(
+        Math.min((request.pauseFirstMs ?? PAUSE_FIRST_MS) * 2 ** (breaks - 1), PAUSE_MAX_MS),
+        undefined,
+        { signal },
+      );
     }
   }
 }

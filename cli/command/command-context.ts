@@ -33,6 +33,8 @@ export interface CommandContext {
   connectTo(target: ConnectionTarget): Promise<ClusterClient>;
   printRecords(records: readonly JsonRecord[], look: RecordLook): Promise<void>;
   printRecord(record: JsonRecord, look: RecordLook): Promise<void>;
+  /** Fires at the first Ctrl-C or polite kill from now on; the same one for all who ask. */
+  interrupted(): AbortSignal;
   /** Text on stdout. */
   print(text: string): Promise<void>;
   /** A line for people on stderr, never mixed into output. */

@@ -11,6 +11,7 @@ import { renderRecord, renderRecords } from '../render/records.ts';
 import { toSafeText } from '../render/safe-text.ts';
 import type { CommandContext } from './command-context.ts';
 import type { FieldValues } from './field-values.ts';
+import { type Interrupt, interruptSignal } from './interrupt.ts';
 import type { CommandLine } from './run-command-line.ts';
 import { writeText } from './terminal.ts';
 
@@ -42,6 +43,7 @@ export function createContext(input: ContextInput): OpenContext {
     return client;
   };
   let own: Promise<ClusterClient> | undefined;
+  let interrupt: Interrupt | undefined;
   const connect = async (): Promise<ClusterClient> => {
     const { resolveTarget } = await import('../client/resolve-target.ts');
     return connectTo(await resolveTarget({ ...connectionFlags(values), variables, profiles, warn }));
@@ -70,10 +72,18 @@ export function createContext(input: ContextInput): OpenContext {
     requireProject: () => requireProject(context),
     connect: () => (own ??= connect()),
     connectTo,
+    interrupted() {
+      interrupt ??= interruptSignal();
+      return interrupt.signal;
+    },
     ...createPrinters(line, format),
     warn,
   };
-  return { context, close: () => closeAll(opened) };
+  const close = async (): Promise<void> => {
+    interrupt?.release();
+    await closeAll(opened);
+  };
+  return { context, close };
 }
 
 async function requireProject(context: Pick<CommandContext, 'project' | 'connect'>): Promise<string> {

@@ -18,7 +18,11 @@ export function renderError(value: unknown, options: ErrorReportOptions): string
   if (options.asJson) return `${escapeHidden(JSON.stringify({ error: toErrorJson(error) }))}\n`;
   const { style } = options;
   const lines = [`${style('red', 'error:')} ${toSafeText(withDetails(error))}`];
-  for (const field of error.fields) lines.push(`  ${toSafeText(field.path)}: ${toSafeText(field.reason)}`);
+  for (const { path, reason } of error.fields) {
+    // The message of a single wrong field often is that field already.
+    if (!error.message.includes(`${path} ${reason}`))
+      lines.push(`  ${toSafeText(path)}: ${toSafeText(reason)}`);
+  }
   if (error.hint !== '') lines.push(`${style('cyan', 'hint:')} ${toSafeText(error.hint)}`);
   const cause = error.cause ?? value;
   if (error.kind === 'bug' && !isClusterError(cause)) {

@@ -7,7 +7,6 @@ import { resumeStream } from '../../client/resume-stream.ts';
 import { EVENT_LOOK } from '../../render/looks.ts';
 import { type JsonRecord, renderRecords, toJsonLine } from '../../render/records.ts';
 import type { CommandContext } from '../command-context.ts';
-import { interruptSignal } from '../interrupt.ts';
 
 /** Events that one answer without `--follow` may hold. */
 const EVENTS_MAX = 1000;
@@ -37,9 +36,9 @@ export async function showEvents(
     await context.printRecords(records, EVENT_LOOK);
     return 0;
   }
-  const interrupt = interruptSignal();
-  const stream = resumeStream(() => client.events(query, interrupt.signal), {
-    signal: interrupt.signal,
+  const interrupt = context.interrupted();
+  const stream = resumeStream(() => client.events(query, interrupt), {
+    signal: interrupt,
     onBreak: () => context.warn('connection lost; trying again'),
   });
   let first = true;
@@ -48,7 +47,7 @@ export async function showEvents(
     await printOne(context, eventJson(event), first);
     first = false;
   }
-  return interrupt.signal.aborted ? 130 : 0;
+  return interrupt.aborted ? 130 : 0;
 }
 
 async function printOne(context: CommandContext, record: JsonRecord, first: boolean): Promise<void> {

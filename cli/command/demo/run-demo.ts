@@ -2,6 +2,7 @@
  * `nabla demo`: everything that Nabla does for one job, on a cluster that exists only for it. Whatever happens, the
  * processes end, the temporary folder goes, and what the job wrote stays.
  */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
@@ -16,7 +17,6 @@ import { uploadWorkspace } from '../../client/workspace-upload.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import { formatDuration } from '../../render/units-text.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type Interrupt, interruptSignal } from '../interrupt.ts';
 import { followJob } from '../jobs/follow-job.ts';
 import { downloadAll } from '../jobs/job-artifacts.ts';
 import { createJobOutput } from '../jobs/job-output.ts';
@@ -40,10 +40,10 @@ interface Demo {
 }
 
 export async function runDemo(context: CommandContext): Promise<number> {
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const timeout = AbortSignal.timeout(timeoutOf(context));
   const folder = await mkdtemp(join(tmpdir(), 'nabla-demo-'));
-  const signal = AbortSignal.any([interrupt.signal, timeout]);
+  const signal = AbortSignal.any([interrupt, timeout]);
   try {
     return await runIn({ context, folder, signal, startedMs: performance.now() });
   } catch (error) {
@@ -66,8 +66,8 @@ function timeoutOf(context: CommandContext): number {
   ]);
 }
 
-function whyEnded(error: unknown, interrupt: Interrupt, timeout: AbortSignal): unknown {
-  if (interrupt.signal.aborted) {
+function whyEnded(error: unknown, interrupt: AbortSignal, timeout: AbortSignal): unknown {
+  if (interrupt.aborted) {
     return new ClusterError('cancelled', 'INTERRUPTED', 'the demo was interrupted', {
       hint: 'start it again',
       cause: error,
@@ -173,10 +173,11 @@ async function trainOn(demo: Demo, cluster: LocalCluster, image: string): Promis
   return end.job;
 }
 
+/** The folder of this node is only added where the path has no node: it may hold more than node. */
 function pathWithNode(path: string | undefined): string {
-  const folder = dirname(process.execPath);
   const folders = (path ?? '').split(delimiter).filter((part) => part !== '');
-  return folders.includes(folder) ? folders.join(delimiter) : [...folders, folder].join(delimiter);
+  if (!folders.some((folder) => existsSync(join(folder, 'node')))) folders.push(dirname(process.execPath));
+  return folders.join(delimiter);
 }
 
 async function uploadExample(demo: Demo, client: ClusterClient, project: string) {

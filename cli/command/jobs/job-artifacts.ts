@@ -13,7 +13,6 @@ import { ARTIFACT_LOOK } from '../../render/looks.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import { formatBytes } from '../../render/units-text.ts';
 import type { CommandContext } from '../command-context.ts';
-import { interruptSignal } from '../interrupt.ts';
 import { usageError } from '../usage-error.ts';
 
 /** Files downloaded at once. */
@@ -70,7 +69,7 @@ export async function getArtifact(context: CommandContext): Promise<number> {
     ]);
   }
   const bulk = await client.bulk();
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   try {
     const answer = await bulk.artifact(
       {
@@ -80,7 +79,7 @@ export async function getArtifact(context: CommandContext): Promise<number> {
         path: context.argument('path'),
         ...(range === undefined ? {} : { range: `bytes=${range.replace('bytes=', '')}` }),
       },
-      interrupt.signal,
+      interrupt,
     );
     await pipeline(answer.body, context.terminal.stdout, { end: false });
   } finally {
@@ -117,7 +116,7 @@ export async function downloadAll(context: CommandContext, plan: DownloadPlan) {
   );
   const job = await client.jobs.get(plan.query);
   const bulk = await client.bulk();
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   const total = found.reduce((sum, artifact) => sum + artifact.sizeBytes, 0);
   let received = 0;
@@ -131,7 +130,7 @@ export async function downloadAll(context: CommandContext, plan: DownloadPlan) {
         job: job.id,
         artifact,
         folder,
-        signal: interrupt.signal,
+        signal: interrupt,
       };
       const onBytes = (count: number): void => {
         received += count;
@@ -145,7 +144,6 @@ export async function downloadAll(context: CommandContext, plan: DownloadPlan) {
     return done;
   } finally {
     line.clear();
-    interrupt.release();
     bulk.close();
   }
 }

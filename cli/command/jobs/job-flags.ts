@@ -27,7 +27,7 @@ function toField(field: JobField): Field {
   const name = toCamelCase(field.flag);
   const isSwitch = field.type === 'boolean' || field.unsupported?.neutral.includes('false') === true;
   const type: FieldType = isSwitch ? 'switch' : 'text';
-  const aliases = [field.key, ...field.aliases].filter((alias) => alias !== name);
+  const aliases = [...new Set([field.key, ...field.aliases])].filter((alias) => alias !== name);
   return {
     name,
     type,
@@ -89,9 +89,9 @@ export type CheckedRequest = Omit<JobRequest, 'ok'>;
  * the file
  */
 export function readJobRequest(context: CommandContext, document: unknown): CheckedRequest {
-  const fromFile = document === undefined ? {} : documentValues(document);
   const fromFlags = flagValues(context);
-  const naming = createNaming(new Set(Object.keys(fromFile).filter((key) => !(key in fromFlags))));
+  const fromFile = document === undefined ? {} : documentValues(document, fromFlags);
+  const naming = createNaming(new Set(Object.keys(fromFile)));
   const request = jobSpecFromFields({ ...fromFile, ...fromFlags });
   if (!request.ok) throw toRefusal(request, naming);
   const checked = validateJobSpec(request.input);
@@ -101,11 +101,18 @@ export function readJobRequest(context: CommandContext, document: unknown): Chec
   return rest;
 }
 
-function documentValues(document: unknown): JobFieldValues {
-  const request = jobFromDocument(document);
+/** What the file says and no flag says better. */
+function documentValues(document: unknown, better: JobFieldValues): JobFieldValues {
+  const left = withoutKeys(document, better);
+  const request = jobFromDocument(left);
   if (!request.ok) throw toRefusal(request, { byKey: (key) => key, byPath: (path) => path });
-  const { apiVersion: _version, kind: _kind, ...values } = document as Record<string, unknown>;
+  const { apiVersion: _version, kind: _kind, ...values } = left as Record<string, unknown>;
   return values;
+}
+
+function withoutKeys(document: unknown, keys: JobFieldValues): unknown {
+  if (typeof document !== 'object' || document === null || Array.isArray(document)) return document;
+  return Object.fromEntries(Object.entries(document).filter(([key]) => !Object.hasOwn(keys, key)));
 }
 
 interface Naming {

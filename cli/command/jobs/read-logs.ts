@@ -5,7 +5,6 @@ import type { ClusterClient, JobRef, LogRequest } from '../../client/cluster-cli
 import { resumeStream } from '../../client/resume-stream.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type Interrupt, interruptSignal } from '../interrupt.ts';
 import { followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
 import { createHandlers } from './run-job.ts';
@@ -14,7 +13,7 @@ export async function readLogs(context: CommandContext): Promise<number> {
   const { values } = context;
   const client = await context.connect();
   const ref: JobRef = { project: await context.requireProject(), job: context.argument('job') };
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   const output = createJobOutput(context, {
     before: () => line.clear(),
@@ -31,7 +30,7 @@ export async function readLogs(context: CommandContext): Promise<number> {
   };
   if (!values.flag('follow')) {
     await readOnce({ client, request, output, context, interrupt });
-    return interrupt.signal.aborted ? 130 : 0;
+    return interrupt.aborted ? 130 : 0;
   }
   await followJob({
     client,
@@ -40,11 +39,11 @@ export async function readLogs(context: CommandContext): Promise<number> {
     offset: request.offset,
     tailLines: request.tailLines,
     ...(request.stream === undefined ? {} : { stream: request.stream }),
-    signal: interrupt.signal,
+    signal: interrupt,
     handlers: createHandlers(context, line, output),
   });
   line.clear();
-  if (!interrupt.signal.aborted) return 0;
+  if (!interrupt.aborted) return 0;
   context.note(
     `go on with: nabla jobs logs ${ref.job} --follow --attempt ${output.attempt()} --offset ${output.nextOffset()}`,
   );
@@ -56,15 +55,15 @@ interface OneRead {
   readonly request: LogRequest;
   readonly output: JobOutput;
   readonly context: CommandContext;
-  readonly interrupt: Interrupt;
+  readonly interrupt: AbortSignal;
 }
 
 /** One pass over what is there, over as many connections as it takes. `--line` and `--limit` count lines. */
 async function readOnce({ client, request, output, context, interrupt }: OneRead): Promise<void> {
   const window = createLineWindow(context.values.integer('line') ?? 0, context.values.integer('limit'));
   let { offset, tailLines } = request;
-  const open = () => client.jobs.logs({ ...request, offset, tailLines }, interrupt.signal);
-  for await (const chunk of resumeStream(open, { signal: interrupt.signal, silenceMaxMs: 30_000 })) {
+  const open = () => client.jobs.logs({ ...request, offset, tailLines }, interrupt);
+  for await (const chunk of resumeStream(open, { signal: interrupt, silenceMaxMs: 30_000 })) {
     offset = chunk.nextOffset;
     tailLines = 0;
     await output.write({ ...chunk, bytes: window.cut(chunk.bytes) });

@@ -9,16 +9,15 @@ import type { ClusterClient, JobRef } from '../../client/cluster-client.ts';
 import { PLAN_LOOK } from '../../render/looks.ts';
 import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-context.ts';
-import { type Interrupt, interruptSignal } from '../interrupt.ts';
 import { type FollowEnd, followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
 import { endText, exitCodeOf, progressText } from './job-progress.ts';
 import { submitJob } from './submit-job.ts';
 
 export async function runJob(context: CommandContext): Promise<number> {
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const dryRun = context.values.flag('dryRun');
-  const { client, project, job, plan } = await submitJob(context, { dryRun, signal: interrupt.signal });
+  const { client, project, job, plan } = await submitJob(context, { dryRun, signal: interrupt });
   if (plan !== undefined || job === undefined) {
     await context.printRecord({ plan: plan === undefined ? null : dryRunPlanJson(plan) }, PLAN_LOOK);
     return 0;
@@ -33,7 +32,7 @@ export interface Following {
   readonly client: ClusterClient;
   readonly project: string;
   readonly job: JobView;
-  readonly interrupt: Interrupt;
+  readonly interrupt: AbortSignal;
 }
 
 /** Follows until the job's end, or until the user has enough. */
@@ -54,8 +53,8 @@ export async function followToEnd(context: CommandContext, following: Following)
     });
   };
   const interrupted = (): void => void onInterrupt();
-  interrupt.signal.addEventListener('abort', interrupted);
-  if (interrupt.signal.aborted) interrupted();
+  interrupt.addEventListener('abort', interrupted);
+  if (interrupt.aborted) interrupted();
   try {
     const end = await followJob({
       client,
@@ -71,7 +70,7 @@ export async function followToEnd(context: CommandContext, following: Following)
     return detach.signal.aborted ? detached(context, job, output) : ended(context, end, output);
   } finally {
     line.clear();
-    interrupt.signal.removeEventListener('abort', interrupted);
+    interrupt.removeEventListener('abort', interrupted);
   }
 }
 
@@ -120,8 +119,8 @@ function ended(context: CommandContext, end: FollowEnd, output: JobOutput): numb
 export async function createJob(context: CommandContext): Promise<number> {
   const { JOB_LOOK } = await import('../../render/looks.ts');
   const dryRun = context.values.flag('dryRun');
-  const interrupt = interruptSignal();
-  const { job, plan } = await submitJob(context, { dryRun, signal: interrupt.signal });
+  const interrupt = context.interrupted();
+  const { job, plan } = await submitJob(context, { dryRun, signal: interrupt });
   if (plan !== undefined) {
     const record = { plan: dryRunPlanJson(plan), job: job === undefined ? null : jobJson(job) };
     await context.printRecord(record, PLAN_LOOK);

@@ -11,15 +11,14 @@ import { resumeStream } from '../../client/resume-stream.ts';
 import { JOB_LOOK } from '../../render/looks.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-context.ts';
-import { interruptSignal } from '../interrupt.ts';
 import { usageError } from '../usage-error.ts';
 import { exitCodeOf, progressText } from './job-progress.ts';
 
 /** Ends with the code of the first named job that did not succeed, else 0. */
 export async function waitForJobs(context: CommandContext): Promise<number> {
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const timeout = createTimeout(context);
-  const signal = AbortSignal.any([interrupt.signal, timeout.signal]);
+  const signal = AbortSignal.any([interrupt, timeout.signal]);
   const client = await context.connect();
   const project = await context.requireProject();
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
@@ -30,7 +29,7 @@ export async function waitForJobs(context: CommandContext): Promise<number> {
         line.show(`${view.id} ${view.state} ${progressText(view)}`);
       });
       if (found === undefined) {
-        if (interrupt.signal.aborted) return 130;
+        if (interrupt.aborted) return 130;
         throw new ClusterError('deadline', 'WAIT_TIMED_OUT', 'the job has not ended in time', {
           details: { job },
           hint: 'it goes on; wait again, or stop it with nabla jobs stop',

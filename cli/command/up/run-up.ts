@@ -5,7 +5,6 @@ import { resolve } from 'node:path';
 import type { HostView } from '../../../proto/domain/views.ts';
 import { defaultDataFolder } from '../../client/data-folder.ts';
 import type { CommandContext } from '../command-context.ts';
-import { interruptSignal } from '../interrupt.ts';
 import { toKebabCase } from '../spelling.ts';
 import { usageError } from '../usage-error.ts';
 import { type LocalCluster, startLocalCluster } from './start-local-cluster.ts';
@@ -19,7 +18,7 @@ const HTTP_PORT = 7351;
 export async function runUp(context: CommandContext): Promise<number> {
   const { values } = context;
   const dataFolder = resolve(values.text('data') ?? defaultDataFolder(context.variables));
-  const interrupt = interruptSignal();
+  const interrupt = context.interrupted();
   const cluster = await startLocalCluster({
     dataFolder,
     agents: bounded(context, 'agents', { fallback: 1, least: 1, most: AGENTS_MAX }),
@@ -31,14 +30,14 @@ export async function runUp(context: CommandContext): Promise<number> {
     variables: context.variables,
     connectTo: (target) => context.connectTo(target),
     onRestart: (name, how) => context.warn(`the ${name} ended (${how}); starting it again`),
-    signal: interrupt.signal,
+    signal: interrupt,
   });
   try {
     const profile = values.flag('noProfile') ? undefined : await writeProfile(context, cluster);
     await context.print(describe(cluster, dataFolder, profile, context));
     const interrupted = new Promise<void>((done) => {
-      if (interrupt.signal.aborted) done();
-      interrupt.signal.addEventListener('abort', () => done());
+      if (interrupt.aborted) done();
+      interrupt.addEventListener('abort', () => done());
     });
     await Promise.race([interrupted, cluster.failed]);
     return 0;
