@@ -12,6 +12,11 @@ import { acknowledge, markDirty, rewind, startReports, takeReport } from '../cor
 
 /** While reports follow one another, they are at least this far apart. */
 const GATHER_MS = 10;
+/**
+ * That a task was accepted or prepares is only told when it lasts this long: most tasks run sooner, and each
+ * report costs the controller a commit.
+ */
+const EARLY_PHASE_MS = 150;
 /** Most tasks in one message; some 150 bytes each. */
 export const TASKS_PER_REPORT_MAX = 500;
 /** A complete report of more tasks would near the limit of a message; it is told in parts, as changes. */
@@ -49,6 +54,24 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sending = false;
   let timer: Timer | undefined;
   let sentAtMs = Number.NEGATIVE_INFINITY;
+  /** Tasks of which nothing newer than an early phase is known. */
+  const early = new Set<string>();
+  let earlyTimer: Timer | undefined;
+
+  function isEarly(name: string): boolean {
+    const phase = options.observe(name)?.phase;
+    return phase === 'accepted' || phase === 'preparing';
+  }
+
+  function holdBack(name: string): void {
+    early.add(name);
+    earlyTimer ??= clock.after(EARLY_PHASE_MS, () => {
+      earlyTimer = undefined;
+      reports = markDirty(reports, early);
+      early.clear();
+      schedule();
+    });
+  }
 
   function schedule(): void {
     if (sink === undefined || sending || timer !== undefined) return;
@@ -110,6 +133,11 @@ export function createReporter(options: ReporterOptions): Reporter {
 
   return {
     markDirty(name) {
+      if (isEarly(name)) {
+        holdBack(name);
+        return;
+      }
+      early.delete(name);
       reports = markDirty(reports, [name]);
       schedule();
     },
@@ -125,6 +153,10 @@ export function createReporter(options: ReporterOptions): Reporter {
       complete = undefined;
       timer?.cancel();
       timer = undefined;
+      // The next attachment tells everything anyway.
+      earlyTimer?.cancel();
+      earlyTimer = undefined;
+      early.clear();
       reports = rewind(reports);
     },
     acknowledge(seq) {

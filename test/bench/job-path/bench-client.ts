@@ -28,6 +28,9 @@ export async function openBenchClient(cluster: ClusterProcesses): Promise<BenchC
   return { channel, jobs: createClient(JobService, channel) };
 }
 
+/** An eighth of the two cores that a test machine has: eight tasks fit on an agent, none is throttled. */
+const CPU_MILLI = 250;
+
 export interface TrivialJob {
   readonly requestId: string;
   readonly gpus?: number;
@@ -44,7 +47,7 @@ export async function submitTrivialJob(client: BenchClient, job: TrivialJob): Pr
       command: { form: { case: 'argv', value: { args: ['true'] } } },
       resources: {
         gpuMilli: BigInt((job.gpus ?? 0) * 1000),
-        cpuMilli: 10n,
+        cpuMilli: BigInt(CPU_MILLI),
         memoryBytes: 16n * 1024n * 1024n,
       },
       ...(job.neverRuns === true ? { constraints: { bench: 'never' }, waitForHosts: true } : {}),
