@@ -7,6 +7,7 @@ import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
 import { openChannel } from '../proto/rpc/channel.ts';
+import { SESSION_LIMITS } from '../proto/rpc/limits.ts';
 import { readTextFile, writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import { toFileError } from '../proto/runtime/file-error.ts';
 import type { Lifecycle } from '../proto/runtime/lifecycle.ts';
@@ -135,7 +136,7 @@ async function openTasks(
 ): Promise<OpenTasks> {
   const { clock, rng, logger, lifecycle } = input;
   const { hostId, link, journal } = host;
-  const logs = createLogStore({ folderOf: (name) => logFolderOf(layout, name) });
+  const logs = createLogStore({ folderOf: (name) => logFolderOf(layout, name), clock });
   lifecycle.onClose('logs', () => logs.close());
   const address = () => toTarget(trust, link.httpPort);
   const http = createControllerHttp({ ...trust, hostId, address, token: () => trust.token });
@@ -250,7 +251,7 @@ function logFolderOf(layout: AgentLayout, name: string): string {
 function openControllerChannel({ config, clock, rng }: AgentProcess, trust: ControllerTrust) {
   const { caPem, serverName, token } = trust;
   const tls = { caPem, ...(serverName === undefined ? {} : { serverName }) };
-  return openChannel({ address: config.controller, tls, token, clock, rng });
+  return openChannel({ address: config.controller, tls, token, clock, rng, limits: SESSION_LIMITS });
 }
 
 function openStorage(

@@ -2,7 +2,7 @@
  * What an agent must be sent: the difference between what it was sent last and what its host should hold now.
  * Level-triggered, so nothing is queued: however many commits passed, one difference tells them all.
  */
-import { toTaskName } from '../../proto/domain/ids.ts';
+import { parseTaskName, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import type { DesiredPhase } from '../../proto/domain/task.ts';
 import type { WantedTask } from './view.ts';
 
@@ -15,14 +15,18 @@ export interface SentTask {
 /** By task name. */
 export type SentSet = ReadonlyMap<string, SentTask>;
 
-export interface SyncTask {
-  readonly task: WantedTask;
-  /** False only where the agent holds the spec already and the message would grow too large with it. */
-  readonly withSpec: boolean;
+export interface DroppedTask {
+  readonly key: TaskKey;
+  readonly generation: number;
 }
 
 export interface SyncStep {
-  readonly tasks: readonly SyncTask[];
+  readonly tasks: readonly WantedTask[];
+  /**
+   * Tasks that left the wanted set before the agent was ever told to forget them: their end, their stop and their log
+   * came in one report. They go out as `gone`.
+   */
+  readonly dropped: readonly DroppedTask[];
   /** What the agent has been sent once this step has gone out. */
   readonly sent: SentSet;
   /** Something did not fit into this message: plan again after it. */
@@ -30,15 +34,15 @@ export interface SyncStep {
 }
 
 export interface SyncBudget {
-  /** Bytes the task takes in a message with and without its spec. */
-  readonly bytesOf: (task: WantedTask, withSpec: boolean) => number;
+  /** Bytes that the task takes in a message. */
+  readonly bytesOf: (task: WantedTask) => number;
   /** A message takes at least one task, then as many as fit. */
   readonly bytesMax: number;
 }
 
 /** The tasks that changed since `sent`, as many as one message holds, in the order given. O(tasks). */
 export function planDelta(sent: SentSet, wanted: readonly WantedTask[], budget: SyncBudget): SyncStep {
-  const tasks: SyncTask[] = [];
+  const tasks: WantedTask[] = [];
   const next = new Map<string, SentTask>();
   let bytes = 0;
   let more = false;
@@ -49,47 +53,56 @@ export function planDelta(sent: SentSet, wanted: readonly WantedTask[], budget: 
       next.set(name, before);
       continue;
     }
-    bytes += budget.bytesOf(task, task.phase === 'run');
+    bytes += budget.bytesOf(task);
     if (tasks.length > 0 && bytes > budget.bytesMax) {
       more = true;
       // The agent still holds the older order; forgetting that would leave the change unsent for ever.
       if (before !== undefined) next.set(name, before);
       continue;
     }
-    tasks.push({ task, withSpec: task.phase === 'run' });
+    tasks.push(task);
     next.set(name, { generation: task.generation, phase: task.phase });
   }
-  return { tasks, sent: next, more };
+  return { tasks, dropped: findDropped(sent, wanted), sent: next, more };
+}
+
+function findDropped(sent: SentSet, wanted: readonly WantedTask[]): readonly DroppedTask[] {
+  const names = new Set(wanted.map(({ key }) => toTaskName(key)));
+  const dropped: DroppedTask[] = [];
+  for (const [name, { generation, phase }] of sent) {
+    if (phase === 'gone' || names.has(name)) continue;
+    const key = parseTaskName(name);
+    if (key !== undefined) dropped.push({ key, generation: generation + 1 });
+  }
+  return dropped;
 }
 
 /**
- * The whole set. An agent stops what a complete set does not name, so every task that it holds (`known`, by
- * name) is in it, without its spec if need be; what it has never heard of may follow in a delta.
+ * The whole set. An agent stops what a complete set does not name, so every task that it holds (`known`, by name) is
+ * in it whatever the size; starts that it has never heard of may follow in deltas.
  */
 export function planComplete(
   known: ReadonlySet<string>,
   wanted: readonly WantedTask[],
   budget: SyncBudget,
 ): SyncStep {
-  const holds = (task: WantedTask): boolean => known.has(toTaskName(task.key));
-  let left = budget.bytesMax;
-  for (const task of wanted) {
-    if (holds(task) || task.phase !== 'run') left -= budget.bytesOf(task, false);
-  }
-  const tasks: SyncTask[] = [];
+  const mustBeNamed = (task: WantedTask): boolean => task.phase !== 'run' || known.has(toTaskName(task.key));
+  let bytes = 0;
+  for (const task of wanted) if (mustBeNamed(task)) bytes += budget.bytesOf(task);
+  const tasks: WantedTask[] = [];
   const sent = new Map<string, SentTask>();
   let more = false;
   for (const task of wanted) {
-    const named = holds(task) || task.phase !== 'run';
-    const withSpecBytes = budget.bytesOf(task, true) - (named ? budget.bytesOf(task, false) : 0);
-    const withSpec = task.phase === 'run' && (withSpecBytes <= left || tasks.length === 0);
-    if (!named && !withSpec) {
-      more = true;
-      continue;
+    if (!mustBeNamed(task)) {
+      bytes += budget.bytesOf(task);
+      if (tasks.length > 0 && bytes > budget.bytesMax) {
+        more = true;
+        continue;
+      }
     }
-    if (withSpec) left -= withSpecBytes;
-    tasks.push({ task, withSpec });
+    tasks.push(task);
     sent.set(toTaskName(task.key), { generation: task.generation, phase: task.phase });
   }
-  return { tasks, sent, more };
+  // What a complete set does not name, the agent forgets by itself.
+  return { tasks, dropped: [], sent, more };
 }

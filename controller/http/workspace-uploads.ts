@@ -21,6 +21,8 @@ export const UPLOAD_KEPT_MS = 24 * 60 * 60 * 1000;
 export const UPLOADS_MAX = 128;
 /** Space that uploads leave to the log and the blobs of running jobs. */
 export const FREE_BYTES_RESERVED = 256 * 1024 * 1024;
+/** How long a look waits for an upload under way to end, before it tells the bytes of the moment. */
+const SETTLE_TIMEOUT_MS = 500;
 const PART = '.part';
 
 export interface UploadTarget {
@@ -52,7 +54,7 @@ export interface WorkspaceUploadsOptions {
   readonly folder: string;
   readonly blobs: BlobStore;
   readonly sizeMax: number;
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'after'>;
 }
 
 export async function openWorkspaceUploads(options: WorkspaceUploadsOptions): Promise<WorkspaceUploads> {
@@ -85,6 +87,7 @@ class FolderUploads implements WorkspaceUploads {
   async look({ projectId, sha256 }: UploadTarget): Promise<{ stored: boolean; bytes: number }> {
     const blob = await this.#options.blobs.stat(workspaceKey(projectId, sha256));
     if (blob !== undefined) return { stored: true, bytes: blob.sizeBytes };
+    await this.#letSettle(partName({ projectId, sha256 }));
     return { stored: false, bytes: (await this.#partBytes(partName({ projectId, sha256 }))) ?? 0 };
   }
 
@@ -103,6 +106,19 @@ class FolderUploads implements WorkspaceUploads {
     const settled = work.catch(() => undefined).finally(() => this.#active.delete(name));
     this.#active.set(name, { displace: () => displaced.abort(), settled });
     return work;
+  }
+
+  /** Bytes of a connection that broke may still be on their way to the file; the answer should hold. */
+  async #letSettle(name: string): Promise<void> {
+    const active = this.#active.get(name);
+    if (active === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.clock.after(SETTLE_TIMEOUT_MS, resolve);
+      void active.settled.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   async dropOld(): Promise<void> {

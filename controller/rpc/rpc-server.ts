@@ -17,6 +17,7 @@ import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import type { Caller, CallMetadata } from '../../proto/rpc/call-context.ts';
 import { createHealthBoard, type HealthBoard } from '../../proto/rpc/health.ts';
+import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import { createReflectionHandlers, ServerReflectionAlpha } from '../../proto/rpc/reflection.ts';
 import { createServer, type RpcServer, type ServerTls } from '../../proto/rpc/server.ts';
 import { authorise } from './auth/authorisation.ts';
@@ -66,6 +67,8 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
     tls,
     logger,
     authenticate: (metadata) => admit(tokens, metadata),
+    // The other end's view of the same bounds.
+    limits: { sendBytesMax: SESSION_LIMITS.receiveBytesMax, receiveBytesMax: SESSION_LIMITS.sendBytesMax },
   });
   server.addService(IdentityService, createIdentityService(ports));
   server.addService(ProjectService, createProjectService(ports));

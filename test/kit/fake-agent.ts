@@ -18,6 +18,7 @@ import type { AgentMessage, ControllerEnvelope, ControllerMessage } from '../../
 import type { DesiredTask, TaskObservation, TaskPhase } from '../../proto/domain/task.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import { openChannel, type RpcChannel } from '../../proto/rpc/channel.ts';
+import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import { createClient } from '../../proto/rpc/client.ts';
 import { createMessageQueue, type MessageQueue } from '../../proto/rpc/message-queue.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
@@ -75,6 +76,8 @@ export class FakeAgent {
   readonly tasks = new Map<string, FakeTask>();
   /** Exec sessions that were asked for. */
   readonly execs: ExecStartPayload[] = [];
+  /** Exec sessions that are open now. */
+  openExecs = 0;
   /** Why the last session ended. */
   sessionError: unknown;
   maxEpoch: number;
@@ -109,6 +112,7 @@ export class FakeAgent {
       token: agentToken,
       clock: createClock(),
       rng: createSystemRng(),
+      limits: SESSION_LIMITS,
     });
     const outgoing = createMessageQueue<AgentMessage>({ capacity: 10_000 });
     this.#outgoing = outgoing;
@@ -368,6 +372,10 @@ export class FakeAgent {
   /** Echoes stdin to stdout; a signal ends it with 128 + 2; `exit N` as argv ends it with N at once. */
   #serveExec(stream: ServerHttp2Stream): void {
     stream.respond({ ':status': 200 });
+    this.openExecs += 1;
+    stream.once('close', () => {
+      this.openExecs -= 1;
+    });
     let rest: Buffer = Buffer.alloc(0);
     const exit = (code: number): void => {
       stream.end(encodeExecFrame('exit', Buffer.from(JSON.stringify({ code, signal: 0 }))));

@@ -261,7 +261,7 @@ class LiveAgentSession implements AgentSession {
     const baseRevision = this.#sentRevision;
     this.#sent = step.sent;
     if (step.more) this.#outbox.markChanged();
-    if (!complete && step.tasks.length === 0) return undefined;
+    if (!complete && step.tasks.length + step.dropped.length === 0) return undefined;
     this.#sentRevision = wanted.revision;
     return complete
       ? desired.toComplete(step, wanted.revision)

@@ -7,12 +7,12 @@ import { type DesiredMessage, desiredHashLines } from '../../../proto/domain/ses
 import type { DesiredTask, TaskSpec } from '../../../proto/domain/task.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { canonicalTaskSpecBytes } from '../../../proto/wire/agent-wire.ts';
-import type { SyncBudget, SyncStep, SyncTask } from '../../core/agent-sync.ts';
+import type { DroppedTask, SyncBudget, SyncStep } from '../../core/agent-sync.ts';
 import type { WantedTask } from '../../core/view.ts';
 
 /** Specs whose hash is remembered; the oldest goes first. A forgotten one is only hashed again. */
 export const SPEC_HASHES_MAX = 10_000;
-/** One message's share of the agent's receive bound (1 MiB), with room for secrets. */
+/** Aim of one message: small enough not to hold up what comes after it. Complete sets may have to pass it. */
 export const DESIRED_BYTES_MAX = 512 * 1024;
 /** Bytes of a task in a message without its spec, and of what surrounds a spec. */
 const TASK_BYTES = 256;
@@ -31,6 +31,11 @@ interface HashedSpec {
   readonly bytes: number;
 }
 
+/** The task is not wanted any more, so nothing of its order is left but that. */
+function toGone({ key, generation }: DroppedTask): DesiredTask {
+  return { key, generation, phase: 'gone', specHash: '', graceMs: 0, secretValues: NO_SECRETS };
+}
+
 const NO_SECRETS: ReadonlyMap<string, Uint8Array> = new Map();
 
 export function createDesiredSource(resolveSecrets: ResolveSecrets): DesiredSource {
@@ -45,19 +50,19 @@ export function createDesiredSource(resolveSecrets: ResolveSecrets): DesiredSour
     hashes.set(name, hashed);
     return hashed;
   };
-  const toDesired = async ({ task, withSpec }: SyncTask): Promise<DesiredTask> => ({
+  const toDesired = async (task: WantedTask): Promise<DesiredTask> => ({
     key: task.key,
     generation: task.generation,
     phase: task.phase,
     specHash: hashOf(task).hash,
     graceMs: task.graceMs,
     ...(task.stopCause === undefined ? {} : { stopCause: task.stopCause }),
-    ...(withSpec ? { spec: task.spec } : {}),
-    secretValues: withSpec ? await resolveSecrets(task.spec) : NO_SECRETS,
+    ...(task.phase === 'run' ? { spec: task.spec } : {}),
+    secretValues: task.phase === 'run' ? await resolveSecrets(task.spec) : NO_SECRETS,
   });
   return {
     budget: {
-      bytesOf: (task, withSpec) => TASK_BYTES + (withSpec ? hashOf(task).bytes : 0),
+      bytesOf: (task) => TASK_BYTES + (task.phase === 'run' ? hashOf(task).bytes : 0),
       bytesMax: DESIRED_BYTES_MAX,
     },
     async toComplete(step, revision) {
@@ -66,7 +71,7 @@ export function createDesiredSource(resolveSecrets: ResolveSecrets): DesiredSour
       return { kind: 'desired', baseRevision: 0, revision, complete: true, count: tasks.length, hash, tasks };
     },
     async toDelta(step, baseRevision, revision) {
-      const tasks = await Promise.all(step.tasks.map(toDesired));
+      const tasks = [...(await Promise.all(step.tasks.map(toDesired))), ...step.dropped.map(toGone)];
       return { kind: 'desired', baseRevision, revision, complete: false, count: 0, hash: '', tasks };
     },
   };
