@@ -20,23 +20,28 @@ export interface LogReading {
   readonly pieces: AsyncIterable<Uint8Array>;
 }
 
+export interface WholeLog {
+  readonly bytes: number;
+  readonly pieces: AsyncIterable<Uint8Array>;
+}
+
 export interface TaskLog {
   /** Logical bytes stored. */
   readonly bytes: number;
   /** Where to resume the driver's output: everything before it is stored, nothing after it. */
   readonly cursor: OutputCursor;
   /**
-   * Stores the chunks in order. Survives a crash of the agent whole or not at all.
+   * Takes the chunks in order. A crash of the agent loses only what a restart finds again behind the cursor.
    *
    * @throws ClusterError DISK_FULL and other file errors; the log stays readable
    */
   append(chunks: readonly OutputChunk[]): Promise<void>;
   /** No more output will come: followers end. Idempotent. */
   finish(): Promise<void>;
-  /** Opens a reading; a slow reader holds nobody up. */
+  /** Opens a reading of what is on disk, where everything goes before; a slow reader holds nobody up. */
   read(options: LogReadOptions): Promise<LogReading>;
-  /** Bytes that {@link read} from 0 without follow would give now. */
-  keptBytes(): number;
+  /** Everything that is kept, to be archived once the log is finished; `bytes` is the size of all pieces. */
+  readWhole(): Promise<WholeLog>;
 }
 
 export interface LogStore {

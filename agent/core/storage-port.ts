@@ -6,7 +6,7 @@ import type { ProjectId, TaskKey } from '../../proto/domain/ids.ts';
 import type { TaskSpec } from '../../proto/domain/task.ts';
 import type { PullProgress } from './driver-port.ts';
 import type { TaskFolders } from './layout.ts';
-import type { LogReading } from './log-port.ts';
+import type { WholeLog } from './log-port.ts';
 
 export interface PreparedFolders {
   readonly folders: TaskFolders;
@@ -53,7 +53,7 @@ export interface TaskStorage {
    * @returns `stored`, or `refused` when the controller will never take it (the job was deleted)
    * @throws ClusterError unavailable when it may be tried again
    */
-  archiveLog(key: TaskKey, log: LogReading, bytes: number): Promise<'stored' | 'refused'>;
+  archiveLog(key: TaskKey, log: WholeLog): Promise<'stored' | 'refused'>;
   /** Removes the task's folders; the project's storage stays. Idempotent. */
   removeFolders(key: TaskKey, projectId: ProjectId | undefined): Promise<void>;
 }

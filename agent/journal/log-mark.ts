@@ -39,22 +39,24 @@ export interface EncodedBatch {
 
 /** Frames of `chunks` (at least one), which start at logical offset `start`, with their mark. */
 export function encodeBatch(chunks: readonly OutputChunk[], start: number): EncodedBatch {
+  const cursor = chunks.at(-1)?.cursor;
+  invariant(cursor !== undefined, 'LOG_BATCH_EMPTY');
+  const frames = encodeFrames(chunks);
+  const logicalBytes = frames.length;
+  const mark = encodeMark({ cursor, end: start + logicalBytes, checksum: crc32(frames) });
+  return { bytes: Buffer.concat([frames, mark]), logicalBytes, cursor };
+}
+
+/** The frames of `chunks` alone, cut at the largest payload. */
+export function encodeFrames(chunks: readonly OutputChunk[]): Buffer {
   const parts: Uint8Array[] = [];
-  let logicalBytes = 0;
   for (const { stream, timeMs, bytes } of chunks) {
     for (let at = 0; at < bytes.length; at += LOG_FRAME_PAYLOAD_BYTES_MAX) {
       const payload = bytes.subarray(at, at + LOG_FRAME_PAYLOAD_BYTES_MAX);
-      const frame = encodeLogFrame({ kind: stream, timeMs, payload });
-      parts.push(frame);
-      logicalBytes += frame.length;
+      parts.push(encodeLogFrame({ kind: stream, timeMs, payload }));
     }
   }
-  const cursor = chunks.at(-1)?.cursor;
-  invariant(cursor !== undefined, 'LOG_BATCH_EMPTY');
-  let checksum = 0;
-  for (const part of parts) checksum = crc32(part, checksum);
-  parts.push(encodeMark({ cursor, end: start + logicalBytes, checksum }));
-  return { bytes: Buffer.concat(parts), logicalBytes, cursor };
+  return Buffer.concat(parts);
 }
 
 function encodeMark(mark: Omit<LogMark, 'sizeBytes'>): Uint8Array {

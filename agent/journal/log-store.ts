@@ -1,35 +1,58 @@
 /**
  * The host's copies of task output: per task a framed log in bounded segment files, appended by one writer
- * and read by any number of readers. A task that prints nothing has no file at all.
+ * and read by any number of readers. A task that prints nothing has no file at all, and one that prints a
+ * little and ends soon has none either: its output stays in memory until it is archived, because the driver
+ * still holds it and a restart reads it again.
  */
-import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
+import type { Clock, Timer } from '../../proto/ports/index.ts';
 import { toFileError } from '../../proto/runtime/file-error.ts';
 import { OUTPUT_START, type OutputChunk, type OutputCursor } from '../core/driver-port.ts';
 import type { LogReading, LogReadOptions, LogStore, TaskLog } from '../core/log-port.ts';
-import { encodeBatch } from './log-mark.ts';
+import { encodeFrames } from './log-mark.ts';
 import { alignOffset, findTail } from './log-position.ts';
 import { GAP_FRAME_BYTES, type ReadableLog, readPieces } from './log-reading.ts';
-import {
-  chooseDropped,
-  DEFAULT_LOG_LIMITS,
-  type LogLimits,
-  recoverSegments,
-  type Segment,
-  segmentPath,
-} from './log-segment.ts';
+import { DEFAULT_LOG_LIMITS, type LogLimits, recoverSegments, type Segment } from './log-segment.ts';
+import { createLogWriter } from './log-writer.ts';
 
 export interface LogStoreOptions {
   /** Folder of one task's segments; its parent exists while the task is known. */
   readonly folderOf: (name: string) => string;
+  readonly clock: Pick<Clock, 'after'>;
   readonly limits?: LogLimits;
 }
 
+/** Output that may wait in memory, per task and in all; beyond it goes to disk at once. */
+const HELD_BYTES_MAX = 16 * 1024;
+const HELD_TOTAL_BYTES_MAX = 8 * 1024 * 1024;
+/** Output of a task that still runs goes to disk after this long at the latest. */
+const HELD_MS = 1_000;
+
+interface Shared {
+  readonly limits: LogLimits;
+  heldTotal: number;
+  /** Logs that hold output in memory. */
+  readonly holding: Set<OpenLog>;
+  /** Sees to it that held output goes to disk in time. */
+  armSpill(): void;
+}
+
 export function createLogStore(options: LogStoreOptions): LogStore {
-  const limits = options.limits ?? DEFAULT_LOG_LIMITS;
   const logs = new Map<string, OpenLog>();
+  let timer: Timer | undefined;
+  const shared: Shared = {
+    limits: options.limits ?? DEFAULT_LOG_LIMITS,
+    heldTotal: 0,
+    holding: new Set(),
+    armSpill() {
+      timer ??= options.clock.after(HELD_MS, () => {
+        timer = undefined;
+        for (const log of shared.holding) log.spillInTime();
+      });
+    },
+  };
 
   function add(name: string, segments: Segment[], cursor: OutputCursor): OpenLog {
-    const log = createTaskLog({ folder: options.folderOf(name), limits, segments, cursor });
+    const log = createTaskLog(shared, { folder: options.folderOf(name), segments, cursor });
     logs.set(name, log);
     return log;
   }
@@ -52,6 +75,7 @@ export function createLogStore(options: LogStoreOptions): LogStore {
       await log?.drop();
     },
     async close() {
+      timer?.cancel();
       await Promise.all([...logs.values()].map((log) => log.drop()));
       logs.clear();
     },
@@ -60,18 +84,21 @@ export function createLogStore(options: LogStoreOptions): LogStore {
 
 interface OpenLog extends TaskLog {
   drop(): Promise<void>;
+  /** Held output of a running task goes to disk; a failure waits for the next append, which is told. */
+  spillInTime(): void;
 }
 
 interface TaskLogOptions {
   readonly folder: string;
-  readonly limits: LogLimits;
   readonly segments: Segment[];
   readonly cursor: OutputCursor;
 }
 
-function createTaskLog(options: TaskLogOptions): OpenLog {
-  const writer = createWriter(options);
+function createTaskLog(shared: Shared, options: TaskLogOptions): OpenLog {
+  const writer = createLogWriter({ ...options, limits: shared.limits });
   const waiting = new Set<() => void>();
+  let held: OutputChunk[] = [];
+  let heldBytes = 0;
   let finished = false;
   let dropped = false;
 
@@ -79,6 +106,38 @@ function createTaskLog(options: TaskLogOptions): OpenLog {
     const woken = [...waiting];
     waiting.clear();
     for (const resume of woken) resume();
+  }
+
+  function hold(chunks: readonly OutputChunk[], bytes: number): void {
+    held.push(...chunks);
+    heldBytes += bytes;
+    shared.heldTotal += bytes;
+    shared.holding.add(log);
+    shared.armSpill();
+  }
+
+  function release(): readonly OutputChunk[] {
+    const chunks = held;
+    held = [];
+    shared.heldTotal -= heldBytes;
+    heldBytes = 0;
+    shared.holding.delete(log);
+    return chunks;
+  }
+
+  /** Readers see only what is on disk, so that what they saw is the same after a crash. */
+  async function spill(more: readonly OutputChunk[] = []): Promise<void> {
+    const chunks = [...held, ...more];
+    if (chunks.length === 0) return;
+    const bytes = heldBytes;
+    const before = release();
+    try {
+      await writer.append(chunks);
+    } catch (error) {
+      hold(before, bytes);
+      throw error;
+    }
+    wake();
   }
 
   const readable: ReadableLog = {
@@ -94,8 +153,8 @@ function createTaskLog(options: TaskLogOptions): OpenLog {
     get dropped() {
       return dropped;
     },
-    changed(signal) {
-      return new Promise((resolve) => {
+    changed: (signal) =>
+      new Promise((resolve) => {
         const resume = (): void => {
           waiting.delete(resume);
           signal?.removeEventListener('abort', resume);
@@ -103,34 +162,62 @@ function createTaskLog(options: TaskLogOptions): OpenLog {
         };
         waiting.add(resume);
         signal?.addEventListener('abort', resume, { once: true });
-      });
-    },
+      }),
   };
 
-  return {
+  const log: OpenLog = {
     get bytes() {
-      return writer.bytes();
+      return writer.bytes() + countFrames(held);
     },
     get cursor() {
-      return writer.cursor();
+      return held.at(-1)?.cursor ?? writer.cursor();
     },
     async append(chunks) {
-      await writer.append(chunks);
-      wake();
+      const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
+      if (bytes === 0) return;
+      const fits = heldBytes + bytes <= HELD_BYTES_MAX && shared.heldTotal + bytes <= HELD_TOTAL_BYTES_MAX;
+      // Once there is a file or a reader, memory would only add delay.
+      if (fits && writer.bytes() === 0 && waiting.size === 0) hold(chunks, bytes);
+      else await spill(chunks);
     },
     async finish() {
+      if (writer.bytes() > 0) await spill();
       await writer.close();
       finished = true;
       wake();
     },
-    read: (wanted) => openReading(readable, wanted),
-    keptBytes: () => countKept(writer.segments),
+    async read(wanted) {
+      await spill();
+      return openReading(readable, wanted);
+    },
+    async readWhole() {
+      if (writer.bytes() > 0) await spill();
+      const bytes = writer.bytes() === 0 ? encodeFrames(held) : undefined;
+      if (bytes === undefined) {
+        const { pieces } = await openReading(readable, { offset: 0 });
+        return { bytes: countKept(writer.segments), pieces };
+      }
+      return { bytes: bytes.length, pieces: once(bytes) };
+    },
     async drop() {
       dropped = true;
+      release();
       wake();
       await writer.close();
     },
+    spillInTime() {
+      if (!finished) spill().catch(() => shared.armSpill());
+    },
   };
+  return log;
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
+}
+
+function countFrames(chunks: readonly OutputChunk[]): number {
+  return chunks.length === 0 ? 0 : encodeFrames(chunks).length;
 }
 
 async function openReading(log: ReadableLog, options: LogReadOptions): Promise<LogReading> {
@@ -150,91 +237,4 @@ function countKept(segments: readonly Segment[]): number {
     at = end;
   }
   return bytes;
-}
-
-interface LogWriter {
-  readonly segments: readonly Segment[];
-  bytes(): number;
-  cursor(): OutputCursor;
-  append(chunks: readonly OutputChunk[]): Promise<void>;
-  close(): Promise<void>;
-}
-
-/** Appends whole batches to the last segment. Appends queue up behind one another. */
-function createWriter(options: TaskLogOptions): LogWriter {
-  const { folder, limits, segments } = options;
-  let cursor = options.cursor;
-  let file: FileHandle | undefined;
-  let tail: Promise<void> = Promise.resolve();
-
-  function bytes(): number {
-    return segments.at(-1)?.end ?? 0;
-  }
-
-  async function openSegment(): Promise<{ readonly file: FileHandle; readonly segment: Segment }> {
-    const last = segments.at(-1);
-    if (last !== undefined && last.physicalBytes < limits.segmentBytes) {
-      file ??= await open(last.path, 'r+');
-      return { file, segment: last };
-    }
-    await file?.close();
-    file = undefined;
-    if (last === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
-    const segment = { path: segmentPath(folder, bytes()), start: bytes(), end: bytes(), physicalBytes: 0 };
-    file = await open(segment.path, 'w', 0o600);
-    segments.push(segment);
-    return { file, segment };
-  }
-
-  async function write(chunks: readonly OutputChunk[]): Promise<void> {
-    const opened = await openSegment();
-    const batch = encodeBatch(chunks, opened.segment.end);
-    try {
-      await writeWhole(opened.file, batch.bytes, opened.segment.physicalBytes);
-    } catch (error) {
-      // Cut off what was written of the batch, so that the file holds whole batches only.
-      await opened.file.truncate(opened.segment.physicalBytes).catch(() => undefined);
-      throw error;
-    }
-    opened.segment.physicalBytes += batch.bytes.length;
-    opened.segment.end += batch.logicalBytes;
-    cursor = batch.cursor;
-    await dropMiddle();
-  }
-
-  async function dropMiddle(): Promise<void> {
-    if (bytes() <= limits.headBytes + limits.tailBytes) return;
-    for (const segment of chooseDropped(segments, limits)) {
-      segments.splice(segments.indexOf(segment), 1);
-      await unlink(segment.path);
-    }
-  }
-
-  function enqueue(work: () => Promise<void>): Promise<void> {
-    const done = tail.then(work).catch((error: unknown) => {
-      throw toFileError(error, folder);
-    });
-    // The chain goes on after a failure; the caller of the failed append is told.
-    tail = done.catch(() => undefined);
-    return done;
-  }
-
-  return {
-    segments,
-    bytes,
-    cursor: () => cursor,
-    append: (chunks) => (chunks.length === 0 ? Promise.resolve() : enqueue(() => write(chunks))),
-    close: () =>
-      enqueue(async () => {
-        await file?.close();
-        file = undefined;
-      }),
-  };
-}
-
-async function writeWhole(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at);
-    at += bytesWritten;
-  }
 }

@@ -41,7 +41,9 @@ export async function pumpOutput(options: PumpOptions): Promise<boolean> {
       return !signal.aborted;
     } catch (error) {
       if (signal.aborted) return false;
-      const { code } = toClusterError(error);
+      const { code, kind } = toClusterError(error);
+      // The driver holds nothing of it any more.
+      if (kind === 'not-found') return false;
       failures = log.bytes > before ? 1 : failures + 1;
       if (failures === 1) {
         options.onTrouble(code);

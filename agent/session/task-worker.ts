@@ -11,6 +11,7 @@ import type { TaskLog } from '../core/log-port.ts';
 import { exitOf } from '../core/task-record.ts';
 import { isLive, type TaskEvent } from '../core/task-state.ts';
 import { linkAbort } from './linked-abort.ts';
+import { pumpOutput } from './output-pump.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
@@ -215,13 +216,13 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   async function archiveLog(): Promise<void> {
     const log = await openLog();
+    if (options.restored) await catchUp(log);
     await log.finish();
     for (let failures = 1; ; failures += 1) {
       throwIfStopping(context.signal);
       try {
-        const bytes = log.keptBytes();
-        const reading = await log.read({ offset: 0, signal: context.signal });
-        const outcome = bytes === 0 ? 'stored' : await storage.archiveLog(entry.key, reading, bytes);
+        const whole = await log.readWhole();
+        const outcome = whole.bytes === 0 ? 'stored' : await storage.archiveLog(entry.key, whole);
         if (outcome === 'stored') await table.advance(entry, [{ type: 'log-archived' }], { durable: false });
         return;
       } catch (error) {
@@ -232,6 +233,14 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
         await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
       }
     }
+  }
+
+  /** Output that a former life of the agent had in memory is still with the driver. */
+  async function catchUp(log: TaskLog): Promise<void> {
+    const driver = driverOf();
+    if (driver === undefined) return;
+    const { clock, logger, signal } = context;
+    await pumpOutput({ driver, key: entry.key, log, clock, logger, signal, onTrouble: () => undefined });
   }
 
   async function forget(): Promise<void> {

@@ -61,7 +61,7 @@ export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
     uploadStable: (key, folders, signal) => artifacts.uploadStable(key, folders.artifacts, signal),
     hasOutputs: ({ artifacts: folder }) => hasEntry(folder),
     uploadAll: (key, folders, signal) => artifacts.uploadAll(key, folders.artifacts, signal),
-    archiveLog: (key, log, bytes) => archiveLog(http, key, log, bytes, options.signal),
+    archiveLog: (key, log) => archiveLog(http, key, log, options.signal),
     async removeFolders(key, projectId) {
       artifacts.forget(key);
       const { root } = toTaskFolders(layout, key);
