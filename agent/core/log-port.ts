@@ -36,7 +36,7 @@ export interface TaskLog {
    * @throws ClusterError DISK_FULL and other file errors; the log stays readable
    */
   append(chunks: readonly OutputChunk[]): Promise<void>;
-  /** No more output will come: followers end. Idempotent. */
+  /** No more output will come: followers end. Idempotent, never throws. */
   finish(): Promise<void>;
   /** Opens a reading of what is on disk, where everything goes before; a slow reader holds nobody up. */
   read(options: LogReadOptions): Promise<LogReading>;

@@ -99,8 +99,12 @@ function createTaskLog(shared: Shared, options: TaskLogOptions): OpenLog {
   const waiting = new Set<() => void>();
   let held: OutputChunk[] = [];
   let heldBytes = 0;
+  /** Some of it lies on disk, or is on its way there: from here on all of it does. */
+  let spilled = options.segments.length > 0;
   let finished = false;
   let dropped = false;
+  /** Writes one after the other, in the order in which they were asked for. */
+  let tail: Promise<void> = Promise.resolve();
 
   function wake(): void {
     const woken = [...waiting];
@@ -116,28 +120,26 @@ function createTaskLog(shared: Shared, options: TaskLogOptions): OpenLog {
     shared.armSpill();
   }
 
-  function release(): readonly OutputChunk[] {
-    const chunks = held;
+  function release(): void {
     held = [];
     shared.heldTotal -= heldBytes;
     heldBytes = 0;
     shared.holding.delete(log);
-    return chunks;
   }
 
   /** Readers see only what is on disk, so that what they saw is the same after a crash. */
-  async function spill(more: readonly OutputChunk[] = []): Promise<void> {
-    const chunks = [...held, ...more];
-    if (chunks.length === 0) return;
-    const bytes = heldBytes;
-    const before = release();
-    try {
+  function spill(more: readonly OutputChunk[] = []): Promise<void> {
+    spilled = true;
+    const done = tail.then(async () => {
+      const chunks = [...held, ...more];
+      if (chunks.length === 0) return;
+      // What was held stays held if this fails; `more` is its caller's again.
       await writer.append(chunks);
-    } catch (error) {
-      hold(before, bytes);
-      throw error;
-    }
-    wake();
+      release();
+      wake();
+    });
+    tail = done.catch(() => undefined);
+    return done;
   }
 
   const readable: ReadableLog = {
@@ -176,12 +178,13 @@ function createTaskLog(shared: Shared, options: TaskLogOptions): OpenLog {
       const bytes = chunks.reduce((sum, chunk) => sum + chunk.bytes.length, 0);
       if (bytes === 0) return;
       const fits = heldBytes + bytes <= HELD_BYTES_MAX && shared.heldTotal + bytes <= HELD_TOTAL_BYTES_MAX;
-      // Once there is a file or a reader, memory would only add delay.
-      if (fits && writer.bytes() === 0 && waiting.size === 0) hold(chunks, bytes);
+      // Once there is a reader or a file, memory would only add delay.
+      if (fits && !spilled) hold(chunks, bytes);
       else await spill(chunks);
     },
     async finish() {
-      if (writer.bytes() > 0) await spill();
+      // On a full disk the rest stays in memory; readWhole tries again.
+      if (spilled) await spill().catch(() => undefined);
       await writer.close();
       finished = true;
       wake();
@@ -191,18 +194,19 @@ function createTaskLog(shared: Shared, options: TaskLogOptions): OpenLog {
       return openReading(readable, wanted);
     },
     async readWhole() {
-      if (writer.bytes() > 0) await spill();
-      const bytes = writer.bytes() === 0 ? encodeFrames(held) : undefined;
-      if (bytes === undefined) {
+      if (spilled) {
+        await spill();
         const { pieces } = await openReading(readable, { offset: 0 });
         return { bytes: countKept(writer.segments), pieces };
       }
+      const bytes = encodeFrames(held);
       return { bytes: bytes.length, pieces: once(bytes) };
     },
     async drop() {
       dropped = true;
       release();
       wake();
+      await tail;
       await writer.close();
     },
     spillInTime() {

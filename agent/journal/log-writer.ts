@@ -21,7 +21,7 @@ export interface LogWriter {
   /** Logical offset after what is stored. */
   bytes(): number;
   cursor(): OutputCursor;
-  /** Appends queue up behind one another; each is stored whole or not at all. @throws ClusterError file errors */
+  /** Stores all chunks or none; one call at a time. @throws ClusterError file errors */
   append(chunks: readonly OutputChunk[]): Promise<void>;
   close(): Promise<void>;
 }
@@ -30,7 +30,6 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
   const { folder, limits, segments } = options;
   let cursor = options.cursor;
   let file: FileHandle | undefined;
-  let tail: Promise<void> = Promise.resolve();
 
   function bytes(): number {
     return segments.at(-1)?.end ?? 0;
@@ -75,25 +74,23 @@ export function createLogWriter(options: LogWriterOptions): LogWriter {
     }
   }
 
-  function enqueue(work: () => Promise<void>): Promise<void> {
-    const done = tail.then(work).catch((error: unknown) => {
+  async function translated(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
       throw toFileError(error, folder);
-    });
-    // The chain goes on after a failure; the caller of the failed append is told.
-    tail = done.catch(() => undefined);
-    return done;
+    }
   }
 
   return {
     segments,
     bytes,
     cursor: () => cursor,
-    append: (chunks) => enqueue(() => write(chunks)),
-    close: () =>
-      enqueue(async () => {
-        await file?.close();
-        file = undefined;
-      }),
+    append: (chunks) => translated(write(chunks)),
+    async close() {
+      await file?.close();
+      file = undefined;
+    },
   };
 }
 
