@@ -116,7 +116,10 @@ async function run(flags: Flags): Promise<number> {
 
 /** A newer leader is no fault of ours and ends in order; anything else may have parted memory and disk. */
 function endFatally(error: ClusterError, lifecycle: Lifecycle, ending: { code?: number }): void {
-  if (error.kind !== 'conflict') return lifecycle.crash(error);
+  if (error.kind !== 'conflict') {
+    lifecycle.crash(error);
+    return;
+  }
   ending.code = EXIT_FENCED;
   sayWhy(error);
   void lifecycle.close('fenced');

@@ -148,7 +148,11 @@ interface Parts {
   httpPort: number;
 }
 
-function createParts(options: ControllerOptions, stores: Stores, undo: (() => Promise<void> | void)[]): Parts {
+function createParts(
+  options: ControllerOptions,
+  stores: Stores,
+  undo: (() => Promise<void> | void)[],
+): Parts {
   const { clock, logger, rng, settings } = options;
   const { engine, blobs } = stores;
   const liveness = createLiveness(clock);
@@ -239,7 +243,12 @@ async function openDoors(
     setServing(rpc, false);
   });
   parts.planning.wake();
-  logger.info('controller is ready', { grpc, http: httpAddress, epoch: engine.epoch, clusterId: engine.clusterId });
+  logger.info('controller is ready', {
+    grpc,
+    http: httpAddress,
+    epoch: engine.epoch,
+    clusterId: engine.clusterId,
+  });
   return { ...addresses, caPem: tls.caPem, tokens, engine, blobs };
 }
 

@@ -36,6 +36,11 @@ function escapeCharacter(character: string): string {
     : character;
 }
 
+/** What is left of a long segment may be `.` or `..`, which would lead out of its folder. */
+function escapeDots(name: string): string {
+  return name === '.' || name === '..' ? `%2e${name.slice(1)}` : name;
+}
+
 /** One segment as names of nested folders, nearly always one. Never splits a character. */
 function encodeSegment(segment: string): string[] {
   const names: string[] = [];
@@ -52,7 +57,7 @@ function encodeSegment(segment: string): string[] {
     name += piece;
     bytes += pieceBytes;
   }
-  return [...names, name];
+  return [...names, name].map(escapeDots);
 }
 
 /** Relative path of the folder that holds what lies below the key. */

@@ -23,7 +23,12 @@ import {
 } from './blob-error.ts';
 import { fromNames, toFilePath, toFolderPath } from './blob-key.ts';
 import type { BlobStat, BlobStore, ByteRange, OpenBlob, PutOptions, RemovedBlobs } from './blob-store.ts';
-import { BLOB_TRAILER_BYTES, type BlobTrailer, decodeBlobTrailer, encodeBlobTrailer } from './blob-trailer.ts';
+import {
+  BLOB_TRAILER_BYTES,
+  type BlobTrailer,
+  decodeBlobTrailer,
+  encodeBlobTrailer,
+} from './blob-trailer.ts';
 import { listFolders, walkBlobs } from './directory-walk.ts';
 
 /** Reads of a blob ask the disk for this much at a time. */
@@ -291,7 +296,11 @@ async function removeBlobs(folders: Folders, prefix: string): Promise<RemovedBlo
   return removed;
 }
 
-async function countTree(path: string, isFile: boolean, sum: { blobs: number; bytes: number }): Promise<void> {
+async function countTree(
+  path: string,
+  isFile: boolean,
+  sum: { blobs: number; bytes: number },
+): Promise<void> {
   const add = async (file: string): Promise<void> => {
     sum.blobs += 1;
     sum.bytes += (await stat(file)).size - BLOB_TRAILER_BYTES;

@@ -19,7 +19,10 @@ async function readNames(folder: string): Promise<Dirent[]> {
 }
 
 /** Names from the root to every blob file below `folder`; the file mark is cut off. Memory: one level each. */
-export async function* walkBlobs(folder: string, names: readonly string[]): AsyncGenerator<readonly string[]> {
+export async function* walkBlobs(
+  folder: string,
+  names: readonly string[],
+): AsyncGenerator<readonly string[]> {
   for (const entry of await readNames(folder)) {
     if (entry.isDirectory()) yield* walkBlobs(join(folder, entry.name), [...names, entry.name]);
     else if (entry.name.endsWith(BLOB_FILE_MARK)) yield [...names, entry.name.slice(0, -1)];

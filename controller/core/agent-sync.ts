@@ -87,15 +87,15 @@ export function planComplete(
   budget: SyncBudget,
 ): SyncStep {
   const mustBeNamed = (task: WantedTask): boolean => task.phase !== 'run' || known.has(toTaskName(task.key));
-  let bytes = 0;
-  for (const task of wanted) if (mustBeNamed(task)) bytes += budget.bytesOf(task);
+  const named = wanted.filter(mustBeNamed);
+  let bytes = named.reduce((sum, task) => sum + budget.bytesOf(task), 0);
   const tasks: WantedTask[] = [];
   const sent = new Map<string, SentTask>();
   let more = false;
   for (const task of wanted) {
     if (!mustBeNamed(task)) {
       bytes += budget.bytesOf(task);
-      if (tasks.length > 0 && bytes > budget.bytesMax) {
+      if (named.length + tasks.length > 0 && bytes > budget.bytesMax) {
         more = true;
         continue;
       }

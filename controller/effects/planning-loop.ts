@@ -3,10 +3,11 @@
  * command. No polling: commits and hosts that come or go wake it, wakes within one turn of the event loop count
  * as one, and while a plan is under way further wakes only ask for another.
  */
-import type { Engine } from '../core/engine.ts';
-import type { Planner, WaitReason } from '../core/planner.ts';
+
 import type { HostId, JobId, Principal } from '../../proto/domain/ids.ts';
 import type { Clock, Logger, Rng, Timer } from '../../proto/ports/index.ts';
+import type { Engine } from '../core/engine.ts';
+import type { Planner, WaitReason } from '../core/planner.ts';
 
 /** Placements of one command: many share one sync, yet the event loop is not held for long. */
 export const PLACEMENTS_MAX = 256;
@@ -65,7 +66,11 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
 
   /** One look and one command; true when there may be more to place at once. */
   const planOnce = async (): Promise<boolean> => {
-    const input = { readyHosts: options.readyHosts(), nowMs: clock.nowMs(), seed: options.rng.integer(2 ** 31) };
+    const input = {
+      readyHosts: options.readyHosts(),
+      nowMs: clock.nowMs(),
+      seed: options.rng.integer(2 ** 31),
+    };
     const plan = await engine.read((view) => {
       const startedMs = clock.monotonicMs();
       const made = options.planner({ view, ...input, placementsMax: PLACEMENTS_MAX });

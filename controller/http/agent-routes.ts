@@ -131,7 +131,8 @@ function sha256Header({ request }: Exchange): string {
 
 /** Without it a cut upload would look like a whole one. @throws ClusterError invalid LENGTH_REQUIRED */
 function contentLength(exchange: Exchange): number {
-  if (exchange.request.headers['content-length'] !== undefined) return numberHeader(exchange, 'Content-Length');
+  if (exchange.request.headers['content-length'] !== undefined)
+    return numberHeader(exchange, 'Content-Length');
   throw new ClusterError('invalid', 'LENGTH_REQUIRED', 'the request does not say how long its body is', {
     hint: 'send Content-Length',
   });

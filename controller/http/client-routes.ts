@@ -8,7 +8,15 @@ import { artifactKey } from '../blobs/blob-layout.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { Engine } from '../core/engine.ts';
 import { foundJob, foundProject } from '../core/found-record.ts';
-import { type Exchange, numberHeader, readBody, sendBlob, sendEmpty, sendJson, sha256Part } from './exchange.ts';
+import {
+  type Exchange,
+  numberHeader,
+  readBody,
+  sendBlob,
+  sendEmpty,
+  sendJson,
+  sha256Part,
+} from './exchange.ts';
 import { parameterInvalid } from './http-error.ts';
 import type { Route } from './router.ts';
 import type { UploadTarget, WorkspaceUploads } from './workspace-uploads.ts';

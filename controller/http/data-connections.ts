@@ -176,7 +176,10 @@ class PooledDataConnections implements DataConnections {
     const { method, path, signal } = request;
     let stream: ClientHttp2Stream;
     try {
-      stream = connection.session.request({ ':method': method, ':path': path }, { endStream: method === 'GET' });
+      stream = connection.session.request(
+        { ':method': method, ':path': path },
+        { endStream: method === 'GET' },
+      );
     } catch (error) {
       this.#release(connection);
       throw error;

@@ -56,8 +56,7 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
     settle(connectionId)?.reject(hostUnreachable(reason));
 
   const redeem = (socket: TLSSocket, line: string): void => {
-    const [, hostId, connectionId = '', ticket = ''] =
-      /^NABLA-DATA (\S+) (\S+) (\S+)$/.exec(line) ?? [];
+    const [, hostId, connectionId = '', ticket = ''] = /^NABLA-DATA (\S+) (\S+) (\S+)$/.exec(line) ?? [];
     const found = waiting.get(connectionId);
     if (found === undefined || found.hostId !== hostId || !timingSafeEqual(digest(ticket), found.digest)) {
       socket.destroy();
@@ -77,7 +76,9 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
       const connectionId = randomBytes(16).toString('hex');
       const ticket = ids.token();
       const socket = new Promise<TLSSocket>((resolve, reject) => {
-        const timer = clock.after(DIAL_TIMEOUT_MS, () => failed(connectionId, 'the agent did not dial in time'));
+        const timer = clock.after(DIAL_TIMEOUT_MS, () =>
+          failed(connectionId, 'the agent did not dial in time'),
+        );
         waiting.set(connectionId, { hostId, digest: digest(ticket), timer, resolve, reject });
       });
       // Whoever waits gets the error; a ticket that nobody waits for must not end the process.

@@ -57,7 +57,11 @@ export function sendJson({ response }: Exchange, status: number, value: unknown)
   response.end(body);
 }
 
-export function sendEmpty({ response }: Exchange, status: number, headers: Record<string, string | number> = {}): void {
+export function sendEmpty(
+  { response }: Exchange,
+  status: number,
+  headers: Record<string, string | number> = {},
+): void {
   response.writeHead(status, { 'content-length': 0, 'cache-control': 'no-store', ...headers });
   response.end();
 }

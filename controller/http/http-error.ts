@@ -26,7 +26,15 @@ export function toHttpFailure(error: unknown, logger: Logger, route: string): Ht
   const shown = toShownError(toClusterError(error), logger, route);
   const { kind, code, message, hint, fields, details, retryAfterMs } = shown;
   const body = JSON.stringify({
-    error: { kind, code, message, hint, fields, details, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) },
+    error: {
+      kind,
+      code,
+      message,
+      hint,
+      fields,
+      details,
+      ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    },
   });
   return { status: STATUS_OF_CODE[code] ?? STATUS_TABLE[kind].http, body: `${body}\n` };
 }

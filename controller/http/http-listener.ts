@@ -74,7 +74,8 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
   // Routes say 100-continue themselves, once the request is known to be wanted.
   server.on('checkContinue', options.serve);
   server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+    if (socket.writable)
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
     else socket.destroy();
   });
   splitByAlpn(server, options.acceptData);

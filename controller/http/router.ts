@@ -7,7 +7,13 @@ import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { ANONYMOUS, type Caller } from '../../proto/rpc/call-context.ts';
 import type { Exchange } from './exchange.ts';
-import { forbiddenRole, methodNotAllowed, parameterInvalid, routeNotFound, toHttpFailure } from './http-error.ts';
+import {
+  forbiddenRole,
+  methodNotAllowed,
+  parameterInvalid,
+  routeNotFound,
+  toHttpFailure,
+} from './http-error.ts';
 
 /** `open` asks for no token. */
 export type RouteRole = 'open' | 'admin' | 'agent';

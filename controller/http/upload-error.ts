@@ -12,10 +12,15 @@ export function workspaceTooLarge(bytes: number, sizeMax: number): ClusterError 
 }
 
 export function offsetMismatch(heldBytes: number): ClusterError {
-  return new ClusterError('conflict', 'UPLOAD_OFFSET_MISMATCH', 'the upload does not go on where it stopped', {
-    hint: 'ask with HEAD for the bytes that are held and go on from there',
-    details: { heldBytes: String(heldBytes) },
-  });
+  return new ClusterError(
+    'conflict',
+    'UPLOAD_OFFSET_MISMATCH',
+    'the upload does not go on where it stopped',
+    {
+      hint: 'ask with HEAD for the bytes that are held and go on from there',
+      details: { heldBytes: String(heldBytes) },
+    },
+  );
 }
 
 export function uploadDisplaced(): ClusterError {

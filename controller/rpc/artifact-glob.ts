@@ -22,7 +22,12 @@ function matchesNames(pattern: readonly string[], names: readonly string[]): boo
 }
 
 function matchesName(pattern: string, name: string): boolean {
-  return matchesRun([...pattern], [...name], '*', (one, character) => one === '?' || one === character);
+  return matchesRun(
+    Array.from(pattern),
+    Array.from(name),
+    '*',
+    (one, character) => one === '?' || one === character,
+  );
 }
 
 /** Wildcard match of two runs; after a mismatch only the last wildcard needs to take one more. */

@@ -2,8 +2,9 @@
  * All services on one gRPC server: every call passes the same door (token, then role), health and reflection are
  * open to anybody.
  */
-import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.ts';
+
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.ts';
+import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import {
   EventService,

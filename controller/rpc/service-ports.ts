@@ -31,6 +31,9 @@ export interface ServicePorts {
   readonly httpPort: () => number;
 }
 
-export function commandContext({ clock }: Pick<ServicePorts, 'clock'>, { caller }: CallContext): CommandContext {
+export function commandContext(
+  { clock }: Pick<ServicePorts, 'clock'>,
+  { caller }: CallContext,
+): CommandContext {
   return { principal: caller.principal, nowMs: clock.nowMs() };
 }

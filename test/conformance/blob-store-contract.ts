@@ -46,7 +46,20 @@ async function codeOf(call: Promise<unknown>): Promise<string> {
   return 'no error';
 }
 
-const HOSTILE_KEYS = ['', '/a', 'a/', 'a//b', '.', '..', 'a/../b', './a', 'a\u0000b', 'a\nb', 'a/\ud800', 'x'.repeat(1025)];
+const HOSTILE_KEYS = [
+  '',
+  '/a',
+  'a/',
+  'a//b',
+  '.',
+  '..',
+  'a/../b',
+  './a',
+  'a\u0000b',
+  'a\nb',
+  'a/\ud800',
+  'x'.repeat(1025),
+];
 
 const CURIOUS_KEYS = [
   'a',
@@ -59,10 +72,13 @@ const CURIOUS_KEYS = [
   '...',
   ' spaced out ',
   'ünï/码.txt',
-  "q'u\"o`te$;|&",
+  'q\'u"o`te$;|&',
   `${'long'.repeat(100)}/x`,
   `${'码'.repeat(200)}`,
   `${'@'.repeat(300)}/${'%'.repeat(300)}`,
+  // What is left of a long name must not become a step out of the folder.
+  `${'x'.repeat(240)}..`,
+  `${'x'.repeat(240)}../${'y'.repeat(240)}.`,
 ];
 
 /** Runs the suite as subtests of `parent`. */
@@ -111,7 +127,10 @@ export async function blobStoreContract(parent: Test, open: OpenBlobStoreUnderTe
     const { store } = await open(t);
     await store.put('k', pieces('old'), { sizeMax: 10 });
     t.equal(await codeOf(store.put('k', pieces('too long'), { sizeMax: 7 })), 'BLOB_TOO_LARGE');
-    t.equal(await codeOf(store.put('k', pieces('x'), { sizeMax: 7, sha256: sha256('y') })), 'SHA256_MISMATCH');
+    t.equal(
+      await codeOf(store.put('k', pieces('x'), { sizeMax: 7, sha256: sha256('y') })),
+      'SHA256_MISMATCH',
+    );
     t.equal(await codeOf(store.put('k', pieces('x'), { sizeMax: 7, sizeBytes: 2 })), 'SIZE_MISMATCH');
     async function* broken(): AsyncGenerator<Uint8Array> {
       yield Buffer.from('half');
@@ -143,7 +162,11 @@ export async function blobStoreContract(parent: Test, open: OpenBlobStoreUnderTe
   await parent.test('hostile keys are refused by every call', async (t) => {
     const { store } = await open(t);
     for (const key of HOSTILE_KEYS) {
-      t.equal(await codeOf(store.put(key, pieces('x'), { sizeMax: 1 })), 'BLOB_KEY_INVALID', JSON.stringify(key));
+      t.equal(
+        await codeOf(store.put(key, pieces('x'), { sizeMax: 1 })),
+        'BLOB_KEY_INVALID',
+        JSON.stringify(key),
+      );
       t.equal(await codeOf(store.open(key)), 'BLOB_KEY_INVALID');
       t.equal(await codeOf(store.stat(key)), 'BLOB_KEY_INVALID');
       t.equal(await codeOf(store.remove(key)), 'BLOB_KEY_INVALID');

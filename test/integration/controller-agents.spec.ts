@@ -3,9 +3,9 @@
  * again and what is not. Method: scripted agents that lie, come twice and lose things.
  */
 import t from 'tap';
-import { desiredHashLines } from '../../proto/domain/session.ts';
 import type { JobId } from '../../proto/domain/ids.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';
+import { desiredHashLines } from '../../proto/domain/session.ts';
 import { HostState } from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import { JobState } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
@@ -53,7 +53,10 @@ t.test('deltas name only what changed and join revision to revision', async (t) 
   const [complete, ...deltas] = desiredOf(agent);
   t.equal(complete?.complete, true);
   t.ok(deltas.every(({ complete: whole }) => !whole));
-  t.same(deltas.flatMap(({ tasks }) => tasks).map(({ phase }) => phase), ['run', 'run', 'run']);
+  t.same(
+    deltas.flatMap(({ tasks }) => tasks).map(({ phase }) => phase),
+    ['run', 'run', 'run'],
+  );
   for (const [index, delta] of deltas.entries()) {
     const before = index === 0 ? complete : deltas[index - 1];
     t.equal(delta.baseRevision, before?.revision);
@@ -67,7 +70,9 @@ t.test('heartbeats are answered with their own nonce', async (t) => {
   const nabla = await runController(t);
   const agent = await nabla.agent();
   agent.send({ kind: 'heartbeat', nonce: 4711 });
-  await eventually(() => agent.received.some((message) => message.kind === 'heartbeat-ack' && message.nonce === 4711));
+  await eventually(() =>
+    agent.received.some((message) => message.kind === 'heartbeat-ack' && message.nonce === 4711),
+  );
 });
 
 t.test('a newer session of a host displaces the older', async (t) => {
@@ -77,7 +82,9 @@ t.test('a newer session of a host displaces the older', async (t) => {
   await eventually(() => older.sessionError !== undefined);
   t.match(older.sessionError, { code: 'SESSION_DISPLACED' });
   const job = await submit(nabla);
-  await eventually(async () => (await nabla.jobs.getJob({ project: 'default', job })).job?.state === JobState.SUCCEEDED);
+  await eventually(
+    async () => (await nabla.jobs.getJob({ project: 'default', job })).job?.state === JobState.SUCCEEDED,
+  );
   t.equal(newer.sessionError, undefined);
 });
 
@@ -123,26 +130,36 @@ t.test('a host that goes away gets no work, and its running job stays as it is',
   await eventually(() => agent.tasks.size === 2, { what: 'the waiting job on its host' });
 });
 
-t.test('hundreds of tasks with large environments reach a host that comes new, in several messages', async (t) => {
-  const nabla = await runController(t);
-  const agent = await nabla.agent({
-    script: () => ({ untilTold: true }),
-    inventory: anInventory({ gpus: someGpus(2), capacity: { ...anInventory().capacity, cpuMilli: 1_000_000 } }),
-  });
-  const env = { BIG: 'x'.repeat(30_000), BIGGER: 'y'.repeat(30_000) };
-  const jobs = await Promise.all(
-    Array.from({ length: 60 }, () => submit(nabla, { env, resources: { cpuMilli: 1n, memoryBytes: 4194304n } })),
-  );
-  await eventually(() => agent.tasks.size === jobs.length, { what: 'all tasks', deadlineMs: 20_000 });
-  await agent.disconnect();
-  agent.received.length = 0;
-  await agent.connect();
-  const complete = await eventually(() => desiredOf(agent)[0]);
-  t.equal(complete.count, 60, 'what the host holds is all in the complete set');
-  t.equal(complete.hash, sha256Hex(desiredHashLines(complete.tasks)));
-  await Promise.all(jobs.map((job) => agent.finish(toTaskName({ jobId: job as JobId, attempt: 1, task: 0 }))));
-  await eventually(() => agent.tasks.size === 0, { what: 'all forgotten', deadlineMs: 20_000 });
-});
+t.test(
+  'hundreds of tasks with large environments reach a host that comes new, in several messages',
+  async (t) => {
+    const nabla = await runController(t);
+    const agent = await nabla.agent({
+      script: () => ({ untilTold: true }),
+      inventory: anInventory({
+        gpus: someGpus(2),
+        capacity: { ...anInventory().capacity, cpuMilli: 1_000_000 },
+      }),
+    });
+    const env = { BIG: 'x'.repeat(30_000), BIGGER: 'y'.repeat(30_000) };
+    const jobs = await Promise.all(
+      Array.from({ length: 60 }, () =>
+        submit(nabla, { env, resources: { cpuMilli: 1n, memoryBytes: 4194304n } }),
+      ),
+    );
+    await eventually(() => agent.tasks.size === jobs.length, { what: 'all tasks', deadlineMs: 20_000 });
+    await agent.disconnect();
+    agent.received.length = 0;
+    await agent.connect();
+    const complete = await eventually(() => desiredOf(agent)[0]);
+    t.equal(complete.count, 60, 'what the host holds is all in the complete set');
+    t.equal(complete.hash, sha256Hex(desiredHashLines(complete.tasks)));
+    await Promise.all(
+      jobs.map((job) => agent.finish(toTaskName({ jobId: job as JobId, attempt: 1, task: 0 }))),
+    );
+    await eventually(() => agent.tasks.size === 0, { what: 'all forgotten', deadlineMs: 20_000 });
+  },
+);
 
 t.test('an inventory that changes is taken over', async (t) => {
   const nabla = await runController(t);

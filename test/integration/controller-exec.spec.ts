@@ -2,12 +2,12 @@
  * Aim: a command inside a job gets its input, gives its output and its code through the controller, and nothing of it
  * is left when either side goes. Method: real bidi streams and a scripted agent that echoes.
  */
+
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import t from 'tap';
 import type { TaskKey } from '../../proto/domain/ids.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';
-import type { ExecRequest, ExecResponse } from '../../proto/gen/nabla/v1/job_pb.ts';
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { ExecRequestSchema } from '../../proto/gen/nabla/v1/job_pb.ts';
+import type { ExecRequest, ExecRequestSchema, ExecResponse } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { createMessageQueue } from '../../proto/rpc/message-queue.ts';
 import { eventually } from '../kit/eventually.ts';
 import { collect, type RunningController, runController } from '../kit/running-controller.ts';
@@ -44,7 +44,12 @@ t.test('input comes back as output, and the exit code is the command’s', async
   const answers = await collect(
     nabla.jobs.exec(
       requests(
-        start(job, ['cat'], { tty: true, size: { rows: 24, columns: 80 }, env: { A: 'b' }, workingDirectory: '/w' }),
+        start(job, ['cat'], {
+          tty: true,
+          size: { rows: 24, columns: 80 },
+          env: { A: 'b' },
+          workingDirectory: '/w',
+        }),
         { case: 'stdin', value: Buffer.from('hello ') },
         { case: 'resize', value: { rows: 10, columns: 20 } as never },
         { case: 'stdin', value: Buffer.alloc(200_000, 'x') },
@@ -99,23 +104,26 @@ t.test('what cannot be run is refused with the reason', async (t) => {
   await refuse({ code: 'JOB_NOT_RUNNING' }, start(job, ['cat']));
 });
 
-t.test('a lost data connection ends the session with an error, a client that leaves frees the host', async (t) => {
-  const nabla = await runController(t);
-  const { job, agent } = await runningJob(nabla);
-  const queue = createMessageQueue<Ask>({ capacity: 10 });
-  queue.push({ message: start(job, ['cat']) } as Ask);
-  const broken = (async () => {
-    for await (const { message } of nabla.jobs.exec(queue)) if (message.case === 'started') agent.cutData();
-  })();
-  await t.rejects(broken, { kind: 'unavailable' } as object as Error);
-  const abort = new AbortController();
-  const left = createMessageQueue<Ask>({ capacity: 10 });
-  left.push({ message: start(job, ['cat']) } as Ask);
-  const leaving = (async () => {
-    for await (const { message } of nabla.jobs.exec(left, { signal: abort.signal })) {
-      if (message.case === 'started') abort.abort();
-    }
-  })();
-  await t.rejects(leaving, { kind: 'cancelled' } as object as Error);
-  await eventually(() => agent.openExecs === 0, { what: 'the session gone on the host' });
-});
+t.test(
+  'a lost data connection ends the session with an error, a client that leaves frees the host',
+  async (t) => {
+    const nabla = await runController(t);
+    const { job, agent } = await runningJob(nabla);
+    const queue = createMessageQueue<Ask>({ capacity: 10 });
+    queue.push({ message: start(job, ['cat']) } as Ask);
+    const broken = (async () => {
+      for await (const { message } of nabla.jobs.exec(queue)) if (message.case === 'started') agent.cutData();
+    })();
+    await t.rejects(broken, { kind: 'unavailable' } as object as Error);
+    const abort = new AbortController();
+    const left = createMessageQueue<Ask>({ capacity: 10 });
+    left.push({ message: start(job, ['cat']) } as Ask);
+    const leaving = (async () => {
+      for await (const { message } of nabla.jobs.exec(left, { signal: abort.signal })) {
+        if (message.case === 'started') abort.abort();
+      }
+    })();
+    await t.rejects(leaving, { kind: 'cancelled' } as object as Error);
+    await eventually(() => agent.openExecs === 0, { what: 'the session gone on the host' });
+  },
+);

@@ -23,7 +23,9 @@ function workspacePath(body: Buffer | string): string {
 }
 
 function errorOf(body: Buffer): { code: string; kind: string; fields: { path: string }[] } {
-  return (JSON.parse(body.toString()) as { error: { code: string; kind: string; fields: { path: string }[] } }).error;
+  return (
+    JSON.parse(body.toString()) as { error: { code: string; kind: string; fields: { path: string }[] } }
+  ).error;
 }
 
 t.test('health needs no token; everything else does', async (t) => {
@@ -141,7 +143,10 @@ async function placed(nabla: RunningController, spec: object = {}): Promise<Plac
   return { job: id, task, project: await projectId(nabla) };
 }
 
-const labels = (body: Buffer | string) => ({ 'nabla-sha256': sha256(body), 'nabla-modified-ms': '1700000000000' });
+const labels = (body: Buffer | string) => ({
+  'nabla-sha256': sha256(body),
+  'nabla-modified-ms': '1700000000000',
+});
 
 t.test('artifacts come back whole and in ranges, with the type that runs nowhere', async (t) => {
   const nabla = await runController(t);
@@ -181,10 +186,16 @@ t.test('artifacts come back whole and in ranges, with the type that runs nowhere
   t.equal((await get('absent')).status, 404);
   t.equal((await get('')).status, 400);
   const listed = await nabla.jobs.listArtifacts({ project: 'default', job });
-  t.same(listed.artifacts.map(({ path }) => path), [...names].sort());
+  t.same(
+    listed.artifacts.map(({ path }) => path),
+    [...names].sort(),
+  );
   t.match(listed.artifacts[0], { sizeBytes: 10n, modifiedAtMs: 1700000000000n, attempt: 1 });
   const globbed = await nabla.jobs.listArtifacts({ project: 'default', job, globs: ['*.svg', 'model.*'] });
-  t.same(globbed.artifacts.map(({ path }) => path), ['model.bin', 'plots/loss.svg']);
+  t.same(
+    globbed.artifacts.map(({ path }) => path),
+    ['model.bin', 'plots/loss.svg'],
+  );
   await t.rejects(nabla.jobs.destroyArtifacts({ project: 'default', job }), { code: 'ATTEMPT_NOT_ENDED' });
   await agent.finish(task);
   await eventually(async () => (await nabla.jobs.getJob({ project: 'default', job })).job?.exitCode === 0);
@@ -222,7 +233,9 @@ t.test('no artifact path leaves the task it belongs to', async (t) => {
       400,
       JSON.stringify(path.slice(0, 40)),
     );
-    const { status } = await nabla.http({ path: `/v1/projects/default/jobs/${job}/artifacts?path=${encoded}` });
+    const { status } = await nabla.http({
+      path: `/v1/projects/default/jobs/${job}/artifacts?path=${encoded}`,
+    });
     t.ok(status === 400 || status === 404);
   }
   t.same((await nabla.jobs.listArtifacts({ project: 'default', job })).artifacts, []);
@@ -248,7 +261,11 @@ t.test('an agent touches only tasks and workspaces of its own host', async (t) =
   t.equal(await stranger.put(artifact, body, labels(body)), 403);
   t.equal(await stranger.put(`/v1/agent/tasks/${task}/log`, body, {}), 403);
   t.equal(await owner.put(artifact, body, labels(body)), 204);
-  t.equal(await owner.put(`/v1/agent/tasks/${task.replace('.1.0', '.2.0')}/log`, body, {}), 403, 'no such attempt');
+  t.equal(
+    await owner.put(`/v1/agent/tasks/${task.replace('.1.0', '.2.0')}/log`, body, {}),
+    403,
+    'no such attempt',
+  );
   t.equal(await owner.put('/v1/agent/tasks/nonsense/log', body, {}), 400);
   t.equal(await owner.put(artifact, body, { ...labels(body), 'nabla-sha256': 'a'.repeat(64) }), 422);
   t.equal(await owner.put(artifact, body, { 'nabla-modified-ms': '1' }), 400, 'sha256 is required');
@@ -288,7 +305,9 @@ t.test('slow, oversized and nonsensical clients are cut', async (t) => {
   const { caPem } = nabla.controller;
   const dial = (alpn: string) =>
     new Promise<ReturnType<typeof tlsConnect>>((resolve, reject) => {
-      const socket = tlsConnect({ host, port: Number(port), ca: caPem, ALPNProtocols: [alpn] }, () => resolve(socket));
+      const socket = tlsConnect({ host, port: Number(port), ca: caPem, ALPNProtocols: [alpn] }, () =>
+        resolve(socket),
+      );
       socket.on('error', reject);
     });
   const closed = (socket: { once(event: 'close', listener: () => void): unknown }) =>

@@ -64,21 +64,24 @@ t.test('a failing command fails the job with its code', async (t) => {
   t.equal(last.exitCode, 3);
 });
 
-t.test('a job waits with a reason and a place while no host is connected, and goes when one comes', async (t) => {
-  const nabla = await runController(t);
-  const first = await submit(nabla, { waitForHosts: true });
-  const second = await submit(nabla, { waitForHosts: true });
-  const waiting = await eventually(async () => {
-    const { job } = await nabla.jobs.getJob({ project: 'default', job: second });
-    return job?.reason === 'QUEUED' ? undefined : job;
-  });
-  t.equal(waiting.state, JobState.QUEUED);
-  t.equal(waiting.queuePosition, 2);
-  t.match(waiting.reasonMessage, /\w/);
-  await nabla.agent();
-  t.equal((await ended(nabla, first)).state, JobState.SUCCEEDED);
-  t.equal((await ended(nabla, second)).state, JobState.SUCCEEDED);
-});
+t.test(
+  'a job waits with a reason and a place while no host is connected, and goes when one comes',
+  async (t) => {
+    const nabla = await runController(t);
+    const first = await submit(nabla, { waitForHosts: true });
+    const second = await submit(nabla, { waitForHosts: true });
+    const waiting = await eventually(async () => {
+      const { job } = await nabla.jobs.getJob({ project: 'default', job: second });
+      return job?.reason === 'QUEUED' ? undefined : job;
+    });
+    t.equal(waiting.state, JobState.QUEUED);
+    t.equal(waiting.queuePosition, 2);
+    t.match(waiting.reasonMessage, /\w/);
+    await nabla.agent();
+    t.equal((await ended(nabla, first)).state, JobState.SUCCEEDED);
+    t.equal((await ended(nabla, second)).state, JobState.SUCCEEDED);
+  },
+);
 
 t.test('hundreds of jobs on one GPU each never hold more than the host has, and all end', async (t) => {
   const nabla = await runController(t);
@@ -94,7 +97,9 @@ t.test('hundreds of jobs on one GPU each never hold more than the host has, and 
   const finished = new Set<string>();
   await eventually(
     async () => {
-      const open = [...agent.tasks].filter(([name, task]) => !finished.has(name) && task.observation.phase === 'running');
+      const open = [...agent.tasks].filter(
+        ([name, task]) => !finished.has(name) && task.observation.phase === 'running',
+      );
       alive = open.length;
       peak = Math.max(peak, alive);
       for (const [name] of open) {
@@ -202,7 +207,11 @@ t.test('secret values reach the start and nothing else', async (t) => {
   const password = start?.secretValues.get(job?.spec?.registry?.secretId ?? '');
   t.equal(Buffer.from(password ?? '').toString(), 'canary-pass');
   const { secrets } = await nabla.secrets.listSecrets({ project: 'default' });
-  t.same(secrets.map(({ name }) => name), ['TOKEN'], 'secrets of jobs are not listed');
+  t.same(
+    secrets.map(({ name }) => name),
+    ['TOKEN'],
+    'secrets of jobs are not listed',
+  );
   const events = await nabla.controller.engine.events(0, 1000);
   t.notMatch(JSON.stringify(events), /canary/);
 });
@@ -228,30 +237,33 @@ t.test('the same request id gives the same job, another content is refused', asy
   const first = await nabla.jobs.createJob(request);
   const second = await nabla.jobs.createJob(request);
   t.equal(second.job?.id, first.job?.id);
-  await t.rejects(
-    nabla.jobs.createJob({ ...request, spec: { ...request.spec, name: 'other' } }),
-    { kind: 'exists', code: 'REQUEST_ID_REUSED' },
-  );
+  await t.rejects(nabla.jobs.createJob({ ...request, spec: { ...request.spec, name: 'other' } }), {
+    kind: 'exists',
+    code: 'REQUEST_ID_REUSED',
+  });
 });
 
-t.test('jobs, their logs and the queue outlive a restart; a job that ran meanwhile is taken up again', async (t) => {
-  const before = await runController(t, { durable: true });
-  const agent = await before.agent({ script: () => ({ untilTold: true, output: ['first\n'] }) });
-  const done = await submit(before);
-  await running(before, done);
-  await agent.finish(taskName(done));
-  await ended(before, done);
-  const open = await submit(before);
-  await running(before, open);
-  await agent.disconnect();
-  const after = await before.restart();
-  const parts = await collect(after.jobs.readLogs({ project: 'default', job: done }));
-  t.equal(parts.map(({ data }) => Buffer.from(data).toString()).join(''), 'first\n');
-  const { job } = await after.jobs.getJob({ project: 'default', job: open });
-  t.equal(job?.state, JobState.RUNNING, 'silence changes nothing');
-  agent.retarget(after.target);
-  await agent.connect();
-  await agent.finish(taskName(open));
-  t.equal((await ended(after, open)).state, JobState.SUCCEEDED);
-  t.same([...before.fatal, ...after.fatal], []);
-});
+t.test(
+  'jobs, their logs and the queue outlive a restart; a job that ran meanwhile is taken up again',
+  async (t) => {
+    const before = await runController(t, { durable: true });
+    const agent = await before.agent({ script: () => ({ untilTold: true, output: ['first\n'] }) });
+    const done = await submit(before);
+    await running(before, done);
+    await agent.finish(taskName(done));
+    await ended(before, done);
+    const open = await submit(before);
+    await running(before, open);
+    await agent.disconnect();
+    const after = await before.restart();
+    const parts = await collect(after.jobs.readLogs({ project: 'default', job: done }));
+    t.equal(parts.map(({ data }) => Buffer.from(data).toString()).join(''), 'first\n');
+    const { job } = await after.jobs.getJob({ project: 'default', job: open });
+    t.equal(job?.state, JobState.RUNNING, 'silence changes nothing');
+    agent.retarget(after.target);
+    await agent.connect();
+    await agent.finish(taskName(open));
+    t.equal((await ended(after, open)).state, JobState.SUCCEEDED);
+    t.same([...before.fatal, ...after.fatal], []);
+  },
+);

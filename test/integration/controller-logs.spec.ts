@@ -3,9 +3,9 @@
  * follows outlives waiting and lost connections. Method: scripted agent over the real data connection.
  */
 import t from 'tap';
+import { encodeGapFrame, encodeLogFrame } from '../../proto/domain/frame.ts';
 import type { TaskKey } from '../../proto/domain/ids.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';
-import { encodeGapFrame, encodeLogFrame } from '../../proto/domain/frame.ts';
 import { LogStream, type ReadLogsResponse } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { eventually } from '../kit/eventually.ts';
 import { collect, type RunningController, runController } from '../kit/running-controller.ts';
@@ -20,7 +20,10 @@ const nameOf = (job: string): string => toTaskName({ jobId: job, attempt: 1, tas
 const textOf = (parts: readonly ReadLogsResponse[]): string =>
   parts.map(({ data }) => Buffer.from(data).toString()).join('');
 
-async function untilTask(agent: { readonly tasks: ReadonlyMap<string, unknown> }, job: string): Promise<string> {
+async function untilTask(
+  agent: { readonly tasks: ReadonlyMap<string, unknown> },
+  job: string,
+): Promise<string> {
   const name = nameOf(job);
   await eventually(() => agent.tasks.has(name), { what: 'the task on its host' });
   return name;
@@ -28,33 +31,40 @@ async function untilTask(agent: { readonly tasks: ReadonlyMap<string, unknown> }
 
 async function untilArchived(nabla: RunningController, job: string): Promise<void> {
   await eventually(async () =>
-    nabla.controller.engine.read((view) => [...view.jobs()].find(({ id }) => id === job)?.attempts[0]?.logArchived),
+    nabla.controller.engine.read(
+      (view) => [...view.jobs()].find(({ id }) => id === job)?.attempts[0]?.logArchived,
+    ),
   );
 }
 
-t.test('a follower that came before the job ran sees everything once, through two lost connections', async (t) => {
-  const nabla = await runController(t);
-  const job = await submit(nabla);
-  const parts: ReadLogsResponse[] = [];
-  const reading = (async () => {
-    for await (const part of nabla.jobs.readLogs({ project: 'default', job, follow: true })) parts.push(part);
-  })();
-  const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
-  const name = await untilTask(agent, job);
-  await eventually(() => agent.tasks.get(name)?.observation.phase === 'running');
-  for (const line of ['a\n', 'b\n', 'c\n']) {
-    agent.print(name, line);
-    await eventually(() => textOf(parts).endsWith(line), { what: `line ${line}` });
-    agent.cutData();
-  }
-  await agent.finish(name);
-  await reading;
-  t.equal(textOf(parts), 'a\nb\nc\n');
-  t.equal(parts.at(-1)?.eof, true);
-  for (const [index, part] of parts.entries()) {
-    if (index > 0) t.equal(part.offset, parts[index - 1]?.nextOffset, 'offsets join without gap or overlap');
-  }
-});
+t.test(
+  'a follower that came before the job ran sees everything once, through two lost connections',
+  async (t) => {
+    const nabla = await runController(t);
+    const job = await submit(nabla);
+    const parts: ReadLogsResponse[] = [];
+    const reading = (async () => {
+      for await (const part of nabla.jobs.readLogs({ project: 'default', job, follow: true }))
+        parts.push(part);
+    })();
+    const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
+    const name = await untilTask(agent, job);
+    await eventually(() => agent.tasks.get(name)?.observation.phase === 'running');
+    for (const line of ['a\n', 'b\n', 'c\n']) {
+      agent.print(name, line);
+      await eventually(() => textOf(parts).endsWith(line), { what: `line ${line}` });
+      agent.cutData();
+    }
+    await agent.finish(name);
+    await reading;
+    t.equal(textOf(parts), 'a\nb\nc\n');
+    t.equal(parts.at(-1)?.eof, true);
+    for (const [index, part] of parts.entries()) {
+      if (index > 0)
+        t.equal(part.offset, parts[index - 1]?.nextOffset, 'offsets join without gap or overlap');
+    }
+  },
+);
 
 t.test('a follower goes on when the agent reconnects', async (t) => {
   const nabla = await runController(t);
@@ -77,7 +87,9 @@ t.test('a follower goes on when the agent reconnects', async (t) => {
 
 t.test('a reader that resumes by offset gets the rest, from the host and from the store', async (t) => {
   const nabla = await runController(t);
-  const agent = await nabla.agent({ script: () => ({ untilTold: true, output: ['one\n', 'two\n', 'three\n'] }) });
+  const agent = await nabla.agent({
+    script: () => ({ untilTold: true, output: ['one\n', 'two\n', 'three\n'] }),
+  });
   const job = await submit(nabla);
   const name = await untilTask(agent, job);
   await eventually(() => (agent.tasks.get(name)?.log.length ?? 0) > 0);
@@ -141,26 +153,34 @@ t.test('a gap is told with its size, and offsets go on behind it', async (t) => 
   t.equal(textOf(rest), 'tail\n');
 });
 
-t.test('without follow an unreachable host is said; a job cancelled in the queue has an empty log', async (t) => {
-  const nabla = await runController(t);
-  const agent = await nabla.agent({ script: () => ({ untilTold: true }), refuseData: true });
-  const job = await submit(nabla);
-  await untilTask(agent, job);
-  await eventually(async () => {
+t.test(
+  'without follow an unreachable host is said; a job cancelled in the queue has an empty log',
+  async (t) => {
+    const nabla = await runController(t);
+    const agent = await nabla.agent({ script: () => ({ untilTold: true }), refuseData: true });
+    const job = await submit(nabla);
+    await untilTask(agent, job);
+    await eventually(async () => {
+      await t.rejects(collect(nabla.jobs.readLogs({ project: 'default', job })), {
+        code: 'HOST_UNREACHABLE',
+      });
+      return true;
+    });
+    await agent.disconnect();
     await t.rejects(collect(nabla.jobs.readLogs({ project: 'default', job })), { code: 'HOST_UNREACHABLE' });
-    return true;
-  });
-  await agent.disconnect();
-  await t.rejects(collect(nabla.jobs.readLogs({ project: 'default', job })), { code: 'HOST_UNREACHABLE' });
-  const waiting = await submit(nabla);
-  t.same(await collect(nabla.jobs.readLogs({ project: 'default', job: waiting })), []);
-  const following = collect(nabla.jobs.readLogs({ project: 'default', job: waiting, follow: true }));
-  await nabla.jobs.stopJob({ project: 'default', job: waiting });
-  t.same((await following).map(({ eof }) => eof), [true]);
-  await t.rejects(collect(nabla.jobs.readLogs({ project: 'default', job: waiting, attempt: 2 })), {
-    code: 'ATTEMPT_NOT_FOUND',
-  });
-});
+    const waiting = await submit(nabla);
+    t.same(await collect(nabla.jobs.readLogs({ project: 'default', job: waiting })), []);
+    const following = collect(nabla.jobs.readLogs({ project: 'default', job: waiting, follow: true }));
+    await nabla.jobs.stopJob({ project: 'default', job: waiting });
+    t.same(
+      (await following).map(({ eof }) => eof),
+      [true],
+    );
+    await t.rejects(collect(nabla.jobs.readLogs({ project: 'default', job: waiting, attempt: 2 })), {
+      code: 'ATTEMPT_NOT_FOUND',
+    });
+  },
+);
 
 t.test('many readers share few data connections, and leaving one early frees it', async (t) => {
   const nabla = await runController(t);

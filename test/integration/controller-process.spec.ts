@@ -59,7 +59,10 @@ const sentences = (program: Program): string =>
     .join('\n');
 
 async function ready(program: Program): Promise<{ grpc: string; http: string; pid: number }> {
-  const line = await eventually(() => program.stdout().split('\n')[0], { what: program.stderr(), deadlineMs: 20_000 });
+  const line = await eventually(() => program.stdout().split('\n')[0], {
+    what: program.stderr(),
+    deadlineMs: 20_000,
+  });
   return JSON.parse(line) as { grpc: string; http: string; pid: number };
 }
 
@@ -69,7 +72,12 @@ t.test('it says where it listens, keeps secrets to itself, refuses company and e
   const told = await ready(first);
   t.equal(told.pid, first.child.pid);
   const file = JSON.parse(await readFile(join(folder, 'controller', 'addresses.json'), 'utf8')) as object;
-  t.match(file, { grpc: told.grpc, http: told.http, pid: told.pid, caFile: join(folder, 'controller', 'tls', 'ca.pem') });
+  t.match(file, {
+    grpc: told.grpc,
+    http: told.http,
+    pid: told.pid,
+    caFile: join(folder, 'controller', 'tls', 'ca.pem'),
+  });
   t.equal((await stat(join(folder, 'controller'))).mode & 0o777, 0o700);
   for (const name of ['admin.token', 'agent.token', 'secrets.key']) {
     t.equal((await stat(join(folder, 'controller', name))).mode & 0o777, 0o600, name);

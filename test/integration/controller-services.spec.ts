@@ -3,13 +3,13 @@
  * gets in without the right token. Method: real gRPC over TLS against a whole controller.
  */
 import t from 'tap';
+import { AUTHORISATION } from '../../controller/rpc/auth/authorisation.ts';
+import { NABLA_SERVICES } from '../../controller/rpc/rpc-server.ts';
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import { HostState } from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import { createClient } from '../../proto/rpc/client.ts';
-import { NABLA_SERVICES } from '../../controller/rpc/rpc-server.ts';
-import { AUTHORISATION } from '../../controller/rpc/auth/authorisation.ts';
 import { anInventory, someGpus } from '../kit/builders.ts';
 import { eventually } from '../kit/eventually.ts';
 import { collect, runController } from '../kit/running-controller.ts';
@@ -21,35 +21,39 @@ function like(want: { kind?: string; code?: string; fields?: { path: string }[] 
 
 const TRUE_JOB = { command: { form: { case: 'shell' as const, value: 'true' } }, waitForHosts: true };
 
-t.test('no method of any service answers without a token, with a wrong one, or with the other role', async (t) => {
-  const nabla = await runController(t);
-  for (const service of NABLA_SERVICES) {
-    for (const [name, method] of Object.entries(service.method)) {
-      const path = `/${service.typeName}/${method.name}`;
-      const call = async (token: string | undefined): Promise<string> => {
-        const client = createClient(service, nabla.clientsWith(token).channel) as unknown as Record<
-          string,
-          (request: unknown) => unknown
-        >;
-        try {
-          const empty = (async function* () {})();
-          const streams = method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
-          const answer = client[name]?.(streams ? empty : {});
-          if (answer !== null && typeof answer === 'object' && Symbol.asyncIterator in answer) {
-            await collect(answer as AsyncIterable<unknown>);
-          } else await answer;
-        } catch (error) {
-          return (error as { code: string }).code;
-        }
-        return 'answered';
-      };
-      t.equal(await call(undefined), 'TOKEN_MISSING', path);
-      t.equal(await call('x'.repeat(43)), 'TOKEN_REFUSED', path);
-      const other = AUTHORISATION[path] === 'agent' ? nabla.adminToken : nabla.agentToken;
-      t.equal(await call(other), 'METHOD_FORBIDDEN', path);
+t.test(
+  'no method of any service answers without a token, with a wrong one, or with the other role',
+  async (t) => {
+    const nabla = await runController(t);
+    for (const service of NABLA_SERVICES) {
+      for (const [name, method] of Object.entries(service.method)) {
+        const path = `/${service.typeName}/${method.name}`;
+        const call = async (token: string | undefined): Promise<string> => {
+          const client = createClient(service, nabla.clientsWith(token).channel) as unknown as Record<
+            string,
+            (request: unknown) => unknown
+          >;
+          try {
+            const empty = (async function* () {})();
+            const streams =
+              method.methodKind === 'client_streaming' || method.methodKind === 'bidi_streaming';
+            const answer = client[name]?.(streams ? empty : {});
+            if (answer !== null && typeof answer === 'object' && Symbol.asyncIterator in answer) {
+              await collect(answer as AsyncIterable<unknown>);
+            } else await answer;
+          } catch (error) {
+            return (error as { code: string }).code;
+          }
+          return 'answered';
+        };
+        t.equal(await call(undefined), 'TOKEN_MISSING', path);
+        t.equal(await call('x'.repeat(43)), 'TOKEN_REFUSED', path);
+        const other = AUTHORISATION[path] === 'agent' ? nabla.adminToken : nabla.agentToken;
+        t.equal(await call(other), 'METHOD_FORBIDDEN', path);
+      }
     }
-  }
-});
+  },
+);
 
 t.test('health and reflection answer anybody', async (t) => {
   const nabla = await runController(t);
@@ -64,7 +68,8 @@ t.test('health and reflection answer anybody', async (t) => {
     ),
   );
   const response = answer?.messageResponse;
-  const names = response?.case === 'listServicesResponse' ? response.value.service.map(({ name }) => name) : [];
+  const names =
+    response?.case === 'listServicesResponse' ? response.value.service.map(({ name }) => name) : [];
   t.ok(names.includes('nabla.v1.JobService'));
 });
 
@@ -81,14 +86,32 @@ t.test('whoami tells the caller, the cluster and where the bytes go', async (t) 
 
 t.test('projects are made, found, listed, changed and deleted', async (t) => {
   const { projects, jobs } = await runController(t);
-  const { project } = await projects.createProject({ name: 'vision', description: 'd', tags: ['a'], requestId: 'r1' });
+  const { project } = await projects.createProject({
+    name: 'vision',
+    description: 'd',
+    tags: ['a'],
+    requestId: 'r1',
+  });
   t.match(project, { name: 'vision', description: 'd', tags: ['a'], createdBy: 'user:admin' });
-  const again = await projects.createProject({ name: 'vision', description: 'd', tags: ['a'], requestId: 'r1' });
+  const again = await projects.createProject({
+    name: 'vision',
+    description: 'd',
+    tags: ['a'],
+    requestId: 'r1',
+  });
   t.equal(again.project?.id, project?.id);
   await t.rejects(projects.createProject({ name: 'vision' }), like({ kind: 'exists' }));
   await t.rejects(projects.createProject({ name: '!!!' }), like({ kind: 'invalid' }));
-  t.same((await projects.listProjects({})).projects.map(({ name }) => name), ['default', 'vision']);
-  const changed = await projects.updateProject({ project: 'vision', name: 'sight', addTags: ['b'], removeTags: ['a'] });
+  t.same(
+    (await projects.listProjects({})).projects.map(({ name }) => name),
+    ['default', 'vision'],
+  );
+  const changed = await projects.updateProject({
+    project: 'vision',
+    name: 'sight',
+    addTags: ['b'],
+    removeTags: ['a'],
+  });
   t.match(changed.project, { name: 'sight', tags: ['b'] });
   t.equal((await projects.getProject({ project: project?.id ?? '' })).project?.name, 'sight');
   await jobs.createJob({ project: 'sight', spec: TRUE_JOB });
@@ -105,14 +128,26 @@ t.test('secrets of a project and of the cluster are set, listed without values, 
   await secrets.setSecret({ project: 'default', name: 'A', value: Buffer.from('1') });
   const { secret } = await secrets.setSecret({ name: 'B', value: Buffer.from('2') });
   t.match(secret, { name: 'B', projectId: '' });
-  t.notMatch(JSON.stringify(secret, (_, value) => (typeof value === 'bigint' ? String(value) : value)), /value/);
-  t.same((await secrets.listSecrets({ project: 'default' })).secrets.map(({ name }) => name), ['A']);
-  t.same((await secrets.listSecrets({})).secrets.map(({ name }) => name), ['B']);
+  t.notMatch(
+    JSON.stringify(secret, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+    /value/,
+  );
+  t.same(
+    (await secrets.listSecrets({ project: 'default' })).secrets.map(({ name }) => name),
+    ['A'],
+  );
+  t.same(
+    (await secrets.listSecrets({})).secrets.map(({ name }) => name),
+    ['B'],
+  );
   await t.rejects(
     secrets.setSecret({ name: 'C', value: Buffer.alloc(64 * 1024 + 1) }),
     like({ fields: [{ path: 'value' }] }),
   );
-  await t.rejects(secrets.setSecret({ name: 'C', value: Buffer.alloc(0) }), like({ fields: [{ path: 'value' }] }));
+  await t.rejects(
+    secrets.setSecret({ name: 'C', value: Buffer.alloc(0) }),
+    like({ fields: [{ path: 'value' }] }),
+  );
   await secrets.deleteSecret({ project: 'default', name: 'A' });
   await t.rejects(secrets.deleteSecret({ project: 'default', name: 'A' }), like({ kind: 'not-found' }));
 });
@@ -126,8 +161,13 @@ t.test('machine types are made, derived from hosts, aliased and deleted', async 
   t.match(made.machineType, { name: 'small', derived: false, hostCount: 1, createdBy: 'user:admin' });
   await t.rejects(machineTypes.createMachineType({ name: 'small', capacity }), like({ kind: 'exists' }));
   const all = (await machineTypes.listMachineTypes({})).machineTypes;
-  t.ok(all.some(({ derived }) => derived), 'the host gave one');
-  t.same((await machineTypes.aliasMachineType({ name: 'small', alias: 'P4000' })).machineType?.aliases, ['P4000']);
+  t.ok(
+    all.some(({ derived }) => derived),
+    'the host gave one',
+  );
+  t.same((await machineTypes.aliasMachineType({ name: 'small', alias: 'P4000' })).machineType?.aliases, [
+    'P4000',
+  ]);
   t.equal((await machineTypes.getMachineType({ name: 'P4000' })).machineType?.name, 'small');
   await machineTypes.aliasMachineType({ name: 'small', alias: 'P4000', remove: true });
   await t.rejects(machineTypes.getMachineType({ name: 'P4000' }), like({ code: 'MACHINE_TYPE_NOT_FOUND' }));
@@ -180,7 +220,8 @@ t.test('jobs are tagged, listed by filter, sort and page, and deleted', async (t
   const nabla = await runController(t);
   const { jobs } = nabla;
   const names = ['a', 'b', 'c', 'd', 'e'];
-  for (const name of names) await jobs.createJob({ project: 'default', spec: { ...TRUE_JOB, name, tags: ['all'] } });
+  for (const name of names)
+    await jobs.createJob({ project: 'default', spec: { ...TRUE_JOB, name, tags: ['all'] } });
   const seen: string[] = [];
   let pageToken = '';
   do {
@@ -193,7 +234,10 @@ t.test('jobs are tagged, listed by filter, sort and page, and deleted', async (t
   const tagged = await jobs.updateJobTags({ project: 'default', job: 'c', add: ['x'], remove: ['all'] });
   t.same(tagged.job?.spec?.tags, ['x']);
   const filtered = await jobs.listJobs({ project: 'default', options: { filters: ['tags=x'] } });
-  t.same(filtered.jobs.map(({ spec }) => spec?.name), ['c']);
+  t.same(
+    filtered.jobs.map(({ spec }) => spec?.name),
+    ['c'],
+  );
   await t.rejects(jobs.listJobs({ project: 'default', options: { filters: ['colour=red'] } }), {
     code: 'LIST_OPTIONS_INVALID',
   });
@@ -224,7 +268,10 @@ t.test('bad job specs are refused whole, with every wrong field named', async (t
   const nabla = await runController(t);
   await nabla.agent({ inventory: anInventory({ gpus: someGpus(2) }) });
   const refuse = (spec: object | undefined, want: Parameters<typeof like>[0]) =>
-    t.rejects(nabla.jobs.createJob({ project: 'default', ...(spec === undefined ? {} : { spec }) }), like(want));
+    t.rejects(
+      nabla.jobs.createJob({ project: 'default', ...(spec === undefined ? {} : { spec }) }),
+      like(want),
+    );
   const command = TRUE_JOB.command;
   await refuse(undefined, { fields: [{ path: 'spec' }] });
   await refuse({}, { code: 'JOB_SPEC_INVALID' });
@@ -233,13 +280,22 @@ t.test('bad job specs are refused whole, with every wrong field named', async (t
     { kind: 'invalid' },
   );
   await refuse({ command, machineType: 'nope' }, { fields: [{ path: 'spec.machineType' }] });
-  await refuse({ command, resources: { gpuMilli: 3000n } }, { fields: [{ path: 'spec.resources.gpuMilli' }] });
+  await refuse(
+    { command, resources: { gpuMilli: 3000n } },
+    { fields: [{ path: 'spec.resources.gpuMilli' }] },
+  );
   await refuse({ command, env: { A: 'secret:NOPE' } }, { fields: [{ path: 'spec.env.A' }] });
   await refuse({ command, name: 'a\u0007b' }, { fields: [{ path: 'spec.name' }] });
   const workspace = { source: { case: 'blob', value: { sha256: 'a'.repeat(64), sizeBytes: 1n } } };
-  await refuse({ command, workspace }, { code: 'WORKSPACE_NOT_STORED', fields: [{ path: 'spec.workspace' }] });
+  await refuse(
+    { command, workspace },
+    { code: 'WORKSPACE_NOT_STORED', fields: [{ path: 'spec.workspace' }] },
+  );
   t.same((await nabla.jobs.listJobs({ project: 'default' })).jobs, [], 'nothing half-made');
-  await t.rejects(nabla.jobs.createJob({ project: 'nope', spec: TRUE_JOB }), like({ code: 'PROJECT_NOT_FOUND' }));
+  await t.rejects(
+    nabla.jobs.createJob({ project: 'nope', spec: TRUE_JOB }),
+    like({ code: 'PROJECT_NOT_FOUND' }),
+  );
   await t.rejects(
     nabla.jobs.createJob({ project: 'default', spec: TRUE_JOB, requestId: 'with space' }),
     like({ fields: [{ path: 'requestId' }] }),
@@ -260,12 +316,18 @@ t.test('events are told from a sequence on, by subject and type, and followed', 
   const { job } = await nabla.jobs.createJob({ project: 'default', spec: TRUE_JOB });
   const subject = job?.id ?? '';
   const last = await collect(nabla.events.watchEvents({ subject }));
-  t.same(last.map(({ event }) => event?.type), ['job-queued']);
+  t.same(
+    last.map(({ event }) => event?.type),
+    ['job-queued'],
+  );
   t.match(last[0]?.event, { subject, principal: 'user:admin', projectId: job?.projectId });
   const all = await collect(nabla.events.watchEvents({ limit: 2 }));
   t.equal(all.length, 2, 'only the last ones');
   const after = await collect(nabla.events.watchEvents({ afterSeq: 1n, types: ['project-created'] }));
-  t.same(after.map(({ event }) => event?.type), ['project-created']);
+  t.same(
+    after.map(({ event }) => event?.type),
+    ['project-created'],
+  );
   const following = (async () => {
     for await (const { event } of nabla.events.watchEvents({
       subject,
@@ -278,5 +340,8 @@ t.test('events are told from a sequence on, by subject and type, and followed', 
   })();
   await nabla.jobs.stopJob({ project: 'default', job: subject });
   t.match(await following, /^job-/);
-  await t.rejects(collect(nabla.events.watchEvents({ project: 'nope' })), like({ code: 'PROJECT_NOT_FOUND' }));
+  await t.rejects(
+    collect(nabla.events.watchEvents({ project: 'nope' })),
+    like({ code: 'PROJECT_NOT_FOUND' }),
+  );
 });

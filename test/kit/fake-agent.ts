@@ -18,8 +18,8 @@ import type { AgentMessage, ControllerEnvelope, ControllerMessage } from '../../
 import type { DesiredTask, TaskObservation, TaskPhase } from '../../proto/domain/task.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import { openChannel, type RpcChannel } from '../../proto/rpc/channel.ts';
-import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import { createClient } from '../../proto/rpc/client.ts';
+import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import { createMessageQueue, type MessageQueue } from '../../proto/rpc/message-queue.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../proto/runtime/rng.ts';
@@ -269,7 +269,8 @@ export class FakeAgent {
         this.maxSeenSeq = Math.max(this.maxSeenSeq, message.committedSeq);
         return;
       case 'open-data-connection':
-        return this.#dial(message.connectionId, message.ticket);
+        this.#dial(message.connectionId, message.ticket);
+        return;
       default:
         return;
     }

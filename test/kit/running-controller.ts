@@ -4,7 +4,11 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Test } from 'tap';
-import { type Controller, type ControllerSettings, startController } from '../../controller/start-controller.ts';
+import {
+  type Controller,
+  type ControllerSettings,
+  startController,
+} from '../../controller/start-controller.ts';
 import {
   EventService,
   HostService,
@@ -14,8 +18,8 @@ import {
   SecretService,
 } from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
-import { openChannel, type RpcChannel } from '../../proto/rpc/channel.ts';
 import { NO_RETRY } from '../../proto/rpc/call-options.ts';
+import { openChannel, type RpcChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
 import type { ServiceClient } from '../../proto/rpc/method-types.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
@@ -81,7 +85,8 @@ export async function runController(t: Test, options: RunOptions = {}): Promise<
     clock,
     ids: createIdSource(clock),
     rng: createRng(1),
-    logger: process.env['NABLA_TEST_LOG'] === undefined ? SILENT_LOGGER : createLogger({ clock, level: 'debug' }),
+    logger:
+      process.env['NABLA_TEST_LOG'] === undefined ? SILENT_LOGGER : createLogger({ clock, level: 'debug' }),
     onFatal: (error) => void fatal.push(error),
   });
   t.teardown(() => controller.close());

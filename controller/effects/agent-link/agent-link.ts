@@ -87,8 +87,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
       }
     },
     isConnected: (hostId) => sessions.has(hostId),
-    requestDataConnection: (hostId, request) =>
-      sessions.get(hostId)?.requestDataConnection(request) ?? false,
+    requestDataConnection: (hostId, request) => sessions.get(hostId)?.requestDataConnection(request) ?? false,
     onDataConnectionFailed: (listener) => void listeners.push(listener),
     close() {
       stopListening();

@@ -12,7 +12,7 @@ import type {
   HelloMessage,
   ObservedMessage,
 } from '../../../proto/domain/session.ts';
-import { assertNever, ClusterError } from '../../../proto/errors/cluster-error.ts';
+import { assertNever, type ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts';
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
@@ -268,4 +268,3 @@ class LiveAgentSession implements AgentSession {
       : desired.toDelta(step, baseRevision, wanted.revision);
   }
 }
-

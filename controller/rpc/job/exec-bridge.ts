@@ -27,7 +27,8 @@ const TERMINAL_SIDE_MAX = 10_000;
 export function toStartPayload(start: ExecStart): ExecStartPayload {
   const { argv, tty, size, env, workingDirectory } = start;
   if (argv.length === 0 || argv[0] === '') failRequest('argv', 'must begin with a program');
-  if (argv.length > EXEC_ARGUMENTS_MAX) failRequest('argv', `must be at most ${EXEC_ARGUMENTS_MAX} arguments`);
+  if (argv.length > EXEC_ARGUMENTS_MAX)
+    failRequest('argv', `must be at most ${EXEC_ARGUMENTS_MAX} arguments`);
   const texts = [...argv, ...Object.entries(env).flat(), workingDirectory];
   if (texts.some((text) => text.includes('\0'))) failRequest('argv', 'must not hold a NUL character');
   const bytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
@@ -130,7 +131,9 @@ function toAnswer(frame: ExecFrame): ExecAnswer {
     case 'exit':
       return { case: 'exit', value: parseExit(frame.payload) };
     case 'error':
-      throw fromErrorBody(Buffer.from(frame.payload).toString()) ?? execBroken('the agent refused the command');
+      throw (
+        fromErrorBody(Buffer.from(frame.payload).toString()) ?? execBroken('the agent refused the command')
+      );
     default:
       throw execBroken('the agent sent a frame that it may not send');
   }

@@ -16,7 +16,14 @@ import { fromInt64, toInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { foundJob } from '../../core/found-record.ts';
 import type { PlacedFrame } from '../logs/log-frames.ts';
 import { readLogs } from '../logs/read-logs.ts';
-import { checkGlobs, failRequest, projectReference, requireReference, requireWithin, TAIL_LINES_MAX } from '../request-field.ts';
+import {
+  checkGlobs,
+  failRequest,
+  projectReference,
+  requireReference,
+  requireWithin,
+  TAIL_LINES_MAX,
+} from '../request-field.ts';
 import type { ServicePorts } from '../service-ports.ts';
 import { toJobView } from '../view/job-view.ts';
 import { destroyArtifacts, listArtifacts } from './artifact-listing.ts';

@@ -1,7 +1,7 @@
 /**
  * Log frames with their logical offsets out of bytes that were cut anywhere.
  */
-import { gapBytesOf, type LogFrame, decodeLogFrame } from '../../../proto/domain/frame.ts';
+import { decodeLogFrame, gapBytesOf, type LogFrame } from '../../../proto/domain/frame.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 
 export interface PlacedFrame {
@@ -53,7 +53,8 @@ export async function* readLogFrames(
 /** What of the frame lies at `from` or behind. Offset plus size of a shortened frame still give the next offset. */
 function cutFront(placed: PlacedFrame, from: number): PlacedFrame | undefined {
   const skip = from - placed.offset;
-  if (skip <= 0 || placed.frame.kind === 'gap') return placed.nextOffset > from || skip <= 0 ? placed : undefined;
+  if (skip <= 0 || placed.frame.kind === 'gap')
+    return placed.nextOffset > from || skip <= 0 ? placed : undefined;
   return shorten(placed, skip);
 }
 

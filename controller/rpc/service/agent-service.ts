@@ -1,6 +1,8 @@
 /**
  * AgentService: the control stream and telemetry, between wire and what the effects layer speaks.
  */
+
+import type { HostId } from '../../../proto/domain/ids.ts';
 import type { AgentMessage, ControllerEnvelope, TelemetryReport } from '../../../proto/domain/session.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { AgentService } from '../../../proto/gen/nabla/v1/agent_pb.ts';
@@ -8,7 +10,6 @@ import type { CallContext } from '../../../proto/rpc/call-context.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { fromWireTelemetryReport } from '../../../proto/wire/agent-wire.ts';
 import { fromWireAgentMessage, toWireControllerMessage } from '../../../proto/wire/session-wire.ts';
-import type { HostId } from '../../../proto/domain/ids.ts';
 
 export interface AgentServicePorts {
   serveSession(messages: AsyncIterable<AgentMessage>, signal: AbortSignal): AsyncIterable<ControllerEnvelope>;
@@ -41,7 +42,8 @@ async function* mapMessages<A, B>(source: AsyncIterable<A>, map: (item: A) => B)
 }
 
 function checkHost(message: AgentMessage, context: CallContext): AgentMessage {
-  if (message.kind === 'hello' && context.caller.hostId !== undefined) requireSameHost(message.hostId, context);
+  if (message.kind === 'hello' && context.caller.hostId !== undefined)
+    requireSameHost(message.hostId, context);
   return message;
 }
 

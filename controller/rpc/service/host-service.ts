@@ -2,10 +2,10 @@
  * HostService: hosts and GPUs with liveness and telemetry merged in.
  */
 import { GPU_LIST, HOST_LIST } from '../../../proto/domain/record-list.ts';
+import type { GpuView } from '../../../proto/domain/views.ts';
 import { GpuSchema, HostSchema, type HostService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { toWireGpuView, toWireHost } from '../../../proto/wire/catalog-wire.ts';
-import type { GpuView } from '../../../proto/domain/views.ts';
 import { found, foundHost } from '../../core/found-record.ts';
 import { LOOKUP_MATCHES_MAX } from '../../core/limits.ts';
 import { listPage } from '../list-page.ts';

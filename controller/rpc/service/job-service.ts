@@ -10,10 +10,16 @@ import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { toWireDryRunPlan, toWireJob } from '../../../proto/wire/job-wire.ts';
 import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { found, foundJob, foundProject } from '../../core/found-record.ts';
-import { createJobReads } from '../job/job-reads.ts';
 import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
+import { createJobReads } from '../job/job-reads.ts';
 import { listPage } from '../list-page.ts';
-import { checkRequestId, optionalReference, projectReference, requireReference, requireWithin } from '../request-field.ts';
+import {
+  checkRequestId,
+  optionalReference,
+  projectReference,
+  requireReference,
+  requireWithin,
+} from '../request-field.ts';
 import { commandContext, type ServicePorts } from '../service-ports.ts';
 import { toJobView } from '../view/job-view.ts';
 

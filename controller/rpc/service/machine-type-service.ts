@@ -39,7 +39,12 @@ export function createMachineTypeService(ports: ServicePorts): ServiceHandlers<t
       const records = await engine.read((view) =>
         view.machineTypes().map((machineType) => toMachineTypeView(view, machineType)),
       );
-      const source = { kind: MACHINE_TYPE_LIST, records, schema: MachineTypeSchema, toWire: toWireMachineType };
+      const source = {
+        kind: MACHINE_TYPE_LIST,
+        records,
+        schema: MachineTypeSchema,
+        toWire: toWireMachineType,
+      };
       const page = listPage(source, options);
       return { machineTypes: page.records, nextPageToken: page.nextPageToken };
     },

@@ -1,12 +1,13 @@
 /**
  * ProjectService: tenants.
  */
-import { type Project, ProjectSchema, type ProjectService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
+
+import type { ProjectId } from '../../../proto/domain/ids.ts';
 import { PROJECT_LIST } from '../../../proto/domain/record-list.ts';
+import { type Project, ProjectSchema, type ProjectService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { toWireProject } from '../../../proto/wire/catalog-wire.ts';
-import type { ProjectId } from '../../../proto/domain/ids.ts';
 import { foundProject } from '../../core/found-record.ts';
 import { listPage } from '../list-page.ts';
 import { checkRequestId, requireReference } from '../request-field.ts';

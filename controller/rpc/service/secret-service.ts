@@ -36,7 +36,10 @@ export function createSecretService(ports: ServicePorts): ServiceHandlers<typeof
         const id = project === '' ? undefined : foundProject(view, project).id;
         return [...view.secrets(id)];
       });
-      const page = listPage({ kind: SECRET_LIST, records, schema: SecretSchema, toWire: toWireSecret }, options);
+      const page = listPage(
+        { kind: SECRET_LIST, records, schema: SecretSchema, toWire: toWireSecret },
+        options,
+      );
       return { secrets: page.records, nextPageToken: page.nextPageToken };
     },
     async deleteSecret({ project, name }, context) {

@@ -84,7 +84,10 @@ export function createChangeHub(engine: Pick<Engine, 'onCommit'>, clock: Pick<Cl
 }
 
 /** Remembers one wake that came while nobody waited. */
-function createLatch(clock: Pick<Clock, 'after'>): { readonly wake: Wake; readonly changed: Subscription['changed'] } {
+function createLatch(clock: Pick<Clock, 'after'>): {
+  readonly wake: Wake;
+  readonly changed: Subscription['changed'];
+} {
   let pending = false;
   let resume: Wake | undefined;
   return {
