@@ -2,64 +2,14 @@
  * The vocabulary of the command line: every verb of every noun is one declaration of this shape. Parsing,
  * help, suggestions, options files, completion and output all read these declarations and nothing else.
  */
-import type { CommandContext } from './command-context.ts';
-
-/**
- * How a flag's text is read.
- * - `switch`: takes a value only when it is literally `true` or `false`
- * - `list`: repeatable, and each value may hold several, separated by commas
- * - `pairs`: repeatable `key=value`
- * - `json-pairs`: a JSON object of strings, or repeatable `key=value`
- */
-export type FieldType = 'text' | 'switch' | 'integer' | 'number' | 'list' | 'pairs' | 'json-pairs';
-
-/** Kinds of records whose ids can be completed live. */
-export type CompletionSource = 'job' | 'project' | 'host' | 'gpu' | 'machine-type' | 'secret' | 'profile';
-
-export interface Field {
-  /** lowerCamelCase; `--kebab-case` and `--camelCase` are both accepted. */
-  readonly name: string;
-  readonly type: FieldType;
-  /** One line for help: meaning, unit. */
-  readonly doc: string;
-  /** How help names the value, e.g. `SIZE`. Default: by type. */
-  readonly placeholder?: string;
-  /** One letter. */
-  readonly short?: string;
-  /** Other accepted spellings in lowerCamelCase (Gradient's names among them). */
-  readonly aliases?: readonly string[];
-  /** Shown in help; commands apply it themselves. */
-  readonly default?: string;
-  /** May be given several times (text and integer only; lists and pairs always may). */
-  readonly repeatable?: boolean;
-  readonly choices?: readonly string[];
-  readonly required?: boolean;
-  /** Read from this variable when neither the command line nor the options file gives it. */
-  readonly environment?: string;
-  /** Accepts `@FILE` and `-`; a literal value earns a warning. */
-  readonly secret?: boolean;
-  readonly completes?: CompletionSource | 'file' | 'folder';
-  /** Left out of help and completion. */
-  readonly hidden?: boolean;
-}
-
-/** A flag or verb that another product has and Nabla has not: refused with exit 10, never ignored. */
-export interface Refusal {
-  readonly name: string;
-  readonly hint: string;
-  /** A switch: giving it as literal `false` asks for nothing and is accepted. */
-  readonly isSwitch?: boolean;
-}
-
-export interface Argument {
-  readonly name: string;
-  readonly doc: string;
-  readonly optional?: boolean;
-  readonly repeatable?: boolean;
-  /** Flags that give the same (`--id` of Gradient), in lowerCamelCase. */
-  readonly flags?: readonly string[];
-  readonly completes?: CompletionSource | 'file' | 'folder';
-}
+import type { ClusterClient } from '../client/cluster-client.ts';
+import type { ConnectionTarget } from '../client/connection-target.ts';
+import type { ProfileStore } from '../client/profile-store.ts';
+import type { OutputFormat } from '../render/output-format.ts';
+import type { JsonRecord, RecordLook } from '../render/records.ts';
+import type { Argument, Field, Refusal } from './field.ts';
+import type { FieldValues } from './field-values.ts';
+import type { EnvironmentVariables, Terminal } from './terminal.ts';
 
 /** What a command prints: a list that can be limited, filtered and sorted; other records; or only text. */
 export type OutputShape = 'list' | 'records' | 'record' | 'text';
@@ -112,4 +62,43 @@ export interface RefusedNoun {
 export interface RefusedVerb {
   readonly path: readonly string[];
   readonly hint: string;
+}
+
+export interface CommandTree {
+  readonly nouns: readonly Noun[];
+  readonly refusedNouns: readonly RefusedNoun[];
+  readonly refusedVerbs: readonly RefusedVerb[];
+}
+
+/** What a verb gets to work with: its flags and arguments, the terminal, and a lazily opened connection. */
+export interface CommandContext {
+  readonly values: FieldValues;
+  /** The words given for a declared argument; empty when an optional one is absent. */
+  argument(name: string): string;
+  arguments(name: string): readonly string[];
+  /** What followed `--`. */
+  readonly trailing: readonly string[] | undefined;
+  readonly terminal: Terminal;
+  readonly variables: EnvironmentVariables;
+  readonly format: OutputFormat;
+  readonly profiles: ProfileStore;
+  readonly version: string;
+  readonly tree: CommandTree;
+  /** Project of flags, environment or profile; empty means the caller's default one. */
+  project(): Promise<string>;
+  /** As {@link project}, with the default one asked of the controller. @throws ClusterError PROJECT_NOT_NAMED */
+  requireProject(): Promise<string>;
+  /** Opens the connection on the first call; the runner closes it. */
+  connect(): Promise<ClusterClient>;
+  /** Opens a connection elsewhere than flags and profile say (up, demo); the runner closes it. */
+  connectTo(target: ConnectionTarget): Promise<ClusterClient>;
+  printRecords(records: readonly JsonRecord[], look: RecordLook): Promise<void>;
+  printRecord(record: JsonRecord, look: RecordLook): Promise<void>;
+  /** Fires at the first Ctrl-C or polite kill from now on; the same one for all who ask. */
+  interrupted(): AbortSignal;
+  /** Text on stdout. */
+  print(text: string): Promise<void>;
+  /** A line for people on stderr, never mixed into output. */
+  note(text: string): void;
+  warn(text: string): void;
 }

@@ -9,10 +9,10 @@ import { configFolder, createProfileStore } from '../client/profile-store.ts';
 import { OUTPUT_FORMATS, type OutputFormat } from '../render/output-format.ts';
 import { renderRecord, renderRecords } from '../render/records.ts';
 import { toSafeText } from '../render/safe-text.ts';
-import type { CommandContext } from './command-context.ts';
+import type { CommandLine } from './command-line.ts';
+import type { CommandContext } from './command-tree.ts';
 import type { FieldValues } from './field-values.ts';
 import { type Interrupt, interruptSignal } from './interrupt.ts';
-import type { CommandLine } from './run-command-line.ts';
 import { writeText } from './terminal.ts';
 
 export interface ContextInput {

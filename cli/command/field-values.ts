@@ -2,7 +2,7 @@
  * Turns the texts given for flags into values of the declared types, and gives verbs typed access to them.
  */
 import type { FieldViolation } from '../../proto/errors/cluster-error.ts';
-import type { Field } from './command-tree.ts';
+import type { Field } from './field.ts';
 import { toKebabCase } from './spelling.ts';
 
 export type FieldValue =

@@ -3,7 +3,8 @@
  * declaration says, so that no verb has to repeat them.
  */
 import { OUTPUT_FORMATS } from '../render/output-format.ts';
-import type { CommandSpec, Field } from './command-tree.ts';
+import type { CommandSpec } from './command-tree.ts';
+import type { Field } from './field.ts';
 
 export const HELP_FIELD: Field = { name: 'help', type: 'switch', short: 'h', doc: 'show this help' };
 

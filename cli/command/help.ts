@@ -2,7 +2,8 @@
  * What help says about the tree, a noun or a command; the page is drawn by render/help-page.ts.
  */
 import type { HelpPage, HelpRow } from '../render/help-page.ts';
-import type { Argument, CommandSpec, Field, Noun } from './command-tree.ts';
+import type { CommandSpec, Noun } from './command-tree.ts';
+import type { Argument, Field } from './field.ts';
 import { CONNECTION_FIELDS, fieldsOf, HELP_FIELD, PROJECT_FIELD } from './global-fields.ts';
 import { toKebabCase } from './spelling.ts';
 

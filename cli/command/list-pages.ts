@@ -4,7 +4,7 @@
 import type { ListOptions } from '../../proto/domain/list-query.ts';
 import type { Page } from '../client/cluster-client.ts';
 import type { JsonRecord, RecordLook } from '../render/records.ts';
-import type { CommandContext } from './command-context.ts';
+import type { CommandContext } from './command-tree.ts';
 
 /** What `--limit`, `--filter` and `--sort` ask for. */
 export function listOptionsOf(context: CommandContext): ListOptions {

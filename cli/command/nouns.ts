@@ -2,8 +2,7 @@
  * The whole command tree, one line per noun. A noun's declarations load when it is named; what is planned or was
  * known elsewhere is listed too, so that it is refused with a hint instead of guessed at.
  */
-import type { Noun, RefusedNoun, RefusedVerb } from './command-tree.ts';
-import type { CommandTree } from './resolve-command.ts';
+import type { CommandTree, Noun, RefusedNoun, RefusedVerb } from './command-tree.ts';
 
 const NOUNS: readonly Noun[] = [
   {

@@ -3,7 +3,8 @@
  * false, short groups, and what follows `--`. Node's own tokenizer does the splitting; the rules are ours.
  */
 import { parseArgs } from 'node:util';
-import type { CommandSpec, Field } from './command-tree.ts';
+import type { CommandSpec } from './command-tree.ts';
+import type { Field } from './field.ts';
 import type { GivenText } from './field-values.ts';
 import { fieldsOf } from './global-fields.ts';
 import { findNearest, toCamelCase, toKebabCase } from './spelling.ts';

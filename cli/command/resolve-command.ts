@@ -1,16 +1,11 @@
 /**
  * Finds which command the words of a command line mean, with a suggestion when they mean none.
  */
-import type { CommandSpec, Field, Noun, RefusedNoun, RefusedVerb } from './command-tree.ts';
+import type { CommandSpec, CommandTree, Noun } from './command-tree.ts';
+import type { Field } from './field.ts';
 import { CONNECTION_FIELDS, HELP_FIELD, OUTPUT_FIELD } from './global-fields.ts';
 import { findNearest, toKebabCase } from './spelling.ts';
 import { unsupportedError, usageError } from './usage-error.ts';
-
-export interface CommandTree {
-  readonly nouns: readonly Noun[];
-  readonly refusedNouns: readonly RefusedNoun[];
-  readonly refusedVerbs: readonly RefusedVerb[];
-}
 
 /** What a command line asks for. `rest` holds all words that do not name the command, in order. */
 export type Resolution =

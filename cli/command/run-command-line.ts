@@ -5,23 +5,16 @@ import { type ErrorKind, type FieldViolation, toClusterError } from '../../proto
 import { STATUS_TABLE } from '../../proto/errors/status-table.ts';
 import { renderError } from '../render/error-report.ts';
 import { renderHelp } from '../render/help-page.ts';
+import type { CommandLine } from './command-line.ts';
 import type { CommandSpec } from './command-tree.ts';
 import { createContext, type OpenContext } from './create-context.ts';
 import { convertField, createFieldValues, type FieldValue, type GivenText } from './field-values.ts';
 import { fieldsOf } from './global-fields.ts';
 import { indexFlags, type ParsedFlags, parseFlags } from './parse-flags.ts';
-import { type CommandTree, type Resolution, resolveCommand } from './resolve-command.ts';
+import { type Resolution, resolveCommand } from './resolve-command.ts';
 import { toKebabCase } from './spelling.ts';
-import { type EnvironmentVariables, type Terminal, writeText } from './terminal.ts';
+import { type Terminal, writeText } from './terminal.ts';
 import { usageError } from './usage-error.ts';
-
-export interface CommandLine {
-  readonly tree: CommandTree;
-  readonly argv: readonly string[];
-  readonly terminal: Terminal;
-  readonly variables: EnvironmentVariables;
-  readonly version: string;
-}
 
 /** Ends with the code of architecture 8a; never throws. */
 export async function runCommandLine(line: CommandLine): Promise<number> {

@@ -3,7 +3,7 @@
  * because the process list shows them.
  */
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { Field } from './command-tree.ts';
+import type { Field } from './field.ts';
 import type { ValueSource } from './field-values.ts';
 import { readSmallFile } from './options-file.ts';
 import { toKebabCase } from './spelling.ts';

@@ -156,7 +156,7 @@ t.test('the command line on a cluster of one', PATIENT, async (t) => {
       '--env',
       'T=secret:TOKEN',
       '--command',
-      'test "$T" = sesame',
+      'test "$T" = "$(printf s; printf esame)"',
     ]);
     t.equal(run.code, 0, run.stderr);
     t.notMatch((await nabla(['jobs', 'show', 'secretive', '-o', 'json'])).stdout, /sesame/);

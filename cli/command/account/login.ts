@@ -7,7 +7,7 @@ import { Writable } from 'node:stream';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { toFileError } from '../../client/file-error.ts';
 import { parseAddress } from '../../client/resolve-target.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 
 const PROFILE_DEFAULT = 'default';
 

@@ -3,7 +3,7 @@
  */
 import { identityJson } from '../../../proto/domain/record-json.ts';
 import type { RecordLook } from '../../render/records.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 
 const LOOK: RecordLook = {
   id: (record) => String(record['principal']),

@@ -4,8 +4,8 @@
 import { machineTypeJson } from '../../../proto/domain/record-json.ts';
 import { type Parsed, parseCpus, parseSize } from '../../../proto/domain/units.ts';
 import { MACHINE_TYPE_LOOK } from '../../render/looks.ts';
-import type { CommandContext } from '../command-context.ts';
-import type { Argument, CommandSpec } from '../command-tree.ts';
+import type { CommandContext, CommandSpec } from '../command-tree.ts';
+import type { Argument } from '../field.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { toKebabCase } from '../spelling.ts';
 import { usageError } from '../usage-error.ts';

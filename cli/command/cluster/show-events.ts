@@ -6,7 +6,7 @@ import type { EventQuery } from '../../client/cluster-client.ts';
 import { resumeStream } from '../../client/resume-stream.ts';
 import { EVENT_LOOK } from '../../render/looks.ts';
 import { type JsonRecord, renderRecords, toJsonLine } from '../../render/records.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 
 /** Events that one answer without `--follow` may hold. */
 const EVENTS_MAX = 1000;

@@ -2,8 +2,8 @@
  * What the last typed word may become: nouns, verbs, flags, choices, and ids asked from the controller within a
  * short time. Failures complete to nothing: a completion must never print an error into a prompt.
  */
-import type { CommandContext } from '../command-context.ts';
-import type { Argument, CommandSpec, CompletionSource, Field, Noun } from '../command-tree.ts';
+import type { CommandContext, CommandSpec, Noun } from '../command-tree.ts';
+import type { Argument, CompletionSource, Field } from '../field.ts';
 import { fieldsOf } from '../global-fields.ts';
 import { indexFlags } from '../parse-flags.ts';
 import { toKebabCase } from '../spelling.ts';

@@ -16,7 +16,7 @@ import { packSource } from '../../client/pack-source.ts';
 import { uploadWorkspace } from '../../client/workspace-upload.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import { formatDuration } from '../../render/units-text.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { followJob } from '../jobs/follow-job.ts';
 import { downloadAll } from '../jobs/job-artifacts.ts';
 import { createJobOutput } from '../jobs/job-output.ts';
@@ -145,7 +145,7 @@ async function trainOn(demo: Demo, cluster: LocalCluster, image: string): Promis
     image,
     command: { kind: 'shell', line: 'sh train.sh' },
     workspace,
-    resources: { ...(hasGpu ? { gpuMilli: 1000 } : {}) },
+    resources: hasGpu ? { gpuMilli: 1000 } : {},
     // The node that runs this runs the job too, where there is no Python: it may lie outside the usual folders.
     ...(image === '' ? { env: { PATH: pathWithNode(context.variables['PATH']) } } : {}),
     tags: ['demo'],

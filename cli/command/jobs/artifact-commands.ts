@@ -1,7 +1,8 @@
 /**
  * Declarations of `nabla jobs artifacts …`.
  */
-import type { Argument, CommandSpec, Field } from '../command-tree.ts';
+import type { CommandSpec } from '../command-tree.ts';
+import type { Argument, Field } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 
 const JOB: Argument = {

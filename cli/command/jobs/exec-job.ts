@@ -3,7 +3,7 @@
  * whatever way this ends.
  */
 import type { ExecInput, ExecOutput, ExecStart } from '../../client/cluster-client.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { createInputQueue, type InputQueue } from '../input-queue.ts';
 import type { Terminal } from '../terminal.ts';
 import { writeText } from '../terminal.ts';

@@ -12,7 +12,7 @@ import { toFileError } from '../../client/file-error.ts';
 import { ARTIFACT_LOOK } from '../../render/looks.ts';
 import { createStatusLine } from '../../render/status-line.ts';
 import { formatBytes } from '../../render/units-text.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { usageError } from '../usage-error.ts';
 
 /** Files downloaded at once. */

@@ -4,7 +4,7 @@
 import type { LogChunk } from '../../client/cluster-client.ts';
 import { createTerminalFilter } from '../../render/terminal-filter.ts';
 import { formatBytes } from '../../render/units-text.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { writeText } from '../terminal.ts';
 
 export interface JobOutput {

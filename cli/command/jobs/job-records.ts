@@ -5,7 +5,7 @@ import { jobJson } from '../../../proto/domain/record-json.ts';
 import { parseDuration } from '../../../proto/domain/units.ts';
 import type { JobRef } from '../../client/cluster-client.ts';
 import { JOB_LOOK } from '../../render/looks.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { newRequestId } from '../request-id.ts';
 import { usageError } from '../usage-error.ts';

@@ -2,8 +2,8 @@
  * Declarations of `nabla jobs …`.
  */
 import { JOB_STATES } from '../../../proto/domain/job.ts';
-import type { CommandContext } from '../command-context.ts';
-import type { Argument, CommandSpec, Field, Refusal } from '../command-tree.ts';
+import type { CommandContext, CommandSpec } from '../command-tree.ts';
+import type { Argument, Field, Refusal } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 import { ARTIFACT_COMMANDS } from './artifact-commands.ts';
 import { JOB_FLAGS } from './job-flags.ts';

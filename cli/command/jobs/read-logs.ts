@@ -4,7 +4,7 @@
 import type { ClusterClient, JobRef, LogRequest } from '../../client/cluster-client.ts';
 import { resumeStream } from '../../client/resume-stream.ts';
 import { createStatusLine } from '../../render/status-line.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
 import { createHandlers } from './run-job.ts';

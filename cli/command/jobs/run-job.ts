@@ -8,7 +8,7 @@ import type { JobView } from '../../../proto/domain/views.ts';
 import type { ClusterClient, JobRef } from '../../client/cluster-client.ts';
 import { PLAN_LOOK } from '../../render/looks.ts';
 import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { type FollowEnd, followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
 import { endText, exitCodeOf, progressText } from './job-progress.ts';

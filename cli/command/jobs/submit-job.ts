@@ -7,7 +7,7 @@ import type { DryRunPlan, JobView } from '../../../proto/domain/views.ts';
 import type { ClusterClient } from '../../client/cluster-client.ts';
 import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
 import { formatBytes } from '../../render/units-text.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { newRequestId } from '../request-id.ts';
 import { type CheckedRequest, nameFlags, readJobRequest } from './job-flags.ts';
 

@@ -10,7 +10,7 @@ import type { ClusterClient, JobRef } from '../../client/cluster-client.ts';
 import { resumeStream } from '../../client/resume-stream.ts';
 import { JOB_LOOK } from '../../render/looks.ts';
 import { createStatusLine } from '../../render/status-line.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { usageError } from '../usage-error.ts';
 import { exitCodeOf, progressText } from './job-progress.ts';
 

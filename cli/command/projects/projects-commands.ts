@@ -3,7 +3,8 @@
  */
 import { projectJson } from '../../../proto/domain/record-json.ts';
 import { PROJECT_LOOK } from '../../render/looks.ts';
-import type { Argument, CommandSpec, Field, Refusal } from '../command-tree.ts';
+import type { CommandSpec } from '../command-tree.ts';
+import type { Argument, Field, Refusal } from '../field.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { newRequestId } from '../request-id.ts';
 

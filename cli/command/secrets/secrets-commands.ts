@@ -3,7 +3,8 @@
  */
 import { secretJson } from '../../../proto/domain/record-json.ts';
 import { SECRET_LOOK } from '../../render/looks.ts';
-import type { Argument, CommandSpec, Field } from '../command-tree.ts';
+import type { CommandSpec } from '../command-tree.ts';
+import type { Argument, Field } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { usageError } from '../usage-error.ts';

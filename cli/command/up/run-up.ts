@@ -4,7 +4,7 @@
 import { resolve } from 'node:path';
 import type { HostView } from '../../../proto/domain/views.ts';
 import { defaultDataFolder } from '../../client/data-folder.ts';
-import type { CommandContext } from '../command-context.ts';
+import type { CommandContext } from '../command-tree.ts';
 import { toKebabCase } from '../spelling.ts';
 import { usageError } from '../usage-error.ts';
 import { type LocalCluster, startLocalCluster } from './start-local-cluster.ts';

@@ -1,7 +1,8 @@
 /**
  * Declaration of `nabla up`.
  */
-import type { CommandSpec, Field } from '../command-tree.ts';
+import type { CommandSpec } from '../command-tree.ts';
+import type { Field } from '../field.ts';
 
 export const DRIVER_FIELD: Field = {
   name: 'driver',

@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
+import type { CommandTree } from '../../../cli/command/command-tree.ts';
 import { COMMAND_TREE } from '../../../cli/command/nouns.ts';
-import type { CommandTree } from '../../../cli/command/resolve-command.ts';
 import { runCommandLine } from '../../../cli/command/run-command-line.ts';
 import { createTerminal } from '../../../cli/command/terminal.ts';
 

@@ -6,8 +6,8 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import type { CommandSpec, Field, Refusal } from '../../../../cli/command/command-tree.ts';
-import type { CommandTree } from '../../../../cli/command/resolve-command.ts';
+import type { CommandSpec, CommandTree } from '../../../../cli/command/command-tree.ts';
+import type { Field, Refusal } from '../../../../cli/command/field.ts';
 import { type CliRunOptions, runCli } from '../cli-kit.ts';
 
 const FIELDS: readonly Field[] = [
