@@ -11,6 +11,7 @@ import type { SplittableRng } from '../proto/runtime/rng.ts';
 import { jobPrefix, jobsPrefix, PROJECTS_PREFIX, projectPrefix } from './blobs/blob-layout.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
 import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
+import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
 import { planFirstFit } from './core/placement/first-fit.ts';
 import type { Planner } from './core/planner.ts';
 import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
@@ -31,6 +32,7 @@ import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
 import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
 import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
 import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
+import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
 /** Version of this build, told to clients. */
@@ -49,6 +51,7 @@ export interface ControllerSettings {
   readonly httpAddress: string;
   readonly tlsNames: readonly string[];
   readonly allowVolatileStore: boolean;
+  readonly disk?: DiskLimits;
   readonly workspaceBytesMax: number;
   readonly artifactBytesMax: number;
   readonly heartbeatMs: number;
@@ -125,13 +128,15 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
     rng: options.rng.split('engine'),
     logger: logger.child('store'),
     allowVolatileStore,
+    ...(settings.disk === undefined ? {} : { disk: settings.disk }),
     onFatal,
   });
   undo.push(() => engine.close());
   const tls = await ensureTlsMaterial({ folder: join(folder, 'tls'), names: settings.tlsNames, clock });
   if (tls.renewed !== 'none') logger.child('tls').info('certificates were made', { renewed: tls.renewed });
   const tokens = await openTokens(folder, ids);
-  const blobs = await openDirectoryBlobStore({ folder: join(folder, 'blobs'), clock });
+  const directory = await openDirectoryBlobStore({ folder: join(folder, 'blobs'), clock });
+  const blobs = refuseWithoutRoom(directory, () => engine.disk?.objection(true));
   return { engine, blobs, tokens, tls };
 }
 
@@ -186,6 +191,7 @@ function createParts(
   undo.push(() => link.close());
   const tickets = createDataTickets(clock, options.ids);
   link.onDataConnectionFailed((connectionId, message) => tickets.failed(connectionId, message));
+  link.onSessionLost((hostId) => tickets.hostLost(hostId));
   const connections = createDataConnections({
     tickets,
     askToDial: link.requestDataConnection,

@@ -30,6 +30,8 @@ export interface DataTickets {
   /** Reads the ticket line of a connection that was just made; cuts it when the ticket is no good. */
   accept(socket: TLSSocket): void;
   failed(connectionId: string, reason: string): void;
+  /** The host's session is lost, and with it what it was asked: nobody need wait for its dialling. */
+  hostLost(hostId: HostId): void;
 }
 
 interface Waiting {
@@ -89,6 +91,11 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
       readTicketLine(socket, clock, (line) => redeem(socket, line));
     },
     failed,
+    hostLost(hostId) {
+      for (const [connectionId, ticket] of waiting) {
+        if (ticket.hostId === hostId) failed(connectionId, 'its agent lost its connection');
+      }
+    },
   };
 }
 

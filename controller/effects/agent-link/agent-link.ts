@@ -31,6 +31,8 @@ export interface AgentLink {
   requestDataConnection(hostId: HostId, request: DataConnectionRequest): boolean;
   /** Called when an agent says that it could not dial. */
   onDataConnectionFailed(listener: (connectionId: string, message: string) => void): void;
+  /** Called when a host's session ends or another takes its place: what was asked over it stays unanswered. */
+  onSessionLost(listener: (hostId: HostId) => void): void;
   /** Ends all sessions in peace; agents dial again. */
   close(): void;
 }
@@ -40,6 +42,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const sessions = new Map<HostId, AgentSession>();
   const open = new Set<AgentSession>();
   const listeners: ((connectionId: string, message: string) => void)[] = [];
+  const lostListeners: ((hostId: HostId) => void)[] = [];
   const desired = createDesiredSource(options.resolveSecrets);
   const stopListening = engine.onCommit((commit) => {
     for (const hostId of commit.hosts) sessions.get(hostId)?.markChanged();
@@ -49,7 +52,9 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
     const hostId = session.hostId as HostId;
     const older = sessions.get(hostId);
     sessions.set(hostId, session);
-    older?.end(sessionDisplaced());
+    if (older === undefined) return;
+    older.end(sessionDisplaced());
+    for (const listener of lostListeners) listener(hostId);
   };
   const leave = (session: AgentSession): void => {
     open.delete(session);
@@ -58,6 +63,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
     sessions.delete(hostId);
     liveness.disconnected(hostId);
     logger.info('agent disconnected', { hostId });
+    for (const listener of lostListeners) listener(hostId);
   };
 
   return {
@@ -89,6 +95,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
     isConnected: (hostId) => sessions.has(hostId),
     requestDataConnection: (hostId, request) => sessions.get(hostId)?.requestDataConnection(request) ?? false,
     onDataConnectionFailed: (listener) => void listeners.push(listener),
+    onSessionLost: (listener) => void lostListeners.push(listener),
     close() {
       stopListening();
       for (const session of open) session.end();
