@@ -30,8 +30,17 @@ export interface ControlHandlers {
   readonly appliedRevision: number;
 }
 
+/** Opens the control lane over a channel: what goes up, what comes down. Ends or throws when the line breaks. */
+export type SpeakControl = (
+  channel: RpcChannel,
+  messages: AsyncIterable<AgentMessage>,
+  signal: AbortSignal,
+) => AsyncIterable<ControllerEnvelope>;
+
 export interface ControlStreamOptions {
   readonly channel: RpcChannel;
+  /** Default: gRPC. */
+  readonly speak?: SpeakControl;
   readonly fence: EpochFence;
   readonly handlers: ControlHandlers;
   readonly clock: Clock;
@@ -121,9 +130,8 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
   const welcomeTimer = clock.after(WELCOME_TIMEOUT_MS, () => give(noWelcome()));
   try {
     queue.push(handlers.hello());
-    const requests = toRequests(queue);
-    const responses = createClient(AgentService, options.channel).session(requests, { signal });
-    for await (const response of responses) await take(fromWireControllerMessage(response));
+    const speak = options.speak ?? speakGrpc;
+    for await (const envelope of speak(options.channel, queue, signal)) await take(envelope);
     throw endReason ?? ended();
   } catch (error) {
     throw endReason ?? error;
@@ -135,11 +143,13 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
   }
 }
 
-function toRequests(queue: AsyncIterable<AgentMessage>) {
-  return (async function* () {
-    for await (const message of queue) yield toWireAgentMessage(message);
+const speakGrpc: SpeakControl = async function* (channel, messages, signal) {
+  const requests = (async function* () {
+    for await (const message of messages) yield toWireAgentMessage(message);
   })();
-}
+  const responses = createClient(AgentService, channel).session(requests, { signal });
+  for await (const response of responses) yield fromWireControllerMessage(response);
+};
 
 function deadLine(): ClusterError {
   return new ClusterError('unavailable', 'CONTROLLER_SILENT', 'the controller does not answer heartbeats', {

@@ -10,7 +10,7 @@ import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Journal } from '../core/journal-port.ts';
-import { type ControlHandlers, runControlStream } from './control-stream.ts';
+import { type ControlHandlers, runControlStream, type SpeakControl } from './control-stream.ts';
 import { createEpochFence } from './epoch-fence.ts';
 import { pause } from './pause.ts';
 import type { Reporter } from './reporter.ts';
@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly inventory: () => Inventory;
   /** A fresh channel for each connection: a broken one's own back-off must not delay the next. */
   readonly openChannel: () => RpcChannel;
+  /** How the control lane is spoken over it. Default: gRPC. */
+  readonly speak?: SpeakControl;
   readonly supervisor: Supervisor;
   readonly reporter: Reporter;
   readonly journal: Journal;
@@ -106,7 +108,9 @@ export function startSession(options: SessionOptions): Session {
   async function runOnce(): Promise<ClusterError> {
     const channel = options.openChannel();
     try {
-      return await runControlStream({ channel, fence, handlers, clock, logger, signal: closing.signal });
+      const { speak } = options;
+      const lane = { channel, fence, handlers, clock, logger, signal: closing.signal };
+      return await runControlStream(speak === undefined ? lane : { ...lane, speak });
     } catch (error) {
       return toClusterError(error);
     } finally {
