@@ -61,9 +61,10 @@ function defaultDataFolder(): string {
 }
 
 function toSettings(config: ControllerConfig): ControllerSettings {
-  const { data, heartbeatPeriod: heartbeatMs, ...rest } = config;
+  const { data, heartbeatPeriod: heartbeatMs, ballastBytes, ...rest } = config;
+  const { diskSubmitFreeMin: submitFreeBytes, diskWriteFreeMin: writeFreeBytes } = config;
   const folder = join(data === '' ? defaultDataFolder() : resolve(data), 'controller');
-  return { ...rest, folder, heartbeatMs };
+  return { ...rest, folder, heartbeatMs, disk: { submitFreeBytes, writeFreeBytes, ballastBytes } };
 }
 
 /** One sentence, the fields that are wrong, and the exit code of the error's kind. */

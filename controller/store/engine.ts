@@ -7,7 +7,7 @@ import type { EventRecord } from '../../proto/domain/catalog.ts';
 import type { SecretId } from '../../proto/domain/ids.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Command, CommandContext } from '../core/command.ts';
-import type { FoundCluster } from '../core/decide.ts';
+import type { decide, FoundCluster } from '../core/decide.ts';
 import { describeEvent } from '../core/describe-event.ts';
 import type { CommandOutcome, Commit, Engine } from '../core/engine.ts';
 import type { ClusterView } from '../core/view.ts';
@@ -17,6 +17,7 @@ import { Batch } from './batch.ts';
 import { decodeEntry, openBytes } from './codec.ts';
 import type { AppendResult, CommitLog } from './commit-log.ts';
 import type { DiskGuard } from './disk-guard.ts';
+import { isGrowing } from './disk-guard.ts';
 import { SEALED_ROW_PREFIX } from './load-state.ts';
 
 /** Commands that wait to be decided; one more is refused with OVERLOADED. */
@@ -33,9 +34,13 @@ export interface EngineOptions {
   readonly chainHash: string;
   /** Called once, when memory and disk may differ: the process must exit. */
   readonly onFatal: (error: ClusterError) => void;
-  readonly guard?: DiskGuard;
+  readonly guard?: Pick<DiskGuard, 'objection'>;
+  /** Awaited after the last commit and before the log closes. */
+  readonly beforeClose?: () => Promise<void>;
   readonly eventsKeptMax?: number;
   readonly commandsQueuedMax?: number;
+  /** Default: the core's own. */
+  readonly decide?: typeof decide;
 }
 
 export class GroupCommitEngine implements Engine {
@@ -62,7 +67,7 @@ export class GroupCommitEngine implements Engine {
   }
 
   submit(command: Command | FoundCluster, context: CommandContext): Promise<CommandOutcome> {
-    const objection = this.#objection() ?? this.#options.guard?.objection() ?? this.#overload();
+    const objection = this.#objection() ?? this.#noRoom(command.type) ?? this.#overload();
     if (objection !== undefined) return Promise.reject(objection);
     return new Promise((resolve, reject) => {
       this.#tickets.push({ command, context, resolve, reject });
@@ -121,6 +126,7 @@ export class GroupCommitEngine implements Engine {
   close(): Promise<void> {
     this.#closing ??= (async () => {
       await this.#running;
+      await this.#options.beforeClose?.();
       await this.#log.close();
     })();
     return this.#closing;
@@ -132,6 +138,10 @@ export class GroupCommitEngine implements Engine {
     return new ClusterError('unavailable', 'CLOSING', 'the controller is shutting down', {
       hint: 'try again once it is back',
     });
+  }
+
+  #noRoom(type: string): ClusterError | undefined {
+    return this.#options.guard?.objection(isGrowing(type));
   }
 
   #overload(): ClusterError | undefined {
@@ -157,7 +167,7 @@ export class GroupCommitEngine implements Engine {
 
   async #commitGroup(): Promise<void> {
     const headSeq = this.#state.headSeq;
-    const batch = new Batch(this.#state, this.epoch, this.#chainHash);
+    const batch = new Batch(this.#state, this.epoch, this.#chainHash, this.#options.decide);
     const tickets = this.#tickets;
     let taken = 0;
     try {

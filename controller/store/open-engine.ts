@@ -4,12 +4,14 @@
  */
 import { join } from 'node:path';
 import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
-import type { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { type ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
+import { releaseBallast } from './ballast.ts';
+import { keepBallast } from './ballast-keeper.ts';
 import type { CommitLog } from './commit-log.ts';
-import type { DiskGuard } from './disk-guard.ts';
-import { createDiskGuard } from './disk-guard.ts';
+import type { DiskGuard, DiskLimits } from './disk-guard.ts';
+import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
 import { GroupCommitEngine } from './engine.ts';
 import { prepareFolder } from './folder-check.ts';
 import { withWitness } from './head-witness.ts';
@@ -28,11 +30,18 @@ export interface OpenEngineOptions {
   readonly logger: Logger;
   /** Permit a data folder in memory (tmpfs), for demos and tests. Default false. */
   readonly allowVolatileStore?: boolean;
+  /** Default: the bounds of {@link DISK_LIMITS} without a ballast. */
+  readonly disk?: DiskLimits;
   /** Memory and disk may differ: log, flush, exit. */
   readonly onFatal: (error: ClusterError) => void;
 }
 
-export type OpenedEngine = Engine & { readonly sealer: Sealer; readonly clusterId: string };
+export type OpenedEngine = Engine & {
+  readonly sealer: Sealer;
+  readonly clusterId: string;
+  /** Of the disk that the data folder lies on; undefined in memory. */
+  readonly disk: DiskGuard | undefined;
+};
 
 /** Inside the data folder: the log, and beside it the key that seals the secrets in it. */
 export const LOG_FOLDER = 'log';
@@ -46,12 +55,35 @@ export const IN_MEMORY = 'memory';
  */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
-  const volatile = await prepareFolder(options.folder, options.allowVolatileStore ?? false);
-  if (volatile)
-    options.logger.warn('the data folder lies in memory and is lost at reboot', { folder: options.folder });
-  const level = await openLevelLog(join(options.folder, LOG_FOLDER));
-  const log = await witnessed(level, join(options.folder, WITNESS_FILE));
-  return await openWith(log, options, createDiskGuard(options.folder, options.clock));
+  const { folder, logger, clock } = options;
+  const volatile = await prepareFolder(folder, options.allowVolatileStore ?? false);
+  if (volatile) logger.warn('the data folder lies in memory and is lost at reboot', { folder });
+  const log = await witnessed(await openLog(folder, logger), join(folder, WITNESS_FILE));
+  const given = options.disk ?? { ...DISK_LIMITS, ballastBytes: 0 };
+  // In memory a ballast would take from everybody what it is to keep for the store.
+  const limits = volatile ? { ...given, ballastBytes: 0 } : given;
+  const guard = createDiskGuard({
+    folder,
+    clock,
+    limits,
+    onChange: (state, space) => logger.warn('the room on the disk changed', { state, ...space }),
+  });
+  await guard.look();
+  const ballast = keepBallast({ folder, limits, guard, clock, logger });
+  return await openWith(log, options, { guard, beforeClose: () => ballast.close() });
+}
+
+/** A store on a full disk opens only with some room, which the ballast was kept for. */
+async function openLog(folder: string, logger: Logger): Promise<CommitLog> {
+  const path = join(folder, LOG_FOLDER);
+  try {
+    return await openLevelLog(path);
+  } catch (error) {
+    if (!isClusterError(error) || error.code !== 'DISK_FULL') throw error;
+    if (!(await releaseBallast(folder))) throw error;
+    logger.warn('the disk is full: the ballast was given up to open the store', { folder });
+    return await openLevelLog(path);
+  }
 }
 
 async function witnessed(log: CommitLog, path: string): Promise<CommitLog> {
@@ -63,15 +95,22 @@ async function witnessed(log: CommitLog, path: string): Promise<CommitLog> {
   }
 }
 
+/** What an engine on a disk has beside its log. */
+export interface DiskParts {
+  readonly guard: DiskGuard;
+  readonly beforeClose: () => Promise<void>;
+}
+
 /** Opens an engine over any log, and closes the log when that fails. */
 export async function openWith(
   log: CommitLog,
   options: OpenEngineOptions,
-  guard: DiskGuard | undefined,
+  disk: DiskParts | undefined,
 ): Promise<OpenedEngine> {
   try {
-    return await openOver(log, options, guard);
+    return await openOver(log, options, disk);
   } catch (error) {
+    await disk?.beforeClose();
     await log.close();
     throw error;
   }
@@ -80,7 +119,7 @@ export async function openWith(
 async function openOver(
   log: CommitLog,
   options: OpenEngineOptions,
-  guard: DiskGuard | undefined,
+  disk: DiskParts | undefined,
 ): Promise<OpenedEngine> {
   const state = await loadState(log);
   const hasSecrets = state.secretTable.size > 0;
@@ -95,11 +134,11 @@ async function openOver(
     epoch,
     chainHash,
     onFatal,
-    ...(guard === undefined ? {} : { guard }),
+    ...disk,
   });
   if (state.clusterId === '') await found(engine, options);
   options.logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
-  return Object.assign(engine, { sealer, clusterId: state.clusterId });
+  return Object.assign(engine, { sealer, clusterId: state.clusterId, disk: disk?.guard });
 }
 
 async function found(engine: GroupCommitEngine, options: OpenEngineOptions): Promise<void> {
