@@ -29,6 +29,8 @@ export type PackProgress = (doneBytes: number, totalBytes: number) => void;
  * timestamp left out, the bytes are the same in every zone.
  */
 const fixedTime = (): Date => new Date(1980, 1, 1);
+const RATIO_FREE_BYTES = 10 * 1024 * 1024;
+const RATIO_MAX = 200;
 const MODE_FILE = 0o100644;
 const MODE_EXECUTABLE = 0o100755;
 const MODE_FOLDER = 0o40755;
@@ -47,18 +49,58 @@ export async function packWorkspace(
   const path = join(folder, 'workspace.zip');
   const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
   try {
-    const zip = new ZipFile();
-    const hash = createHash('sha256');
-    const meter = createMeter(hash);
-    const failed = new Promise<never>((_resolve, reject) => zip.on('error', reject));
-    const written = pipeline(zip.outputStream, meter.stream, createWriteStream(path), { signal });
-    addEntries(zip, tree, onProgress);
-    await Promise.race([written, failed]);
-    return { path, sha256: hash.digest('hex'), sizeBytes: meter.bytes(), dispose };
+    let packed = await writeArchive(path, { tree, plain: new Set(), onProgress, signal });
+    if (packed.suspicious.size > 0) {
+      packed = await writeArchive(path, { tree, plain: packed.suspicious, onProgress, signal });
+    }
+    return { path, sha256: packed.sha256, sizeBytes: packed.sizeBytes, dispose };
   } catch (error) {
     await dispose();
     throw toPackError(error);
   }
+}
+
+interface PackRequest {
+  readonly tree: WorkspaceTree;
+  /** Names of files to store as they are. */
+  readonly plain: ReadonlySet<string>;
+  readonly onProgress: PackProgress;
+  readonly signal: AbortSignal;
+}
+
+interface Packed {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** Names of files that shrank so much that an unpacker takes the archive for a bomb. */
+  readonly suspicious: ReadonlySet<string>;
+}
+
+async function writeArchive(path: string, request: PackRequest): Promise<Packed> {
+  const zip = new ZipFile();
+  const hash = createHash('sha256');
+  const meter = createMeter(hash);
+  const failed = new Promise<never>((_resolve, reject) => zip.on('error', reject));
+  const written = pipeline(zip.outputStream, meter.stream, createWriteStream(path), {
+    signal: request.signal,
+  });
+  addEntries(zip, request);
+  await Promise.race([written, failed]);
+  return { sha256: hash.digest('hex'), sizeBytes: meter.bytes(), suspicious: findSuspicious(zip, request.tree) };
+}
+
+/**
+ * Agents refuse a file that grows more than 200 times past its first 10 MiB. An honest file of zeros does, so it
+ * is stored uncompressed. What each came to is known only from the library's own list, which its types leave out.
+ */
+function findSuspicious(zip: ZipFile, tree: WorkspaceTree): ReadonlySet<string> {
+  const { entries } = zip as unknown as { readonly entries: readonly { readonly compressedSize: number }[] };
+  const names = tree.entries
+    .filter(({ sizeBytes }, at) => {
+      const packedBytes = entries[at]?.compressedSize ?? sizeBytes;
+      return sizeBytes > RATIO_FREE_BYTES && sizeBytes > packedBytes * RATIO_MAX;
+    })
+    .map(({ name }) => name);
+  return new Set(names);
 }
 
 function createMeter(hash: Hash): { readonly stream: Transform; bytes(): number } {
@@ -73,7 +115,7 @@ function createMeter(hash: Hash): { readonly stream: Transform; bytes(): number 
   return { stream, bytes: () => bytes };
 }
 
-function addEntries(zip: ZipFile, tree: WorkspaceTree, onProgress: PackProgress): void {
+function addEntries(zip: ZipFile, { tree, plain, onProgress }: PackRequest): void {
   let done = 0;
   for (const entry of tree.entries) {
     const mode = entry.executable ? MODE_EXECUTABLE : MODE_FILE;
@@ -82,7 +124,8 @@ function addEntries(zip: ZipFile, tree: WorkspaceTree, onProgress: PackProgress)
       zip.addEmptyDirectory(entry.name, { ...options, mode: MODE_FOLDER });
       continue;
     }
-    zip.addReadStreamLazy(entry.name, { ...options, mode, size: entry.sizeBytes }, (give) => {
+    const compress = !plain.has(entry.name);
+    zip.addReadStreamLazy(entry.name, { ...options, mode, compress, size: entry.sizeBytes }, (give) => {
       onProgress(done, tree.totalBytes);
       done += entry.sizeBytes;
       const stream = createReadStream(entry.path);

@@ -10,9 +10,10 @@ import { workspaceError } from './workspace-source.ts';
 
 const GIB = 1024 ** 3;
 export const WORKSPACE_BYTES_MAX = 2 * GIB;
-export const WORKSPACE_ENTRIES_MAX = 100_000;
-const PATH_BYTES_MAX = 4096;
-const DEPTH_MAX = 100;
+/** These and the rules for names are what an agent unpacks; beyond them an upload would be refused there. */
+export const WORKSPACE_ENTRIES_MAX = 50_000;
+const PATH_BYTES_MAX = 1024;
+const DEPTH_MAX = 64;
 
 export interface WorkspaceEntry {
   /** Relative, with `/`; folders end in `/` and are listed only when empty. */
@@ -68,6 +69,7 @@ export async function walkWorkspace(
   const rules = await readIgnoreRules(root, patterns);
   await walkFolder(walk, { name: '', realPath: root, rules, above: new Set([root]) });
   walk.entries.sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)));
+  refuseCaseClash(walk.entries);
   return { entries: walk.entries, totalBytes: walk.totalBytes };
 }
 
@@ -190,7 +192,23 @@ function checkName(base: string, name: string): void {
   if (/[\u0000-\u001f\u007f-\u009f]/.test(base)) throw nameError(name, 'holds control characters');
   // Zip readers of other systems take it for a separator, so the file would land elsewhere.
   if (base.includes('\\')) throw nameError(name, 'holds a backslash');
+  if (/^[A-Za-z]:/.test(name)) throw nameError(name, 'begins like a drive letter');
   if (Buffer.byteLength(name) > PATH_BYTES_MAX) throw nameError(`${name.slice(0, 64)}…`, 'is too long');
+}
+
+/** Where case does not count, one of the two would be written over the other. */
+function refuseCaseClash(entries: readonly WorkspaceEntry[]): void {
+  const known = new Map<string, string>();
+  for (const { name } of entries) {
+    const path = name.endsWith('/') ? name.slice(0, -1) : name;
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const part = path.slice(0, end);
+      const folded = part.normalize('NFC').toLowerCase();
+      const other = known.get(folded) ?? part;
+      if (other !== part) throw nameError(`${other} and ${part}`, 'differs from another only in case');
+      known.set(folded, part);
+    }
+  }
 }
 
 function nameError(name: string, reason: string): Error {

@@ -290,3 +290,29 @@ t.test('the archive depends on names, contents and execute bits only', async (t)
   chmodSync(join(two, 'b.sh'), 0o644);
   t.not((await pack(two)).sha256, first.sha256, 'the execute bit does');
 });
+
+t.test('names that an agent would refuse are refused before they are sent', async (t) => {
+  const cases: readonly { readonly files: Tree; readonly path: RegExp }[] = [
+    { files: { 'src/Makefile': 'a', 'src/makefile': 'b' }, path: /src\/Makefile and src\/makefile/ },
+    { files: { 'Data/a': 'a', 'data/b': 'b' }, path: /Data and data/ },
+    { files: { 'c:notes': 'a' }, path: /c:notes/ },
+    { files: { [`${'d/'.repeat(64)}file`]: 'a' }, path: /^d\/d/ },
+  ];
+  for (const { files, path } of cases) {
+    const found = await refusal(walkWorkspace(makeTree(t, files), []));
+    t.match(found.code, /^WORKSPACE_(NAME_INVALID|TOO_DEEP)$/);
+    t.match(found.path, path);
+  }
+  const deepest = `${'d/'.repeat(63)}file`;
+  t.same(await names(makeTree(t, { [deepest]: 'a' })), [deepest], 'one folder less is taken');
+});
+
+t.test('a large file of zeros is stored as it is, so that nobody takes it for a bomb', async (t) => {
+  const folder = makeTree(t, { small: '\0'.repeat(1_000_000), large: '\0'.repeat(11 * 1024 * 1024) });
+  const tree = await walkWorkspace(folder, []);
+  const archive = await packWorkspace(tree, () => undefined, new AbortController().signal);
+  t.teardown(() => archive.dispose());
+  t.ok(archive.sizeBytes > 11 * 1024 * 1024, 'the large one is not compressed');
+  t.ok(archive.sizeBytes < 11 * 1024 * 1024 + 10_000, 'the small one is');
+  t.equal((await readZip(readFileSync(archive.path))).length, 2);
+});
