@@ -7,12 +7,7 @@ import { type FileHandle, mkdir, open, rename, rm, rmdir, stat, statfs } from 'n
 import { dirname, join, relative } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Clock } from '../../proto/ports/index.ts';
-import {
-  makeSecretFolder,
-  SECRET_FILE_MODE,
-  SECRET_FOLDER_MODE,
-  syncFolder,
-} from '../../proto/runtime/durable-file.ts';
+import { makeSecretFolder, SECRET_FILE_MODE, SECRET_FOLDER_MODE } from '../../proto/runtime/durable-file.ts';
 import {
   blobNotFound,
   blobTooLarge,
@@ -30,6 +25,7 @@ import {
   encodeBlobTrailer,
 } from './blob-trailer.ts';
 import { listFolders, walkBlobs } from './directory-walk.ts';
+import { createDurableFolders, type DurableFolders } from './durable-folders.ts';
 
 /** Reads of a blob ask the disk for this much at a time. */
 const READ_CHUNK_BYTES = 256 * 1024;
@@ -46,19 +42,19 @@ interface Folders {
   readonly root: string;
   readonly drafts: string;
   readonly trash: string;
+  readonly durable: DurableFolders;
 }
 
 /** Opens the store and deletes what a crash left half-made. */
 export async function openDirectoryBlobStore(options: DirectoryBlobStoreOptions): Promise<BlobStore> {
-  const folders: Folders = {
-    root: join(options.folder, 'blobs'),
-    drafts: join(options.folder, 'drafts'),
-    trash: join(options.folder, 'trash'),
-  };
+  const root = join(options.folder, 'blobs');
+  const drafts = join(options.folder, 'drafts');
+  const trash = join(options.folder, 'trash');
+  const folders: Folders = { root, drafts, trash, durable: createDurableFolders(root) };
   try {
-    await rm(folders.drafts, { recursive: true, force: true });
-    await rm(folders.trash, { recursive: true, force: true });
-    for (const folder of Object.values(folders)) await makeSecretFolder(folder);
+    await rm(drafts, { recursive: true, force: true });
+    await rm(trash, { recursive: true, force: true });
+    for (const folder of [root, drafts, trash]) await makeSecretFolder(folder);
   } catch (error) {
     throw toBlobError(error, '');
   }
@@ -74,7 +70,7 @@ export async function openDirectoryBlobStore(options: DirectoryBlobStoreOptions)
       guard(key, async () => {
         const file = join(folders.root, toFilePath(key));
         await rm(file, { force: true });
-        await removeEmptyFolders(folders.root, dirname(file));
+        await removeEmptyFolders(folders, dirname(file));
       }),
     freeBytes: () =>
       guard('', async () => {
@@ -115,7 +111,7 @@ async function putBlob(folders: Folders, clock: Pick<Clock, 'nowMs'>, call: PutC
       } finally {
         await file.close();
       }
-      await publish(draft, target);
+      await publish(folders, draft, target);
       return { key: call.key, ...trailer };
     } catch (error) {
       await rm(draft, { force: true }).catch(() => undefined); // The first error is the one that matters.
@@ -156,32 +152,20 @@ async function writeWhole(file: FileHandle, bytes: Uint8Array, position: number)
   }
 }
 
-/** Renames a synced draft to its place and makes every new folder on the way durable. */
-async function publish(draft: string, target: string): Promise<void> {
+/** Renames a synced draft to its place and makes that durable. */
+async function publish(folders: Folders, draft: string, target: string): Promise<void> {
   const folder = dirname(target);
   for (let tries = 1; ; tries += 1) {
-    const made = await mkdir(folder, { recursive: true, mode: SECRET_FOLDER_MODE });
+    await mkdir(folder, { recursive: true, mode: SECRET_FOLDER_MODE });
     try {
       await rename(draft, target);
-      await syncFolder(folder);
+      break;
     } catch (error) {
-      const errno = (error as NodeJS.ErrnoException).code;
-      if (errno === 'ENOENT' && tries < PUBLISH_TRIES_MAX) continue;
-      throw error;
+      // A removal took the folder between the two calls.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries >= PUBLISH_TRIES_MAX) throw error;
     }
-    if (made !== undefined) await syncUpTo(folder, dirname(made));
-    return;
   }
-}
-
-async function syncUpTo(folder: string, top: string): Promise<void> {
-  for (let path = folder; path !== top; ) {
-    path = dirname(path);
-    // A folder that a removal took meanwhile needs no sync.
-    await syncFolder(path).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    });
-  }
+  await folders.durable.settle(folder);
 }
 
 interface AdoptCall {
@@ -205,7 +189,7 @@ async function adoptFile(folders: Folders, clock: Pick<Clock, 'nowMs'>, call: Ad
     } finally {
       await file.close();
     }
-    await publish(call.file, target);
+    await publish(folders, call.file, target);
     return { key: call.key, ...trailer };
   });
 }
@@ -289,10 +273,11 @@ async function removeBlobs(folders: Folders, prefix: string): Promise<RemovedBlo
       if (errno === 'ENOENT' || errno === 'ENOTDIR') continue;
       throw error;
     }
+    folders.durable.forget();
     await countTree(aside, path === file, removed);
     await rm(aside, { recursive: true, force: true });
   }
-  await removeEmptyFolders(folders.root, dirname(folder));
+  await removeEmptyFolders(folders, dirname(folder));
   return removed;
 }
 
@@ -309,13 +294,12 @@ async function countTree(
   for await (const names of walkBlobs(path, [])) await add(join(path, `${names.join('/')}@`));
 }
 
-async function removeEmptyFolders(root: string, from: string): Promise<void> {
-  for (let folder = from; relative(root, folder) !== ''; folder = dirname(folder)) {
-    try {
-      await rmdir(folder);
-    } catch {
-      // Not empty, or gone already: either way nothing above it is empty because of this removal.
-      return;
-    }
+async function removeEmptyFolders({ root, durable }: Folders, from: string): Promise<void> {
+  try {
+    for (let folder = from; relative(root, folder) !== ''; folder = dirname(folder)) await rmdir(folder);
+  } catch {
+    // Not empty, or gone already: either way nothing above it is empty because of this removal.
+  } finally {
+    durable.forget();
   }
 }
