@@ -84,16 +84,22 @@ function dial({ host, port, caPem, serverName }: DataTarget): TLSSocket {
 function greet(socket: TLSSocket, hello: string, clock: Clock): Promise<void> {
   return new Promise((resolve, reject) => {
     let received = Buffer.alloc(0);
+    // Node aborts when HTTP/2 takes over a socket that is still being written to.
+    let written = false;
     const timer = clock.after(DIAL_TIMEOUT_MS, () => finish(failed('the controller did not answer in time')));
     const onConnect = (): void => {
-      if (socket.alpnProtocol === DATA_ALPN) socket.write(hello);
-      else finish(failed('the controller does not take data connections'));
+      if (socket.alpnProtocol !== DATA_ALPN) finish(failed('the controller does not take data connections'));
+      else {
+        socket.write(hello, () => {
+          written = true;
+          onReadable();
+        });
+      }
     };
     const onReadable = (): void => {
       const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      received = Buffer.concat([received, chunk]);
-      if (received.length < ANSWER.length) return;
+      if (chunk !== null) received = Buffer.concat([received, chunk]);
+      if (received.length < ANSWER.length || !written) return;
       if (received.toString('latin1', 0, ANSWER.length) !== ANSWER) {
         finish(failed('the controller refused the data connection'));
         return;

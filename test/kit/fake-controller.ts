@@ -190,8 +190,8 @@ export class FakeController {
         return;
       }
       socket.pause();
-      socket.write('OK\n');
-      resolve(socket);
+      // HTTP/2 takes the socket over only when nothing is being written to it: Node would abort otherwise.
+      socket.write('OK\n', () => resolve(socket));
     };
     socket.on('error', () => undefined);
     socket.on('data', onData);
