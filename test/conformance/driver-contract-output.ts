@@ -5,16 +5,18 @@ import type { Test } from 'tap';
 import { OUTPUT_START, type OutputChunk, type OutputCursor } from '../../agent/core/driver-port.ts';
 import { type DriverSuite, gather, openBench, shell } from './driver-setup.ts';
 
+/** Enough to cut at beginnings, middles and ends of entries. */
+const CUTS_MAX = 40;
 const CHUNK_BYTES_MAX = 64 * 1024;
 
 export async function contractOutput(t: Test, suite: DriverSuite): Promise<void> {
   const bench = await openBench(t, suite);
   const { driver, never } = bench;
   const both = await bench.run(
-    await bench.plan({ kind: 'print', stdout: 'to out', stderr: 'to err', code: 0 }),
+    await bench.plan({ kind: 'print', stdout: 'to out\\n', stderr: 'to err\\n', code: 0 }),
   );
-  t.equal(String(both.stdout), 'to out', 'stdout is told');
-  t.equal(String(both.stderr), 'to err', 'stderr is told apart');
+  t.equal(String(both.stdout), 'to out\n', 'stdout is told');
+  t.equal(String(both.stderr), 'to err\n', 'stderr is told apart');
 
   const silent = await bench.run(await bench.plan({ kind: 'exit', code: 0 }));
   t.equal(silent.stdout.length + silent.stderr.length, 0, 'no output is no output');
@@ -38,6 +40,11 @@ export async function contractOutput(t: Test, suite: DriverSuite): Promise<void>
   }
   await resumeAgainAndAgain(t, suite);
   if (suite.real) await realBytes(t, suite);
+  if (suite.endsWithNewline === true) return;
+  const open = await bench.run(
+    await bench.plan({ kind: 'print', stdout: 'no newline', stderr: '', code: 0 }),
+  );
+  t.equal(String(open.stdout), 'no newline', 'nothing is added at the end');
 }
 
 /** A reader that is cut off after every few pieces, while the task still prints. */
@@ -55,7 +62,7 @@ async function resumeAgainAndAgain(t: Test, suite: DriverSuite): Promise<void> {
       for await (const chunk of bench.driver.output(plan.key, cursor, cut.signal)) {
         text += Buffer.from(chunk.bytes).toString();
         cursor = chunk.cursor;
-        if (++taken < 3 || cuts >= 200) continue;
+        if (++taken < 3 || cuts >= CUTS_MAX) continue;
         over = false;
         break;
       }
@@ -82,10 +89,10 @@ async function realBytes(t: Test, suite: DriverSuite): Promise<void> {
   const bench = await openBench(t, suite);
   const binary = await bench.run(
     await bench.plan(
-      shell(`i=0; while [ $i -lt 256 ]; do printf "\\\\$(printf '%03o' $i)"; i=$((i+1)); done`),
+      shell(`i=0; while [ $i -lt 256 ]; do printf "\\\\$(printf '%03o' $i)"; i=$((i+1)); done; echo`),
     ),
   );
-  const all = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
+  const all = Buffer.from([...Array.from({ length: 256 }, (_, byte) => byte), 10]);
   t.ok(binary.stdout.equals(all), 'every byte value comes through');
 
   const bytes = 5_000_000;

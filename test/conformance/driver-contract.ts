@@ -116,7 +116,7 @@ async function contractAdoption(t: Test, suite: DriverSuite): Promise<void> {
   const bench = await openBench(t, suite);
   const running = await bench.start(await bench.plan({ kind: 'tidy', code: 4 }));
   await untilPrinted(bench, running, 'ready');
-  const ended = await bench.plan({ kind: 'print', stdout: 'kept', stderr: '', code: 3 });
+  const ended = await bench.plan({ kind: 'print', stdout: 'kept\\n', stderr: '', code: 3 });
   const before = await bench.run(ended);
   const second = await bench.reopen();
 
@@ -126,7 +126,7 @@ async function contractAdoption(t: Test, suite: DriverSuite): Promise<void> {
   t.equal((await second.wait(ended.key, bench.never)).code, before.exit.code, 'with the same end');
   t.equal(
     String((await gather(second.output(ended.key, OUTPUT_START, bench.never))).stdout),
-    'kept',
+    'kept\n',
     'and its output',
   );
   t.same(

@@ -40,6 +40,8 @@ export interface DriverSuite {
   /** Image of every plan; empty without images. */
   readonly image: string;
   toCommand(behaviour: Behaviour): Command;
+  /** Output is kept by lines: a last line without its newline gets one. */
+  readonly endsWithNewline?: boolean;
   /** Runs real programs: exactness of arguments, environment, exec and limits are looked at too. */
   readonly real: boolean;
 }
@@ -219,7 +221,7 @@ export function toShell(behaviour: Behaviour): Command {
       return shell(`kill -${behaviour.signal} $$`);
     case 'print':
       return shell(
-        `printf '%s' '${behaviour.stdout}'; printf '%s' '${behaviour.stderr}' >&2; exit ${behaviour.code}`,
+        `printf '%b' '${behaviour.stdout}'; printf '%b' '${behaviour.stderr}' >&2; exit ${behaviour.code}`,
       );
     case 'run':
       return shell('exec sleep 600');

@@ -6,8 +6,9 @@ import { execFile } from 'node:child_process';
 import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mount } from '../../core/driver-port.ts';
+import { KEPT_CAPABILITIES } from '../capabilities.ts';
 import { mountTargetUnavailable } from '../driver-error.ts';
-import { isBelow, toHostPath } from './host-path.ts';
+import { isBelow, toHostPath } from '../host-path.ts';
 
 export interface MountView {
   /** Arguments in front of the command. `tmpFolder` is the host folder shown as /tmp. */
@@ -44,19 +45,6 @@ const SHOWN_PATHS = [
 ];
 /** Device nodes of accelerators and RDMA; shown to tasks that hold a GPU. Which of them it uses is advisory. */
 const GPU_DEVICES = /^(nvidia.*|infiniband|dri|kfd)$/;
-/** As container engines leave them: what package tools and servers inside need, nothing that reaches the host. */
-export const KEPT_CAPABILITIES = [
-  'chown',
-  'dac_override',
-  'fowner',
-  'fsetid',
-  'kill',
-  'setgid',
-  'setuid',
-  'net_bind_service',
-  'sys_chroot',
-] as const;
-
 /** `hidden`: host folders that no task may read, such as the agent's own. Never throws. */
 export async function probeMountView(hidden: readonly string[], program = 'bwrap'): Promise<MountViewProbe> {
   const base = [program, ...(await baseArguments()), ...hidden.flatMap((folder) => ['--tmpfs', folder])];

@@ -4,11 +4,11 @@
 import { access, constants, readFile } from 'node:fs/promises';
 import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
+import { type CommandFinder, createCommandFinder } from '../command-path.ts';
 import { driverUnavailable } from '../driver-error.ts';
 import type { CgroupRoot } from './cgroup.ts';
 import { type CgroupPool, createCgroupPool } from './cgroup-pool.ts';
 import { probeCgroups } from './cgroup-probe.ts';
-import { type CommandFinder, createCommandFinder } from './command-path.ts';
 import { type MountView, probeMountView } from './mount-view.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 

@@ -1,7 +1,7 @@
 /**
  * From the paths that a task sees to the paths of the host. Pure.
  */
-import type { Mount } from '../../core/driver-port.ts';
+import type { Mount } from '../core/driver-port.ts';
 
 /** The host path behind `path` by the mount with the longest matching target; `path` itself when none covers it. */
 export function toHostPath(path: string, mounts: readonly Mount[]): string {

@@ -4,8 +4,8 @@
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Clock } from '../../../proto/ports/index.ts';
-import { commandNotFound } from '../driver-error.ts';
+import type { Clock } from '../../proto/ports/index.ts';
+import { commandNotFound } from './driver-error.ts';
 
 /** What a command without a slash is looked up in when the task's environment has no PATH. */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -58,7 +58,8 @@ function candidates(program: string, place: CommandPlace): readonly string[] {
   return place.path.split(':').map((folder) => toHost(`${folder === '' ? '.' : folder}/${program}`));
 }
 
-async function isProgram(path: string): Promise<boolean> {
+/** Whether a path of the host is a file that may be executed. Never throws. */
+export async function isProgram(path: string): Promise<boolean> {
   try {
     const found = await stat(path);
     return found.isFile() && (found.mode & EXECUTE_BITS) !== 0;

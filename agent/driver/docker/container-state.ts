@@ -1,0 +1,59 @@
+/**
+ * What the engine says of a container, as the driver port says it. Pure.
+ */
+import type Docker from 'dockerode';
+import type { PortMapping } from '../../../proto/domain/job.ts';
+import type { DriverExit, DriverTask, StartedTask } from '../../core/driver-port.ts';
+
+const SIGNAL_MAX = 64;
+
+/** Engines tell a signal as 128 plus its number, as shells do. */
+export function toDriverTask(found: Docker.ContainerInspectInfo): DriverTask {
+  const { Status, StartedAt } = found.State;
+  const neverStarted = toMilliseconds(StartedAt) === 0;
+  switch (Status) {
+    case 'running':
+    case 'paused':
+    case 'restarting':
+      return { state: 'running', started: toStarted(found) };
+    case 'created':
+      return { state: 'created', containerId: found.Id };
+    case 'exited':
+    case 'dead':
+      if (neverStarted) return { state: 'created', containerId: found.Id };
+      return { state: 'exited', started: toStarted(found), exit: toExit(found) };
+    default:
+      return { state: 'unknown', reason: `container is ${Status}` };
+  }
+}
+
+export function toStarted(found: Docker.ContainerInspectInfo): StartedTask {
+  return {
+    containerId: found.Id,
+    startedAtMs: toMilliseconds(found.State.StartedAt),
+    ports: toPorts(found),
+  };
+}
+
+function toExit(found: Docker.ContainerInspectInfo): DriverExit {
+  const { ExitCode, OOMKilled, FinishedAt } = found.State;
+  const signal = ExitCode - 128;
+  const ended = signal > 0 && signal <= SIGNAL_MAX ? { signal } : { code: ExitCode, signal: 0 };
+  return { ...ended, outOfMemory: OOMKilled, finishedAtMs: toMilliseconds(FinishedAt) };
+}
+
+/** Bound ports while it runs; what was asked for afterwards, when the engine no longer knows. */
+function toPorts(found: Docker.ContainerInspectInfo): readonly PortMapping[] {
+  const bound = found.NetworkSettings.Ports ?? {};
+  const asked = (found.HostConfig.PortBindings ?? {}) as Record<string, { HostPort?: string }[] | null>;
+  const rows = Object.keys({ ...asked, ...bound }).map((name) => {
+    const hostPort = Number((bound[name] ?? asked[name])?.[0]?.HostPort ?? 0);
+    return { containerPort: Number.parseInt(name, 10), hostPort };
+  });
+  return rows.filter(({ hostPort }) => hostPort > 0).sort((a, b) => a.containerPort - b.containerPort);
+}
+
+/** 0 for the year 1, which is how engines write "never". */
+function toMilliseconds(text: string): number {
+  return Math.max(0, Date.parse(text) || 0);
+}

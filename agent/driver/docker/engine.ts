@@ -1,0 +1,85 @@
+/**
+ * The one door to the Docker engine: dockerode with a deadline on every call. A call that runs out of time has no
+ * known outcome; it is reported as such and never taken for an answer.
+ */
+import Docker from 'dockerode';
+import { toDockerError } from './docker-error.ts';
+
+/** An engine under load answers late; one that does not answer in this time is as good as gone. */
+export const CALL_TIMEOUT_MS = 30_000;
+/** Starting pulls up network, mounts and hooks. */
+export const START_TIMEOUT_MS = 120_000;
+export const PROBE_TIMEOUT_MS = 3000;
+
+export interface Engine {
+  readonly docker: Docker;
+  /**
+   * Runs one call with a deadline, and with the caller's signal when given.
+   *
+   * @throws ClusterError as toDockerError; kind `deadline` when the outcome is not known
+   */
+  call<T>(work: (abortSignal: AbortSignal) => Promise<T>, options?: CallOptions): Promise<T>;
+}
+
+export interface CallOptions {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export function createEngine(socketPath: string): Engine {
+  const docker = new Docker({ socketPath });
+  return {
+    docker,
+    async call(work, { timeoutMs = CALL_TIMEOUT_MS, signal } = {}) {
+      const deadline = AbortSignal.timeout(timeoutMs);
+      const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
+      try {
+        both.throwIfAborted();
+        return await orAborted(work(both), both);
+      } catch (error) {
+        throw toDockerError(error, { timedOut: deadline.aborted, aborted: signal?.aborted === true });
+      }
+    },
+  };
+}
+
+/** Some calls of dockerode take no signal, and none of them after the answer's head: the wait ends in any case. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return await new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** What the driver must know of an engine before it plans a container. */
+export interface EngineFacts {
+  readonly cpuCount: number;
+  readonly hasInit: boolean;
+  /** Its default runtime shows GPUs to containers that do not ask. */
+  readonly nvidiaByDefault: boolean;
+  readonly memoryLimit: boolean;
+  readonly pidsLimit: boolean;
+}
+
+interface EngineReport {
+  readonly NCPU?: number;
+  readonly InitBinary?: string;
+  readonly DefaultRuntime?: string;
+  readonly MemoryLimit?: boolean;
+  readonly PidsLimit?: boolean;
+}
+
+/** @throws ClusterError DRIVER_UNAVAILABLE when no engine answers in time */
+export async function readFacts(engine: Engine): Promise<EngineFacts> {
+  const report = await engine.call(async () => (await engine.docker.info()) as EngineReport, {
+    timeoutMs: PROBE_TIMEOUT_MS,
+  });
+  return {
+    cpuCount: report.NCPU ?? 1,
+    hasInit: (report.InitBinary ?? '') !== '',
+    nvidiaByDefault: report.DefaultRuntime === 'nvidia',
+    memoryLimit: report.MemoryLimit !== false,
+    pidsLimit: report.PidsLimit !== false,
+  };
+}
