@@ -50,6 +50,18 @@ function flushStderr(clock: Clock): Promise<void> {
   });
 }
 
+/**
+ * Keeps a process alive whose standard output or error has lost its reader: writing then raises an error event,
+ * and one that nobody listens to would be an uncaught exception. What it logs is lost, what it does goes on.
+ */
+function outliveReaders(): void {
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', ignoreBrokenPipe);
+}
+
+function ignoreBrokenPipe(): void {
+  // There is nobody left to tell: the log itself is what broke.
+}
+
 interface Part {
   readonly name: string;
   readonly close: () => Promise<void> | void;
@@ -103,7 +115,11 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
     closing ??= runClose(reason);
     return closing;
   };
+  let crashing = false;
   const crash = (error: unknown): void => {
+    // What breaks while the crash is told (a log that cannot be written, say) must not begin it again.
+    if (crashing) return;
+    crashing = true;
     logger.error('a bug ended this process', { error: toClusterError(error) });
     void flush().finally(() => host.exit(EXIT_BUG));
   };
@@ -117,6 +133,7 @@ export function createLifecycle(options: LifecycleOptions): Lifecycle {
   host.on('SIGINT', onInt);
   host.on('unhandledRejection', crash);
   host.on('uncaughtException', crash);
+  if (options.process === undefined) outliveReaders();
   return {
     signal: abort.signal,
     onClose: (name, closePart) => void parts.push({ name, close: closePart }),

@@ -86,3 +86,12 @@ t.test('a bug ends the process after the log is out', async (t) => {
   t.strictSame(order, ['flush']);
   t.strictSame(host.exits, [70]);
 });
+
+t.test('what breaks while a crash is told does not begin it again', async (t) => {
+  const { host, order } = open();
+  host.emit('uncaughtException', new Error('first'));
+  host.emit('uncaughtException', new Error('the log cannot be written'));
+  await settle();
+  t.same(order, ['flush'], 'one crash, one flush');
+  t.same(host.exits, [70]);
+});
