@@ -38,13 +38,15 @@ export class Batch {
   readonly #entries: LogEntry[] = [];
   readonly #sealed = new Map<SecretId, Uint8Array | undefined>();
   readonly #answers: { readonly ticket: Ticket; readonly outcome: CommandOutcome }[] = [];
+  readonly #decide: typeof decide;
   #chainHash: string;
   #bytes = 0;
 
-  constructor(state: ClusterState, epoch: number, chainHash: string) {
+  constructor(state: ClusterState, epoch: number, chainHash: string, decideWith: typeof decide = decide) {
     this.#state = state;
     this.#epoch = epoch;
     this.#chainHash = chainHash;
+    this.#decide = decideWith;
   }
 
   get isFull(): boolean {
@@ -64,7 +66,7 @@ export class Batch {
     const { command, context } = ticket;
     let decision: ReturnType<typeof decide>;
     try {
-      decision = decide(this.#state, command, context);
+      decision = this.#decide(this.#state, command, context);
     } catch (error) {
       // decide changes nothing, so a bug in it costs one command and not the cluster.
       ticket.reject(toClusterError(error));

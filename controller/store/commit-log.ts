@@ -19,6 +19,8 @@ export interface LogHead {
   readonly chainHash: string;
   /** Rows there must be: LevelDB can lose some without an error. */
   readonly rowCount: number;
+  /** Events up to here do not lead to the rows: a restore jumped over those that were lost. Absent: all do. */
+  readonly foldsAfter?: number;
 }
 
 export const EMPTY_HEAD: LogHead = {
@@ -64,17 +66,26 @@ export type AppendResult =
   /** Written or not: only a new read of the head can tell. */
   | { readonly status: 'unknown'; readonly cause: unknown };
 
-export interface CommitLog {
+export interface LogReader {
   head(): Promise<LogHead>;
-  /** Takes leadership under an epoch higher than any before; durable when it resolves. */
-  acquireLeadership(): Promise<number>;
-  /** One append at a time; durable when `committed`. Never throws for a failed write. */
-  append(batch: LogBatch, condition: AppendCondition): Promise<AppendResult>;
   /** Kept entries with seq > afterSeq, in order, at most `limit`. */
   readFrom(afterSeq: number, limit: number): Promise<readonly LogEntry[]>;
   row(key: string): Promise<Uint8Array | undefined>;
   /** Every row in key order, as of one moment. */
   rows(): AsyncIterable<readonly (readonly [key: string, value: Uint8Array])[]>;
+}
+
+/** Head, entries and rows as of one moment, for reading at leisure while commits and pruning go on. */
+export interface LogSnapshot extends LogReader {
+  close(): Promise<void>;
+}
+
+export interface CommitLog extends LogReader {
+  /** Takes leadership under an epoch higher than any before; durable when it resolves. */
+  acquireLeadership(): Promise<number>;
+  /** One append at a time; durable when `committed`. Never throws for a failed write. */
+  append(batch: LogBatch, condition: AppendCondition): Promise<AppendResult>;
+  snapshot(): Promise<LogSnapshot>;
   /** Drops entries with seq < firstSeq. Not during an append. */
   prune(firstSeq: number): Promise<void>;
   close(): Promise<void>;

@@ -15,7 +15,7 @@ import type { ClusterState } from '../state/cluster-state.ts';
 import type { Ticket } from './batch.ts';
 import { Batch } from './batch.ts';
 import { decodeEntry, openBytes } from './codec.ts';
-import type { AppendResult, CommitLog } from './commit-log.ts';
+import type { AppendResult, CommitLog, LogHead } from './commit-log.ts';
 import type { DiskGuard } from './disk-guard.ts';
 import { isGrowing } from './disk-guard.ts';
 import { SEALED_ROW_PREFIX } from './load-state.ts';
@@ -26,8 +26,10 @@ export const COMMANDS_QUEUED_MAX = 8_192;
 export const READS_QUEUED_MAX = 8_192;
 /** Events in one answer of `events`. */
 export const EVENTS_PER_READ_MAX = 10_000;
-/** Events kept for watchers; older ones are pruned a tenth at a time. */
+/** Events kept for watchers; older ones are pruned. */
 export const EVENTS_KEPT_MAX = 1_000_000;
+/** At a time, so that no commit waits long for it; with few kept, a tenth of them. */
+const EVENTS_PRUNED_STEP = 5_000;
 
 export interface EngineOptions {
   readonly epoch: number;
@@ -38,6 +40,8 @@ export interface EngineOptions {
   /** Awaited after the last commit and before the log closes. */
   readonly beforeClose?: () => Promise<void>;
   readonly eventsKeptMax?: number;
+  /** Events from here on must stay, however many they are. Absent: none must. */
+  readonly prunableBefore?: () => number;
   readonly commandsQueuedMax?: number;
   /** Default: the core's own. */
   readonly decide?: typeof decide;
@@ -207,9 +211,18 @@ export class GroupCommitEngine implements Engine {
     batch.answer();
     this.#publish(batch);
     this.#answerReaders();
+    await this.#prune(result.head);
+  }
+
+  async #prune({ seq, firstSeq, foldsAfter = 0 }: LogHead): Promise<void> {
     const keptMax = this.#options.eventsKeptMax ?? EVENTS_KEPT_MAX;
-    const excess = result.head.seq - result.head.firstSeq + 1 - keptMax;
-    if (excess > keptMax / 10) await this.#log.prune(result.head.firstSeq + excess);
+    const step = Math.min(EVENTS_PRUNED_STEP, keptMax / 10);
+    // Numbers that a restore jumped over were never given to an event.
+    if (seq - Math.max(firstSeq - 1, foldsAfter) - keptMax <= step) return;
+    const limit = Math.min(seq - keptMax + 1, this.#options.prunableBefore?.() ?? Number.POSITIVE_INFINITY);
+    // What piled up while nothing could be pruned goes step by step, too.
+    const next = firstSeq <= foldsAfter ? foldsAfter + 1 : firstSeq + 4 * EVENTS_PRUNED_STEP;
+    if (Math.min(limit, next) > firstSeq) await this.#log.prune(Math.min(limit, next));
   }
 
   #publish(batch: Batch): void {

@@ -113,6 +113,10 @@ class WitnessedLog implements CommitLog {
     return this.#log.rows();
   }
 
+  snapshot(): ReturnType<CommitLog['snapshot']> {
+    return this.#log.snapshot();
+  }
+
   prune(firstSeq: number): Promise<void> {
     return this.#log.prune(firstSeq);
   }

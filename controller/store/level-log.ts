@@ -5,7 +5,16 @@
 import { Level } from 'level';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import { decodeRow, encodeRow } from './codec.ts';
-import type { AppendCondition, AppendResult, CommitLog, LogBatch, LogEntry, LogHead } from './commit-log.ts';
+import type {
+  AppendCondition,
+  AppendResult,
+  CommitLog,
+  LogBatch,
+  LogEntry,
+  LogHead,
+  LogReader,
+  LogSnapshot,
+} from './commit-log.ts';
 import { EMPTY_HEAD, SCHEMA_VERSION } from './commit-log.ts';
 import { fromLevelError } from './level-error.ts';
 
@@ -72,12 +81,16 @@ function entryKey(seq: number): string {
 class LevelLog implements CommitLog {
   readonly #database: Database;
   readonly #folder: string;
+  readonly #reader: LevelReader;
   #head: LogHead;
+  /** Everything older was cleared since the store was opened. */
+  #clearedBefore = 0;
 
   constructor(database: Database, folder: string, head: LogHead) {
     this.#database = database;
     this.#folder = folder;
     this.#head = head;
+    this.#reader = new LevelReader(database, folder, () => this.#head, {});
   }
 
   async head(): Promise<LogHead> {
@@ -106,35 +119,34 @@ class LevelLog implements CommitLog {
     return { status: 'committed', head: next };
   }
 
-  async readFrom(afterSeq: number, limit: number): Promise<readonly LogEntry[]> {
-    const range = { gt: entryKey(afterSeq), lte: entryKey(this.#head.seq), limit };
-    const found = await this.#translate(this.#database.iterator(range).all());
-    return found.map(([key, value]) => ({ seq: Number.parseInt(key.slice(ENTRY_PREFIX.length), 16), value }));
+  readFrom(afterSeq: number, limit: number): Promise<readonly LogEntry[]> {
+    return this.#reader.readFrom(afterSeq, limit);
   }
 
-  async row(key: string): Promise<Uint8Array | undefined> {
-    return await this.#translate(this.#database.get(ROW_PREFIX + key));
+  row(key: string): Promise<Uint8Array | undefined> {
+    return this.#reader.row(key);
   }
 
-  async *rows(): AsyncIterable<readonly (readonly [string, Uint8Array])[]> {
-    const range = { gt: ROW_PREFIX, lt: `${ROW_PREFIX.slice(0, -1)}${PREFIX_END}` };
-    const iterator = this.#database.iterator(range);
-    try {
-      for (;;) {
-        const chunk = await this.#translate(iterator.nextv(ROWS_PER_CHUNK));
-        if (chunk.length === 0) break;
-        yield chunk.map(([key, value]) => [key.slice(ROW_PREFIX.length), value] as const);
-      }
-    } finally {
-      await iterator.close();
-    }
+  rows(): ReturnType<CommitLog['rows']> {
+    return this.#reader.rows();
+  }
+
+  async snapshot(): Promise<LogSnapshot> {
+    const snapshot = this.#database.snapshot();
+    const bytes = await this.#translate(this.#database.get(HEAD_KEY, { snapshot }));
+    const head = bytes === undefined ? EMPTY_HEAD : (decodeRow(HEAD_KEY, bytes) as LogHead);
+    const reader = new LevelReader(this.#database, this.#folder, () => head, { snapshot });
+    return Object.assign(reader, { close: () => this.#translate(snapshot.close()) });
   }
 
   /** The head forgets them first: what a crash leaves behind is invisible and goes with the next pruning. */
   async prune(firstSeq: number): Promise<void> {
     if (firstSeq <= this.#head.firstSeq) return;
     await this.#writeHead({ ...this.#head, firstSeq });
-    await this.#translate(this.#database.clear({ gt: ENTRY_PREFIX, lt: entryKey(firstSeq) }));
+    // From where the last one ended: walking over its tombstones would make each pruning slower than the one before.
+    const gte = entryKey(this.#clearedBefore);
+    await this.#translate(this.#database.clear({ gte, lt: entryKey(firstSeq) }));
+    this.#clearedBefore = firstSeq;
   }
 
   async close(): Promise<void> {
@@ -146,12 +158,61 @@ class LevelLog implements CommitLog {
     this.#head = head;
   }
 
-  async #translate<T>(work: Promise<T>): Promise<T> {
+  #translate<T>(work: Promise<T>): Promise<T> {
+    return translated(work, this.#folder);
+  }
+}
+
+type AsOf = { readonly snapshot?: ReturnType<Database['snapshot']> };
+
+/** Reads as of now, or as of a snapshot. */
+class LevelReader implements LogReader {
+  readonly #database: Database;
+  readonly #folder: string;
+  readonly #head: () => LogHead;
+  readonly #asOf: AsOf;
+
+  constructor(database: Database, folder: string, head: () => LogHead, asOf: AsOf) {
+    this.#database = database;
+    this.#folder = folder;
+    this.#head = head;
+    this.#asOf = asOf;
+  }
+
+  async head(): Promise<LogHead> {
+    return this.#head();
+  }
+
+  async readFrom(afterSeq: number, limit: number): Promise<readonly LogEntry[]> {
+    const range = { gt: entryKey(afterSeq), lte: entryKey(this.#head().seq), limit, ...this.#asOf };
+    const found = await translated(this.#database.iterator(range).all(), this.#folder);
+    return found.map(([key, value]) => ({ seq: Number.parseInt(key.slice(ENTRY_PREFIX.length), 16), value }));
+  }
+
+  async row(key: string): Promise<Uint8Array | undefined> {
+    return await translated(this.#database.get(ROW_PREFIX + key, this.#asOf), this.#folder);
+  }
+
+  async *rows(): AsyncIterable<readonly (readonly [string, Uint8Array])[]> {
+    const range = { gt: ROW_PREFIX, lt: `${ROW_PREFIX.slice(0, -1)}${PREFIX_END}`, ...this.#asOf };
+    const iterator = this.#database.iterator(range);
     try {
-      return await work;
-    } catch (error) {
-      throw fromLevelError(error, this.#folder);
+      for (;;) {
+        const chunk = await translated(iterator.nextv(ROWS_PER_CHUNK), this.#folder);
+        if (chunk.length === 0) break;
+        yield chunk.map(([key, value]) => [key.slice(ROW_PREFIX.length), value] as const);
+      }
+    } finally {
+      await iterator.close();
     }
+  }
+}
+
+async function translated<T>(work: Promise<T>, folder: string): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw fromLevelError(error, folder);
   }
 }
 

@@ -7,7 +7,7 @@ import { apply, Touched } from '../state/apply.ts';
 import { ClusterState } from '../state/cluster-state.ts';
 import { StateLoader } from '../state/rows.ts';
 import { decodeEntry, decodeRow, openBytes, verifyChain } from './codec.ts';
-import type { CommitLog, LogHead } from './commit-log.ts';
+import type { LogHead, LogReader } from './commit-log.ts';
 
 /** Sealed values of secrets: rows beside the state, which holds only their ids. */
 export const SEALED_ROW_PREFIX = 'secret-sealed/';
@@ -20,7 +20,7 @@ const ENTRIES_PER_READ = 1_000;
  *
  * @throws ClusterError kind corrupt
  */
-export async function loadState(log: CommitLog): Promise<ClusterState> {
+export async function loadState(log: LogReader): Promise<ClusterState> {
   const head = await log.head();
   await verifyHead(log, head);
   const loader = new StateLoader();
@@ -38,7 +38,7 @@ export async function loadState(log: CommitLog): Promise<ClusterState> {
   });
 }
 
-async function verifyHead(log: CommitLog, head: LogHead): Promise<void> {
+async function verifyHead(log: LogReader, head: LogHead): Promise<void> {
   if (head.seq < head.firstSeq) return;
   const [newest] = await log.readFrom(head.seq - 1, 1);
   if (newest?.seq === head.seq && decodeEntry(newest.seq, newest.value).chainHash === head.chainHash) return;
@@ -49,7 +49,7 @@ async function verifyHead(log: CommitLog, head: LogHead): Promise<void> {
 }
 
 /** Kept events after `afterSeq`, in order, checksums verified. */
-export async function* readEvents(log: CommitLog, afterSeq: number): AsyncIterable<StampedEvent> {
+export async function* readEvents(log: LogReader, afterSeq: number): AsyncIterable<StampedEvent> {
   for (let seq = afterSeq; ; ) {
     const entries = await log.readFrom(seq, ENTRIES_PER_READ);
     for (const entry of entries) yield decodeEntry(entry.seq, entry.value).stamped;
@@ -64,7 +64,7 @@ export async function* readEvents(log: CommitLog, afterSeq: number): AsyncIterab
  *
  * @throws ClusterError kind corrupt; precondition EVENTS_PRUNED
  */
-export async function foldEvents(log: CommitLog): Promise<ClusterState> {
+export async function foldEvents(log: LogReader): Promise<ClusterState> {
   const head = await log.head();
   if (head.firstSeq !== 1) {
     throw new ClusterError('precondition', 'EVENTS_PRUNED', 'the oldest events are no longer kept', {

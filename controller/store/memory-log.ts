@@ -28,6 +28,10 @@ export function createMemoryLog(disk: MemoryDisk = createMemoryDisk()): CommitLo
     readFrom: async (afterSeq, limit) => readFrom(disk, afterSeq, limit),
     row: async (key) => disk.rows.get(key),
     rows: () => readRows(disk),
+    snapshot: async () => {
+      const copy = { head: disk.head, entries: new Map(disk.entries), rows: new Map(disk.rows) };
+      return createMemoryLog(copy);
+    },
     prune: async (firstSeq) => prune(disk, firstSeq),
     close: async () => undefined,
   };

@@ -8,7 +8,7 @@ import { type ClusterError, isClusterError } from '../../proto/errors/cluster-er
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
 import { releaseBallast } from './ballast.ts';
-import { keepBallast } from './ballast-keeper.ts';
+import { type BallastKeeper, keepBallast } from './ballast-keeper.ts';
 import type { CommitLog } from './commit-log.ts';
 import type { DiskGuard, DiskLimits } from './disk-guard.ts';
 import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
@@ -17,9 +17,12 @@ import { prepareFolder } from './folder-check.ts';
 import { withWitness } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
 import { loadState } from './load-state.ts';
+import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
+import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
+import { keepSnapshots, type SnapshotKeeper } from './snapshot-keeper.ts';
 
 export interface OpenEngineOptions {
   /** Data folder (absolute path), made when absent; or the word `memory` for a cluster that ends with the process. */
@@ -32,8 +35,16 @@ export interface OpenEngineOptions {
   readonly allowVolatileStore?: boolean;
   /** Default: the bounds of {@link DISK_LIMITS} without a ballast. */
   readonly disk?: DiskLimits;
+  readonly history?: HistoryLimits;
   /** Memory and disk may differ: log, flush, exit. */
   readonly onFatal: (error: ClusterError) => void;
+}
+
+/** How much of the past is kept; defaults are those of engine and snapshot keeper. */
+export interface HistoryLimits {
+  readonly eventsKeptMax?: number;
+  readonly snapshotEveryEvents?: number;
+  readonly snapshotEveryMs?: number;
 }
 
 export type OpenedEngine = Engine & {
@@ -41,6 +52,7 @@ export type OpenedEngine = Engine & {
   readonly clusterId: string;
   /** Of the disk that the data folder lies on; undefined in memory. */
   readonly disk: DiskGuard | undefined;
+  readonly maintenance: Maintenance;
 };
 
 /** Inside the data folder: the log, and beside it the key that seals the secrets in it. */
@@ -70,7 +82,7 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   });
   await guard.look();
   const ballast = keepBallast({ folder, limits, guard, clock, logger });
-  return await openWith(log, options, { guard, beforeClose: () => ballast.close() });
+  return await openWith(log, options, { guard, ballast });
 }
 
 /** A store on a full disk opens only with some room, which the ballast was kept for. */
@@ -98,7 +110,7 @@ async function witnessed(log: CommitLog, path: string): Promise<CommitLog> {
 /** What an engine on a disk has beside its log. */
 export interface DiskParts {
   readonly guard: DiskGuard;
-  readonly beforeClose: () => Promise<void>;
+  readonly ballast: BallastKeeper;
 }
 
 /** Opens an engine over any log, and closes the log when that fails. */
@@ -110,7 +122,7 @@ export async function openWith(
   try {
     return await openOver(log, options, disk);
   } catch (error) {
-    await disk?.beforeClose();
+    await disk?.ballast.close();
     await log.close();
     throw error;
   }
@@ -129,16 +141,47 @@ async function openOver(
     : await openSealer(join(options.folder, KEY_FILE), !hasSecrets);
   const epoch = await log.acquireLeadership();
   const { chainHash, seq } = await log.head();
-  const { onFatal } = options;
+  const { onFatal, history = {} } = options;
+  const snapshots = disk === undefined ? undefined : await openSnapshots(log, options, disk);
   const engine = new GroupCommitEngine(state, log, {
     epoch,
     chainHash,
     onFatal,
-    ...disk,
+    ...(disk === undefined ? {} : { guard: disk.guard }),
+    ...(history.eventsKeptMax === undefined ? {} : { eventsKeptMax: history.eventsKeptMax }),
+    ...(snapshots === undefined ? {} : { prunableBefore: () => snapshots.prunableBefore }),
+    async beforeClose() {
+      await disk?.ballast.close();
+      await snapshots?.close();
+    },
   });
   if (state.clusterId === '') await found(engine, options);
   options.logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
-  return Object.assign(engine, { sealer, clusterId: state.clusterId, disk: disk?.guard });
+  const { clusterId } = state;
+  const maintenance = createMaintenance({
+    log,
+    folder: options.folder,
+    clusterId,
+    clock: options.clock,
+    disk: disk?.guard,
+  });
+  return Object.assign(engine, { sealer, clusterId, disk: disk?.guard, maintenance });
+}
+
+async function openSnapshots(
+  log: CommitLog,
+  { folder, clock, logger, history = {} }: OpenEngineOptions,
+  { guard }: DiskParts,
+): Promise<SnapshotKeeper> {
+  return await keepSnapshots({
+    folder: join(folder, SNAPSHOT_FOLDER),
+    log,
+    guard,
+    clock,
+    logger,
+    ...(history.snapshotEveryEvents === undefined ? {} : { everyEvents: history.snapshotEveryEvents }),
+    ...(history.snapshotEveryMs === undefined ? {} : { everyMs: history.snapshotEveryMs }),
+  });
 }
 
 async function found(engine: GroupCommitEngine, options: OpenEngineOptions): Promise<void> {

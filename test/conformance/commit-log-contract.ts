@@ -148,6 +148,26 @@ const CASES: Readonly<Record<string, Case>> = {
     t.equal((await allRows(again)).length, 1);
     await again.close();
   },
+  'a snapshot stands still while commits and pruning go on': async (t, open) => {
+    const log = await open();
+    const epoch = await log.acquireLeadership();
+    await log.append(batchOf(0, 3, { 'job/1': 'a', 'job/2': 'b' }), { epoch, expectedHead: 0 });
+    const snapshot = await log.snapshot();
+    await log.append(batchOf(3, 2, { 'job/1': undefined, 'job/3': 'c' }), { epoch, expectedHead: 3 });
+    await log.prune(5);
+    t.match(await snapshot.head(), { seq: 3, firstSeq: 1, epoch });
+    t.same(
+      (await snapshot.readFrom(0, 10)).map((entry) => entry.seq),
+      [1, 2, 3],
+    );
+    const rows: string[] = [];
+    for await (const chunk of snapshot.rows()) rows.push(...chunk.map(([key]) => key));
+    t.same(rows, ['job/1', 'job/2']);
+    t.equal(text(await snapshot.row('job/1')), 'a');
+    await snapshot.close();
+    t.match(await log.head(), { seq: 5, firstSeq: 5 });
+    await log.close();
+  },
   'many rows come in key order, each once': async (t, open) => {
     const log = await open();
     const epoch = await log.acquireLeadership();

@@ -78,6 +78,7 @@ function bound(inner: CommitLog): CommitLog {
     readFrom: (afterSeq, limit) => inner.readFrom(afterSeq, limit),
     row: (key) => inner.row(key),
     rows: () => inner.rows(),
+    snapshot: () => inner.snapshot(),
     prune: (firstSeq) => inner.prune(firstSeq),
     close: () => inner.close(),
   };
