@@ -1,46 +1,40 @@
 #!/usr/bin/env node
 /**
- * The `nabla` program: wires the process's streams and environment to the command line and ends with its code.
+ * The `nabla` program. Runs the one-file form of itself where the build made one (deploy/install/bundle-cli.mjs):
+ * reading two hundred modules takes longer than everything that most commands do. Otherwise runs the modules.
  */
-import { readFileSync } from 'node:fs';
-import { COMMAND_TREE, needsConnection } from './command/nouns.ts';
-import { runCommandLine } from './command/run-command-line.ts';
-import { createTerminal } from './command/terminal.ts';
+import { readFileSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { Script } from 'node:vm';
 
-/** `package.json` stands two folders above the compiled file, one above the source. */
-function readVersion(): string {
-  for (const place of ['../../package.json', '../package.json']) {
-    try {
-      const text = readFileSync(new URL(place, import.meta.url), 'utf8');
-      return (JSON.parse(text) as { version: string }).version;
-    } catch {
-      // The other place is tried; without either the version is unknown, which is no reason to fail.
-    }
-  }
-  return 'unknown';
+type Program = Pick<typeof import('./program.ts'), 'runProgram'>;
+
+/** Undefined when there is no bundle, or when the compiler ran after it was made. */
+function loadBundle(): Program | undefined {
+  const file = fileURLToPath(new URL('../.bundle/nabla.cjs', import.meta.url));
+  const bundle = statSync(file, { throwIfNoEntry: false });
+  if (bundle === undefined) return undefined;
+  const compiled = statSync(new URL('../.tsbuildinfo', import.meta.url), { throwIfNoEntry: false });
+  if (compiled !== undefined && compiled.mtimeMs > bundle.mtimeMs) return undefined;
+  const cachedData = readIfThere(`${file}.cache`);
+  const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'utf8')}\n})`;
+  // A cache of another Node version is refused by V8 and costs nothing but its reading.
+  const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
+  const module = { exports: {} as Program };
+  const run = script.runInThisContext() as (...args: readonly unknown[]) => void;
+  run(module.exports, createRequire(file), module, file);
+  return module.exports;
 }
 
-// A reader that goes away (`nabla jobs list | head`) is no failure of ours.
-process.stdout.on('error', () => undefined);
-process.stderr.on('error', () => undefined);
+function readIfThere(file: string): Buffer | undefined {
+  try {
+    return readFileSync(file);
+  } catch {
+    // Without a cache the bundle is compiled anew, a few hundredths of a second.
+    return undefined;
+  }
+}
 
-// gRPC and protobuf take longer to load than everything else together, so their files are read while the command
-// line is understood. A failure shows when the command imports them itself.
-if (needsConnection(process.argv.slice(2))) import('./client/open-cluster-client.ts').catch(() => undefined);
-
-const terminal = createTerminal(
-  { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr },
-  process.env,
-);
-const exitCode = await runCommandLine({
-  tree: COMMAND_TREE,
-  argv: process.argv.slice(2),
-  terminal,
-  variables: process.env,
-  version: readVersion(),
-});
-
-// Waits for what was written, then leaves at once: closing connections politely would only cost the user time.
-await new Promise((resolve) => process.stderr.write('', resolve));
-await new Promise((resolve) => process.stdout.write('', resolve));
-process.exit(exitCode);
+const { runProgram } = loadBundle() ?? (await import('./program.ts'));
+await runProgram(process.env);

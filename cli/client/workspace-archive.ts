@@ -85,7 +85,11 @@ async function writeArchive(path: string, request: PackRequest): Promise<Packed>
   });
   addEntries(zip, request);
   await Promise.race([written, failed]);
-  return { sha256: hash.digest('hex'), sizeBytes: meter.bytes(), suspicious: findSuspicious(zip, request.tree) };
+  return {
+    sha256: hash.digest('hex'),
+    sizeBytes: meter.bytes(),
+    suspicious: findSuspicious(zip, request.tree),
+  };
 }
 
 /**

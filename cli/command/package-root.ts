@@ -12,7 +12,10 @@ export function packageRoot(): string {
   return folder;
 }
 
-/** A compiled program beside this one: `controller` or `agent`. */
+/** A compiled program of the same build: `controller` or `agent`. */
 export function programPath(name: 'controller' | 'agent'): string {
-  return fileURLToPath(new URL(`../../${name}/main.js`, import.meta.url));
+  const program = join(name, 'main.js');
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, program)) && dirname(folder) !== folder) folder = dirname(folder);
+  return join(folder, program);
 }

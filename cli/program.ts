@@ -1,0 +1,55 @@
+/**
+ * The whole of `nabla` behind its entry: wires the process's streams and environment to the command line.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { COMMAND_TREE, needsConnection } from './command/nouns.ts';
+import { packageRoot } from './command/package-root.ts';
+import { runCommandLine } from './command/run-command-line.ts';
+import { createTerminal, type EnvironmentVariables } from './command/terminal.ts';
+
+function readVersion(): string {
+  try {
+    const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
+  } catch {
+    // A copy outside its package has no version to tell, which is no reason to fail.
+    return 'unknown';
+  }
+}
+
+/** Runs the command line of this process and ends it with the command's code. */
+export async function runProgram(variables: EnvironmentVariables): Promise<void> {
+  // A reader that goes away (`nabla jobs list | head`) is no failure of ours.
+  process.stdout.on('error', () => undefined);
+  process.stderr.on('error', () => undefined);
+  const argv = process.argv.slice(2);
+  // gRPC and protobuf take longer to load than everything else together, so their files are read while the command
+  // line is understood. A failure shows when the command imports them itself.
+  if (needsConnection(argv)) import('./client/open-cluster-client.ts').catch(() => undefined);
+  const streams = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+  const terminal = createTerminal(streams, variables);
+  const code = await runCommandLine({
+    tree: COMMAND_TREE,
+    argv,
+    terminal,
+    variables,
+    version: readVersion(),
+  });
+  // Waits for what was written, then leaves at once: closing connections politely would only cost the user time.
+  await new Promise((resolve) => process.stderr.write('', resolve));
+  await new Promise((resolve) => process.stdout.write('', resolve));
+  process.exit(code);
+}
+
+/** Loads what common commands need, so that a compile cache made afterwards holds it. */
+export async function loadCommonParts(): Promise<void> {
+  await Promise.all([
+    ...COMMAND_TREE.nouns.map((noun) => noun.load()),
+    import('./client/open-cluster-client.ts'),
+    import('./client/resolve-target.ts'),
+    import('./command/help.ts'),
+    import('./command/jobs/run-job.ts'),
+    import('./command/jobs/job-records.ts'),
+  ]);
+}
