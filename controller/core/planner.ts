@@ -3,6 +3,7 @@
  * first-fit policy stands behind it now; the leader re-checks each placement at commit whatever stands here.
  */
 import type { HostId, JobId } from '../../proto/domain/ids.ts';
+import type { Job, JobSpec } from '../../proto/domain/job.ts';
 import type { Placement } from './command.ts';
 import type { ClusterView } from './view.ts';
 
@@ -14,6 +15,13 @@ export interface PlanInput {
   readonly seed: number;
   /** At most this many placements in one plan. */
   readonly placementsMax: number;
+  /**
+   * The jobs to look at, in queue order; absent: the whole queue. All others were looked at when at least as much was
+   * free as now. A policy whose choice among those could change all the same looks at `view.queue()`.
+   */
+  readonly queue?: readonly Job[];
+  /** Kept between plans by the caller: what was drawn from a spec. Saves time, changes no result. */
+  readonly needKeys?: WeakMap<JobSpec, string>;
 }
 
 /** Why a job waits: counts per reason code and one sentence. */
@@ -26,6 +34,7 @@ export interface WaitReason {
 
 export interface Plan {
   readonly placements: readonly Placement[];
+  /** Of the jobs that were looked at. */
   readonly waiting: readonly WaitReason[];
   /** When the first job that pauses after a failed attempt may be placed; plan again then. */
   readonly nextEligibleMs?: number;

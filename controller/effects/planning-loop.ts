@@ -5,9 +5,11 @@
  */
 
 import type { HostId, JobId, Principal } from '../../proto/domain/ids.ts';
+import type { JobSpec } from '../../proto/domain/job.ts';
 import type { Clock, Logger, Rng, Timer } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
-import type { Planner, WaitReason } from '../core/planner.ts';
+import type { Plan, Planner, WaitReason } from '../core/planner.ts';
+import { createPlanScope, NEWCOMERS_MAX } from './plan-scope.ts';
 
 /** Placements of one command: many share one sync, yet the event loop is not held for long. */
 export const PLACEMENTS_MAX = 256;
@@ -26,6 +28,7 @@ export interface PlanningLoopOptions {
 }
 
 export interface PlanningLoop {
+  /** Hosts came or went: looks at the whole queue soon. */
   wake(): void;
   /** Why the job was not placed when the planner last looked; undefined for a job it has not seen waiting. */
   waitReason(jobId: JobId): WaitReason | undefined;
@@ -33,35 +36,53 @@ export interface PlanningLoop {
   close(): Promise<void>;
 }
 
-/** Facts that lengthen the queue or free capacity. Other commits cannot make a waiting job fit. */
-const WAKING_EVENTS: ReadonlySet<string> = new Set([
-  'job-queued',
-  'job-requeued',
-  'job-retried',
-  'attempt-released',
-  'attempt-forgotten',
-  'host-registered',
-  'host-updated',
-]);
-
 const PLANNER_PRINCIPAL = 'system' as Principal;
 
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
-  let waiting: readonly WaitReason[] = [];
+  const scope = createPlanScope();
+  const needKeys = new WeakMap<JobSpec, string>();
+  /** The last look at the whole queue, then those at newcomers since; the latest word about a job counts. */
+  let waiting: (readonly WaitReason[])[] = [];
+  /** Reasons of newcomers in it. */
+  let waitingTold = 0;
   /** Built from `waiting` when somebody asks: with a long queue and frequent plans hardly anybody does. */
-  let reasons: ReadonlyMap<JobId, WaitReason> | undefined;
+  let reasons: Map<JobId, WaitReason> | undefined;
   let planMs = 0;
   let scheduled = false;
   let closed = false;
   let running: Promise<void> | undefined;
   let again = false;
   let timer: Timer | undefined;
+  let timerAtMs = 0;
 
-  /** One timer in all: the next look plans the one after it anew. */
+  /** One timer in all: whatever it wakes looks at the whole queue and finds the next time anew. */
   const wakeAfter = (afterMs: number): void => {
     timer?.cancel();
-    timer = clock.after(Math.max(1, afterMs), wake);
+    timerAtMs = clock.nowMs() + afterMs;
+    timer = clock.after(Math.max(1, afterMs), () => {
+      timer = undefined;
+      wakeWide();
+    });
+  };
+
+  const remember = (plan: Plan, isWhole: boolean): void => {
+    if (isWhole) {
+      waiting = [plan.waiting];
+      waitingTold = 0;
+      reasons = undefined;
+    } else if (plan.waiting.length > 0) {
+      waiting.push(plan.waiting);
+      waitingTold += plan.waiting.length;
+      for (const reason of plan.waiting) reasons?.set(reason.jobId, reason);
+      // Some of them were cancelled since: a look at the whole queue drops their reasons.
+      if (waitingTold > NEWCOMERS_MAX) scope.widen();
+    }
+    // A look at newcomers knows nothing of the others' times.
+    const { nextEligibleMs } = plan;
+    if (nextEligibleMs === undefined || (!isWhole && timer !== undefined && timerAtMs <= nextEligibleMs))
+      return;
+    wakeAfter(nextEligibleMs - clock.nowMs());
   };
 
   /** One look and one command; true when there may be more to place at once. */
@@ -71,22 +92,26 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       nowMs: clock.nowMs(),
       seed: options.rng.integer(2 ** 31),
     };
+    let isWhole = true;
     const plan = await engine.read((view) => {
       const startedMs = clock.monotonicMs();
-      const made = options.planner({ view, ...input, placementsMax: PLACEMENTS_MAX });
+      const queue = scope.take(view);
+      isWhole = queue === undefined;
+      const part = queue === undefined ? {} : { queue };
+      const made = options.planner({ view, ...input, ...part, placementsMax: PLACEMENTS_MAX, needKeys });
       planMs = clock.monotonicMs() - startedMs;
       return made;
     });
-    waiting = plan.waiting;
-    reasons = undefined;
-    if (plan.nextEligibleMs !== undefined) wakeAfter(plan.nextEligibleMs - input.nowMs);
+    remember(plan, isWhole);
     if (plan.placements.length === 0) return false;
     const { refused = [] } = await engine.submit(
       { type: 'place-jobs', placements: plan.placements },
       { principal: PLANNER_PRINCIPAL, nowMs: clock.nowMs() },
     );
     // A refused proposal was made on state that has passed: look again at what it is now.
-    return plan.placements.length >= PLACEMENTS_MAX || refused.length > 0;
+    const more = plan.placements.length >= PLACEMENTS_MAX || refused.length > 0;
+    if (more) scope.widen();
+    return more;
   };
 
   const pause = (forMs: number): Promise<void> =>
@@ -95,7 +120,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     });
 
   const stopListening = engine.onCommit((commit) => {
-    if (commit.events.some(({ type }) => WAKING_EVENTS.has(type))) wake();
+    if (scope.note(commit.events)) wake();
   });
 
   const runUntilQuiet = async (): Promise<void> => {
@@ -107,6 +132,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       } while (again && !closed);
     } catch (error) {
       if (closed) return;
+      scope.widen();
       logger.error('planning failed', { error });
       wakeAfter(RETRY_AFTER_MS);
     }
@@ -131,10 +157,15 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     });
   };
 
+  const wakeWide = (): void => {
+    scope.widen();
+    wake();
+  };
+
   return {
-    wake,
+    wake: wakeWide,
     waitReason(jobId) {
-      reasons ??= new Map(waiting.map((reason) => [reason.jobId, reason]));
+      reasons ??= new Map(waiting.flatMap((part) => part.map((reason) => [reason.jobId, reason])));
       return reasons.get(jobId);
     },
     async close() {

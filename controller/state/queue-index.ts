@@ -4,6 +4,8 @@
  */
 import type { JobRecord } from '../core/job/model.ts';
 
+type QueuedJob = Pick<JobRecord, 'id' | 'spec' | 'createdAtMs'>;
+
 export class QueueIndex {
   readonly #jobs: JobRecord[] = [];
 
@@ -44,7 +46,7 @@ export class QueueIndex {
 }
 
 /** Negative: `left` is served first. Total, so that order is never an accident. */
-export function compareInQueue(left: JobRecord, right: JobRecord): number {
+export function compareInQueue(left: QueuedJob, right: QueuedJob): number {
   if (left.spec.priority !== right.spec.priority) return right.spec.priority - left.spec.priority;
   if (left.createdAtMs !== right.createdAtMs) return left.createdAtMs - right.createdAtMs;
   if (left.id === right.id) return 0;

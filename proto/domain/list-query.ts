@@ -35,6 +35,8 @@ export interface ListSource<T> {
   readonly defaultSort: string;
   /** The sort key of the default order without making JSON; must order as the path does. */
   readonly defaultKeyOf?: (record: T) => JsonValue;
+  /** Values of often filtered top-level paths without making JSON of the record; equal to those in its JSON form. */
+  readonly cheapValues?: Readonly<Record<string, (record: T) => JsonValue>>;
 }
 
 export interface ListPage<T> {
@@ -99,9 +101,13 @@ function valueAt(json: JsonValue, path: readonly string[]): JsonValue | undefine
   return value;
 }
 
+function cheapValueOf<T>(source: ListSource<T>, { path }: Filter): ((record: T) => JsonValue) | undefined {
+  const [name = '', ...below] = path;
+  return below.length === 0 ? source.cheapValues?.[name] : undefined;
+}
+
 /** A list matches when one of its members does; absent matches the empty text. */
-function matches(json: JsonValue, filter: Filter): boolean {
-  const value = valueAt(json, filter.path);
+function matches(value: JsonValue | undefined, filter: Filter): boolean {
   const found = Array.isArray(value)
     ? value.some((member) => String(member) === filter.value)
     : (value === undefined || value === null ? '' : String(value)) === filter.value;
@@ -177,11 +183,15 @@ export function queryList<T>(source: ListSource<T>, options: ListOptions): ListP
     return descending ? -tie : tie;
   };
   const keyOf = sort === source.defaultSort ? source.defaultKeyOf : undefined;
+  // Making JSON of every record would cost the most, so it is made of those only that the cheap filters leave.
+  const cheap = filters.filter((filter) => cheapValueOf(source, filter) !== undefined);
+  const dear = filters.filter((filter) => !cheap.includes(filter));
   const rows = source.records
     .flatMap((record): Row<T>[] => {
-      // Most lists are asked for without filter and sort; making JSON of every record would cost the most there.
-      const json = keyOf === undefined || filters.length > 0 ? source.jsonOf(record) : undefined;
-      if (json !== undefined && !filters.every((filter) => matches(json, filter))) return [];
+      if (!cheap.every((filter) => matches(cheapValueOf(source, filter)?.(record), filter))) return [];
+      const json = keyOf === undefined || dear.length > 0 ? source.jsonOf(record) : undefined;
+      if (json !== undefined && !dear.every((filter) => matches(valueAt(json, filter.path), filter)))
+        return [];
       const key = keyOf === undefined ? valueAt(json ?? {}, sortPath) : keyOf(record);
       return [{ record, id: source.idOf(record), key }];
     })

@@ -37,6 +37,13 @@ export const JOB_LIST: ListKind<JobView> = {
   ],
   defaultSort: '-createdAt',
   defaultKeyOf: (job) => job.createdAtMs,
+  cheapValues: {
+    id: (job) => job.id,
+    name: (job) => job.spec.name,
+    projectId: (job) => job.projectId,
+    state: (job) => job.state,
+    createdBy: (job) => job.createdBy,
+  },
 };
 
 export const PROJECT_LIST: ListKind<Project> = {

@@ -2,7 +2,7 @@
  * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it. Never
  * over-commits; the leader re-checks every placement all the same.
  */
-import type { Job } from '../../../proto/domain/job.ts';
+import type { Job, JobSpec } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
 import { summariseWait } from './explain.ts';
@@ -21,13 +21,20 @@ interface Round {
   readonly misfits: Map<string, Misfit>;
   readonly placements: Placement[];
   readonly waiting: WaitReason[];
+  readonly needKeys: WeakMap<JobSpec, string>;
 }
 
 /** O(queue + shapes × hosts): a shape that failed once in a plan is not tried again. Deterministic. */
 export const planFirstFit: Planner = (input) => {
-  const round: Round = { rooms: openRooms(input), misfits: new Map(), placements: [], waiting: [] };
+  const round: Round = {
+    rooms: openRooms(input),
+    misfits: new Map(),
+    placements: [],
+    waiting: [],
+    needKeys: input.needKeys ?? new WeakMap(),
+  };
   let nextEligibleMs: number | undefined;
-  for (const job of input.view.queue()) {
+  for (const job of input.queue ?? input.view.queue()) {
     if (round.placements.length >= input.placementsMax) break;
     const notBeforeMs = job.notBeforeMs ?? 0;
     if (notBeforeMs > input.nowMs) {
@@ -42,7 +49,7 @@ export const planFirstFit: Planner = (input) => {
 };
 
 function planJob(round: Round, job: Job): void {
-  const key = needKeyOf(job.spec);
+  const key = keyOf(round, job.spec);
   const known = round.misfits.get(key);
   if (known !== undefined) {
     round.waiting.push(waitOf(job, known));
@@ -57,6 +64,14 @@ function planJob(round: Round, job: Job): void {
     return;
   }
   round.placements.push(placeIn(room, need, job));
+}
+
+function keyOf({ needKeys }: Round, spec: JobSpec): string {
+  const known = needKeys.get(spec);
+  if (known !== undefined) return known;
+  const key = needKeyOf(spec);
+  needKeys.set(spec, key);
+  return key;
 }
 
 function waitOf(job: Job, { code, message, hostsByReason }: Misfit): WaitReason {

@@ -26,12 +26,12 @@ import { toJobView } from '../view/job-view.ts';
 export function createJobService(ports: ServicePorts): ServiceHandlers<typeof JobService> {
   const { engine, clock, waitReason } = ports;
   /** The job as committed, after a command named it. */
-  const show = async (id: string): Promise<Job> =>
+  const show = async (id: string, reasonOf = waitReason): Promise<Job> =>
     engine.read((view) => {
       const job = view.job(id as JobId);
       const lookup = job === undefined ? ABSENT : ({ found: true, record: job } as const);
       const record = found(lookup, { ref: id, noun: 'job', list: 'jobs list' });
-      return toWireJob(toJobView(view, record, waitReason, clock.nowMs()));
+      return toWireJob(toJobView(view, record, reasonOf, clock.nowMs()));
     });
   return {
     ...createJobReads(ports),
@@ -41,8 +41,9 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
         const { plan } = await dryRunJob(ports, command, commandContext(ports, context));
         return { plan: toWireDryRunPlan(plan) };
       }
-      const { subject } = await engine.submit(command, commandContext(ports, context));
-      return { job: await show(subject) };
+      const { subject, replayed } = await engine.submit(command, commandContext(ports, context));
+      // The planner has hardly seen a new job; to ask it would index the reasons of the whole queue.
+      return { job: await show(subject, replayed ? waitReason : () => undefined) };
     },
     async getJob(request) {
       const project = projectReference(request.project);

@@ -134,3 +134,23 @@ t.test('the short way of the default order agrees with the long one', async (t) 
   t.strictSame(ids({ filters: ['tags=x'] }), ids({}));
   t.strictSame(ids({ sort: 'createdAt' }), ['job_3', 'job_5', 'job_9']);
 });
+
+t.test('values taken without making JSON are those of the JSON form', async (t) => {
+  const jobs = [3, 5, 9].map((n) =>
+    aJob({
+      id: jobId(n),
+      createdAtMs: n,
+      spec: aJobSpec({ name: n > 4 ? 'late' : '', tags: n > 5 ? ['x'] : [] }),
+    }),
+  );
+  for (const job of jobs) {
+    const json = JOB_LIST.jsonOf(job);
+    for (const [path, valueOf] of Object.entries(JOB_LIST.cheapValues ?? {}))
+      t.equal(valueOf(job), json[path], path);
+  }
+  const ids = (filters: readonly string[]) =>
+    queryList({ ...JOB_LIST, records: jobs }, { filters }).records.map((job) => job.id);
+  t.strictSame(ids(['name=late']), ['job_9', 'job_5']);
+  t.strictSame(ids(['name=late', 'tags!=x']), ['job_5']);
+  t.strictSame(ids(['name=']), ['job_3']);
+});

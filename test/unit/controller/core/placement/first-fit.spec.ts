@@ -84,3 +84,22 @@ t.test('whatever it plans is taken at commit, and planning twice says the same',
   );
   t.pass();
 });
+
+t.test('newcomers alone are placed as with the whole queue, while nothing was freed', async (t) => {
+  const world = new World();
+  world.addHost({ inventory: anInventory({ gpus: someGpus(2) }) });
+  world.addJob({ resources: { gpuMilli: 3000 }, waitForHosts: true });
+  world.run({ type: 'place-jobs', placements: world.plan().placements });
+  const before = new Set(world.state.queue());
+  world.addJob({ resources: { gpuMilli: 1000 } });
+  world.addJob({ resources: { gpuMilli: 2000 } });
+  const queue = world.state.queue().filter((job) => !before.has(job));
+  const readyHosts = new Set([hostId('1')]);
+  const input = { view: world.state, readyHosts, nowMs: world.nowMs, seed: 1, placementsMax: 9 };
+  const needKeys = new WeakMap();
+  const whole = planFirstFit({ ...input, needKeys });
+  const part = planFirstFit({ ...input, queue, needKeys });
+  t.equal(part.placements.length, 1);
+  t.strictSame(part.placements, whole.placements);
+  t.equal(part.waiting.length, 1);
+});
