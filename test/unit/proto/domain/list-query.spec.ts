@@ -145,8 +145,8 @@ t.test('values taken without making JSON are those of the JSON form', async (t) 
   );
   for (const job of jobs) {
     const json = JOB_LIST.jsonOf(job);
-    for (const [path, valueOf] of Object.entries(JOB_LIST.cheapValues ?? {}))
-      t.equal(valueOf(job), json[path], path);
+    for (const [path, cheapOf] of Object.entries(JOB_LIST.cheapValues ?? {}))
+      t.equal(cheapOf(job), json[path], path);
   }
   const ids = (filters: readonly string[]) =>
     queryList({ ...JOB_LIST, records: jobs }, { filters }).records.map((job) => job.id);
