@@ -2,7 +2,7 @@
  * Answers of the agent's HTTP/2 side: errors as the JSON body that every HTTP door of Nabla uses, and writes
  * that wait for the reader.
  */
-import type { ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Stream } from 'node:http2';
 import { type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../../proto/errors/status-table.ts';
 
@@ -17,7 +17,8 @@ export function replyError(stream: ServerHttp2Stream, cause: unknown): void {
   if (stream.destroyed || stream.closed) return;
   const error = toClusterError(cause);
   if (stream.headersSent) {
-    stream.destroy();
+    // Destroyed without a code, the stream would end like a whole answer.
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return;
   }
   stream.respond({ ':status': STATUS_TABLE[error.kind].http, 'content-type': 'application/json' });

@@ -11,6 +11,7 @@ import {
   LOG_FRAME_KINDS,
   type LogFrameKind,
 } from '../../proto/domain/frame.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { decodePart } from './log-mark.ts';
 import type { Segment } from './log-segment.ts';
 
@@ -24,7 +25,7 @@ export interface ReadableLog {
   readonly bytes: number;
   /** No more output will come. */
   readonly finished: boolean;
-  /** The log was dropped; readings end. */
+  /** The log was dropped; readings that are not at its end fail. */
   readonly dropped: boolean;
   /** Resolves at the next change of the log, or when the signal fires. */
   changed(signal: AbortSignal | undefined): Promise<void>;
@@ -36,17 +37,24 @@ export interface ReadingPlan {
   readonly signal: AbortSignal | undefined;
 }
 
-/** Pieces of whole frames from `plan.offset`. Ends early and silently when the signal fires. */
+/**
+ * Pieces of whole frames from `plan.offset`. Ends early and silently when the signal fires.
+ *
+ * @throws ClusterError unavailable LOG_MOVED when the log is dropped before its end was read
+ */
 export async function* readPieces(log: ReadableLog, plan: ReadingPlan): AsyncGenerator<Uint8Array> {
   const reader = createSegmentReader();
   let at = plan.offset;
   try {
-    while (plan.signal?.aborted !== true && !log.dropped) {
+    while (plan.signal?.aborted !== true) {
       if (at >= log.bytes) {
         if (!plan.follow || log.finished) return;
+        if (log.dropped) throw logMoved();
         await log.changed(plan.signal);
         continue;
       }
+      // A quiet end here would pass for the end of the output, and the rest would be lost to the reader.
+      if (log.dropped) throw logMoved();
       const segment = log.segments.find(({ end }) => end > at);
       if (segment === undefined) return;
       if (segment.start > at) {
@@ -56,6 +64,7 @@ export async function* readPieces(log: ReadableLog, plan: ReadingPlan): AsyncGen
       }
       const piece = await reader.read(segment, at);
       if (piece === undefined) {
+        if (log.dropped) throw logMoved();
         // Dropped or damaged meanwhile: what follows is still worth reading.
         const next = nextStart(log, segment);
         yield encodeGapFrame(next - at);
@@ -68,6 +77,12 @@ export async function* readPieces(log: ReadableLog, plan: ReadingPlan): AsyncGen
   } finally {
     await reader.close();
   }
+}
+
+function logMoved(): ClusterError {
+  return new ClusterError('unavailable', 'LOG_MOVED', 'the log left this host while it was read', {
+    hint: 'read on from the last offset; the log of an ended task lies in the blob store',
+  });
 }
 
 function nextStart(log: ReadableLog, segment: Segment): number {

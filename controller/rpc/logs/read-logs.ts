@@ -80,6 +80,8 @@ class LogReader {
   #tailLines: number;
   #retryMs = RETRY_FIRST_MS;
   #misses = 0;
+  /** The log moved while it was read from the host: read on from where it lies now. */
+  #moved = false;
   /** Nothing more will come and all of it was read. */
   #drained = false;
 
@@ -105,6 +107,10 @@ class LogReader {
       this.#attemptNumber = attempt.number;
       if (!this.#drained) yield* attempt.logArchived ? this.#readArchive() : this.#readHost(attempt);
       if (attempt.phase === 'ended' && this.#drained) return yield this.#eof();
+      if (this.#moved) {
+        this.#moved = false;
+        continue;
+      }
       if (!this.#query.follow) return;
       await this.#pause();
     }
@@ -171,8 +177,14 @@ class LogReader {
       }
       this.#drained = !this.#signal.aborted && (follow || attempt.phase === 'ended');
     } catch (error) {
-      this.#forgive(error, attempt);
+      this.#moved = await this.#isArchived(attempt);
+      if (!this.#moved) this.#forgive(error, attempt);
     }
+  }
+
+  async #isArchived({ number }: Attempt): Promise<boolean> {
+    const job = await this.#ports.engine.read((view) => view.job(this.#query.jobId));
+    return job?.attempts[number - 1]?.logArchived === true;
   }
 
   /** Following, a lost connection or a task that the host does not have yet is a matter of time. */

@@ -46,6 +46,7 @@ export interface ShownAttempt {
   readonly outcome: string | null;
   readonly hostId: string;
   readonly gpuUuids: readonly string[];
+  readonly logBytes: number;
   readonly ports: readonly { readonly hostPort: number; readonly containerPort: number }[];
   readonly exit: {
     readonly code: number;

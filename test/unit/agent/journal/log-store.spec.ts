@@ -62,7 +62,11 @@ t.test('a little output of a short task stays in memory until it is archived', a
 
 t.test('any sequence of appends, restarts and reads gives the exact bytes', async () => {
   const step = fc.oneof(
-    fc.record({ kind: fc.constant('append' as const), size: fc.integer({ min: 1, max: 3_000 }), byte: fc.nat(255) }),
+    fc.record({
+      kind: fc.constant('append' as const),
+      size: fc.integer({ min: 1, max: 3_000 }),
+      byte: fc.nat(255),
+    }),
     fc.record({ kind: fc.constant('restart' as const) }),
     fc.record({ kind: fc.constant('read' as const), at: fc.nat(20_000) }),
   );
@@ -92,7 +96,8 @@ t.test('any sequence of appends, restarts and reads gives the exact bytes', asyn
             else if (seen.offset < log.bytes && whole.length >= seen.offset) {
               const tail = (await read(log)).bytes;
               // The first frame may be a shortened one: compare what comes after it.
-              if (!tail.subarray(tail.length - seen.bytes.length + 13).equals(seen.bytes.subarray(13))) return false;
+              if (!tail.subarray(tail.length - seen.bytes.length + 13).equals(seen.bytes.subarray(13)))
+                return false;
             }
           }
         }
@@ -198,12 +203,23 @@ t.test('a follower can leave while nothing happens', async (t) => {
   t.equal((await following).bytes.length, 0);
 });
 
-t.test('a dropped log ends its readers', async (t) => {
+t.test('a dropped log fails readers that have not seen its end, and ends those that have', async (t) => {
   const logs = store(await scratch(t));
-  const following = read(logs.create(NAME), { follow: true });
+  const waiting = read(logs.create(NAME), { follow: true });
   await logs.drop(NAME);
-  t.equal((await following).bytes.length, 0);
+  await t.rejects(waiting, { code: 'LOG_MOVED' }, 'more might have come');
   t.equal(logs.find(NAME), undefined);
+
+  const log = logs.create(NAME);
+  await log.append([chunk('all of it', 0)]);
+  const whole = await log.read({ follow: true });
+  const part = await log.read({ follow: true });
+  await log.finish();
+  const first = await whole.pieces[Symbol.asyncIterator]().next();
+  t.equal(first.done, false);
+  await logs.drop(NAME);
+  t.same(await whole.pieces[Symbol.asyncIterator]().next(), { done: true, value: undefined });
+  await t.rejects(part.pieces[Symbol.asyncIterator]().next(), { code: 'LOG_MOVED' });
 });
 
 t.test('the last lines', async (t) => {
