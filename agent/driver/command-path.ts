@@ -19,7 +19,7 @@ export interface CommandPlace {
   toHost(path: string): string;
 }
 
-/** Found programs, so that the usual command costs no look; oldest dropped first. */
+/** Found programs by the places they are looked for in, so that the usual command costs no look; oldest dropped first. */
 const FOUND_MAX = 256;
 /** A program that was there so recently is there; should it not be, the task ends with 127. */
 const TRUST_MS = 10_000;
@@ -34,12 +34,14 @@ export function createCommandFinder(clock: Clock): CommandFinder {
   const found = new Map<string, number>();
   return {
     async check(program, place) {
-      const name = `${place.path}\0${place.folder}\0${place.toHost(place.folder)}\0${program}`;
+      // Folders of tasks differ, so they only count where the command is looked for in them.
+      const paths = candidates(program, place);
+      const name = paths.join('\0');
       const nowMs = clock.monotonicMs();
       const seenAtMs = found.get(name);
       if (seenAtMs !== undefined && nowMs - seenAtMs < TRUST_MS) return;
       found.delete(name);
-      for (const candidate of candidates(program, place)) {
+      for (const candidate of paths) {
         if (!(await isProgram(candidate))) continue;
         if (found.size >= FOUND_MAX) found.delete(found.keys().next().value ?? '');
         found.set(name, nowMs);
