@@ -5,7 +5,7 @@
  */
 
 /** Version of everything stored. A store of a newer one is refused. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 export interface LogHead {
   readonly schemaVersion: number;
@@ -86,6 +86,8 @@ export interface CommitLog extends LogReader {
   /** One append at a time; durable when `committed`. Never throws for a failed write. */
   append(batch: LogBatch, condition: AppendCondition): Promise<AppendResult>;
   snapshot(): Promise<LogSnapshot>;
+  /** Writes rows without an event, for migrations alone, and marks the store as of this schema. Durable. */
+  rewriteRows(rows: readonly RowWrite[], schemaVersion: number): Promise<void>;
   /** Drops entries with seq < firstSeq. Not during an append. */
   prune(firstSeq: number): Promise<void>;
   close(): Promise<void>;

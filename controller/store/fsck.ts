@@ -3,6 +3,7 @@
  * and the state keeps its invariants (architecture 9). Works on a log that is in use, through a snapshot of it.
  */
 import { createHash } from 'node:crypto';
+import type { SecretId } from '../../proto/domain/ids.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { StampedEvent } from '../core/event.ts';
 import { apply, Touched } from '../state/apply.ts';
@@ -20,8 +21,8 @@ import { listSnapshots, readArchiveFile, type SnapshotFile } from './snapshot-fo
 export interface FsckOptions {
   /** Folder of the snapshots; undefined: there are none. */
   readonly snapshotFolder?: string;
-  /** Whether the data key of a sealed value is there. */
-  readonly hasDataKey?: (sealed: Uint8Array) => Promise<boolean>;
+  /** Whether the data key of a secret is there. @throws ClusterError kind corrupt */
+  readonly hasDataKey?: (id: SecretId) => Promise<boolean>;
 }
 
 /** Never throws for what is wrong with the store: that is what the report is for. */
@@ -156,7 +157,8 @@ async function checkRows(
       count += 1;
       try {
         if (key.startsWith(SEALED_ROW_PREFIX)) {
-          await checkSealed(key, openBytes(key, value), options, findings);
+          openBytes(key, value);
+          await checkDataKey(key, options, findings);
           continue;
         }
         const row = decodeRow(key, value);
@@ -196,13 +198,9 @@ function finish(
   }
 }
 
-async function checkSealed(
-  key: string,
-  sealed: Uint8Array,
-  { hasDataKey }: FsckOptions,
-  findings: Findings,
-): Promise<void> {
-  if (hasDataKey === undefined || (await hasDataKey(sealed))) return;
+async function checkDataKey(key: string, { hasDataKey }: FsckOptions, findings: Findings): Promise<void> {
+  const id = key.slice(SEALED_ROW_PREFIX.length) as SecretId;
+  if (hasDataKey === undefined || (await hasDataKey(id))) return;
   findings.report('SECRET_KEY_MISSING', 'the data key of a secret is missing', key);
 }
 

@@ -117,6 +117,10 @@ class WitnessedLog implements CommitLog {
     return this.#log.snapshot();
   }
 
+  rewriteRows(...args: Parameters<CommitLog['rewriteRows']>): Promise<void> {
+    return this.#log.rewriteRows(...args);
+  }
+
   prune(firstSeq: number): Promise<void> {
     return this.#log.prune(firstSeq);
   }

@@ -14,6 +14,7 @@ import type {
   LogHead,
   LogReader,
   LogSnapshot,
+  RowWrite,
 } from './commit-log.ts';
 import { EMPTY_HEAD, SCHEMA_VERSION } from './commit-log.ts';
 import { fromLevelError } from './level-error.ts';
@@ -139,6 +140,14 @@ class LevelLog implements CommitLog {
     return Object.assign(reader, { close: () => this.#translate(snapshot.close()) });
   }
 
+  async rewriteRows(rows: readonly RowWrite[], schemaVersion: number): Promise<void> {
+    const head = { ...this.#head, schemaVersion };
+    const operations = rowOperations(rows);
+    operations.push({ type: 'put', key: HEAD_KEY, value: encodeRow(HEAD_KEY, head) });
+    await this.#translate(this.#database.batch(operations, { sync: true }));
+    this.#head = head;
+  }
+
   /** The head forgets them first: what a crash leaves behind is invisible and goes with the next pruning. */
   async prune(firstSeq: number): Promise<void> {
     if (firstSeq <= this.#head.firstSeq) return;
@@ -222,9 +231,13 @@ function operationsOf(batch: LogBatch): Operation[] {
     key: entryKey(seq),
     value,
   }));
-  for (const { key, value } of batch.rows) {
-    const stored = ROW_PREFIX + key;
-    operations.push(value === undefined ? { type: 'del', key: stored } : { type: 'put', key: stored, value });
-  }
+  operations.push(...rowOperations(batch.rows));
   return operations;
+}
+
+function rowOperations(rows: readonly RowWrite[]): Operation[] {
+  return rows.map(({ key, value }) => {
+    const stored = ROW_PREFIX + key;
+    return value === undefined ? { type: 'del', key: stored } : { type: 'put', key: stored, value };
+  });
 }

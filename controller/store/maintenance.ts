@@ -3,10 +3,12 @@
  * commits go on meanwhile.
  */
 import { join } from 'node:path';
+import type { SecretId } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock } from '../../proto/ports/index.ts';
 import { writeArchive } from './archive-file.ts';
 import type { CommitLog, LogHead } from './commit-log.ts';
+import type { DataKeys } from './data-keys.ts';
 import type { DiskGuard, DiskSpace, DiskState } from './disk-guard.ts';
 import { checkStore } from './fsck.ts';
 import type { FsckReport } from './fsck-report.ts';
@@ -37,11 +39,12 @@ export interface MaintenanceOptions {
   readonly folder: string;
   readonly clusterId: string;
   readonly clock: Clock;
+  readonly dataKeys: DataKeys;
   readonly disk: DiskGuard | undefined;
 }
 
 export function createMaintenance(options: MaintenanceOptions): Maintenance {
-  const { log, folder, clusterId, clock, disk } = options;
+  const { log, folder, clusterId, clock, dataKeys, disk } = options;
   const snapshotFolder = disk === undefined ? undefined : join(folder, SNAPSHOT_FOLDER);
   let busy = false;
   const begin = (): void => {
@@ -78,7 +81,11 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       try {
         const reader = await log.snapshot();
         try {
-          return await checkStore(reader, snapshotFolder === undefined ? {} : { snapshotFolder });
+          const hasDataKey = async (id: SecretId): Promise<boolean> => (await dataKeys.get(id)) !== undefined;
+          return await checkStore(reader, {
+            hasDataKey,
+            ...(snapshotFolder === undefined ? {} : { snapshotFolder }),
+          });
         } finally {
           await reader.close();
         }

@@ -2,7 +2,15 @@
  * The commit log in memory: for tests and throw-away clusters. A disk that outlives the log can be given, so that
  * re-opening can be tried without one.
  */
-import type { AppendCondition, AppendResult, CommitLog, LogBatch, LogEntry, LogHead } from './commit-log.ts';
+import type {
+  AppendCondition,
+  AppendResult,
+  CommitLog,
+  LogBatch,
+  LogEntry,
+  LogHead,
+  RowWrite,
+} from './commit-log.ts';
 import { EMPTY_HEAD } from './commit-log.ts';
 
 export interface MemoryDisk {
@@ -32,6 +40,10 @@ export function createMemoryLog(disk: MemoryDisk = createMemoryDisk()): CommitLo
       const copy = { head: disk.head, entries: new Map(disk.entries), rows: new Map(disk.rows) };
       return createMemoryLog(copy);
     },
+    rewriteRows: async (rows, schemaVersion) => {
+      writeRows(disk, rows);
+      disk.head = { ...disk.head, schemaVersion };
+    },
     prune: async (firstSeq) => prune(disk, firstSeq),
     close: async () => undefined,
   };
@@ -42,10 +54,7 @@ function append(disk: MemoryDisk, batch: LogBatch, condition: AppendCondition): 
   if (condition.epoch < head.epoch) return { status: 'fenced', epoch: head.epoch };
   if (condition.expectedHead !== head.seq) return { status: 'conflict', head };
   for (const entry of batch.entries) disk.entries.set(entry.seq, entry.value);
-  for (const { key, value } of batch.rows) {
-    if (value === undefined) disk.rows.delete(key);
-    else disk.rows.set(key, value);
-  }
+  writeRows(disk, batch.rows);
   disk.head = {
     ...head,
     seq: head.seq + batch.entries.length,
@@ -53,6 +62,13 @@ function append(disk: MemoryDisk, batch: LogBatch, condition: AppendCondition): 
     rowCount: batch.rowCount,
   };
   return { status: 'committed', head: disk.head };
+}
+
+function writeRows(disk: MemoryDisk, rows: readonly RowWrite[]): void {
+  for (const { key, value } of rows) {
+    if (value === undefined) disk.rows.delete(key);
+    else disk.rows.set(key, value);
+  }
 }
 
 function readFrom(disk: MemoryDisk, afterSeq: number, limit: number): readonly LogEntry[] {

@@ -3,13 +3,20 @@
  * founds the cluster when there is none.
  */
 import { join } from 'node:path';
-import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
+import type { Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
 import { type ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
 import { releaseBallast } from './ballast.ts';
 import { type BallastKeeper, keepBallast } from './ballast-keeper.ts';
 import type { CommitLog } from './commit-log.ts';
+import {
+  createVolatileDataKeys,
+  DATA_KEYS_FOLDER,
+  type DataKeys,
+  openDataKeys,
+  sweepDataKeys,
+} from './data-keys.ts';
 import type { DiskGuard, DiskLimits } from './disk-guard.ts';
 import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
 import { GroupCommitEngine } from './engine.ts';
@@ -19,6 +26,7 @@ import { openLevelLog } from './level-log.ts';
 import { loadState } from './load-state.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
+import { migrate } from './migrations.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
@@ -133,12 +141,17 @@ async function openOver(
   options: OpenEngineOptions,
   disk: DiskParts | undefined,
 ): Promise<OpenedEngine> {
+  const inMemory = options.folder === IN_MEMORY;
+  const dataKeys = inMemory
+    ? createVolatileDataKeys()
+    : await openDataKeys(join(options.folder, DATA_KEYS_FOLDER));
+  const { folder, clock, logger } = options;
+  if (!inMemory) await migrate({ log, folder, parts: { dataKeys }, clock, logger });
   const state = await loadState(log);
   const hasSecrets = state.secretTable.size > 0;
-  const inMemory = options.folder === IN_MEMORY;
   const sealer = inMemory
     ? await createVolatileSealer()
-    : await openSealer(join(options.folder, KEY_FILE), !hasSecrets);
+    : await openSealer(join(folder, KEY_FILE), !hasSecrets, dataKeys);
   const epoch = await log.acquireLeadership();
   const { chainHash, seq } = await log.head();
   const { onFatal, history = {} } = options;
@@ -155,17 +168,26 @@ async function openOver(
       await snapshots?.close();
     },
   });
+  eraseWithSecrets(engine, dataKeys, logger);
+  // Not over an empty log: whoever lost theirs will want the keys once a backup of it is restored.
   if (state.clusterId === '') await found(engine, options);
-  options.logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
+  else await sweepDataKeys(dataKeys, (id) => state.secret(id) !== undefined);
+  logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
   const { clusterId } = state;
-  const maintenance = createMaintenance({
-    log,
-    folder: options.folder,
-    clusterId,
-    clock: options.clock,
-    disk: disk?.guard,
-  });
+  const maintenance = createMaintenance({ log, folder, clusterId, clock, dataKeys, disk: disk?.guard });
   return Object.assign(engine, { sealer, clusterId, disk: disk?.guard, maintenance });
+}
+
+/** A key goes after the commit that erased its secret; what a crash leaves is swept at the next start. */
+function eraseWithSecrets(engine: GroupCommitEngine, dataKeys: DataKeys, logger: Logger): void {
+  engine.onCommit(({ events }) => {
+    for (const { type, subject } of events) {
+      if (type !== 'secret-deleted') continue;
+      dataKeys.erase(subject as SecretId).catch((error: unknown) => {
+        logger.error('the data key of an erased secret could not be destroyed', { secretId: subject, error });
+      });
+    }
+  });
 }
 
 async function openSnapshots(

@@ -1,19 +1,34 @@
 /**
- * Sealed secrets: AES-256-GCM under a data key of each secret's own, itself sealed by the key in a 0600 file that
- * lies outside the store. The secret's id is authenticated, so a sealed value fits its own row only.
+ * Sealed secrets: AES-256-GCM under a data key of each secret's own, itself sealed by the key in a 0600 file; both
+ * lie outside the store. The secret's id is authenticated, so a sealed value fits its own row only.
  */
 import { randomBytes, webcrypto } from 'node:crypto';
 import { chmod, open, readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { SecretId } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { createVolatileDataKeys, type DataKeys } from './data-keys.ts';
 
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
-const VERSION = 1;
-/** version | nonce and sealed data key | nonce and sealed value */
-const VALUE_AT = 1 + NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+/** version | nonce and sealed value; the sealed data key lies among the data keys. */
+const VERSION = 2;
+/** Until schema 2 the sealed data key stood between the version, then 1, and the value. */
+const VERSION_WITH_KEY = 1;
+const SEALED_KEY_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES;
+
+/** Parts a value of schema 1 into data key and value; undefined when it is one of today. */
+export function takeKeyOut(
+  sealed: Uint8Array,
+): { readonly sealedKey: Uint8Array; readonly sealed: Uint8Array } | undefined {
+  if (sealed[0] !== VERSION_WITH_KEY) return undefined;
+  const at = 1 + SEALED_KEY_BYTES;
+  return {
+    sealedKey: sealed.slice(1, at),
+    sealed: Buffer.concat([Uint8Array.of(VERSION), sealed.subarray(at)]),
+  };
+}
 
 export interface Sealer {
   /** Asynchronous, so that large values do not hold up the event loop. */
@@ -41,20 +56,25 @@ async function decrypt(key: Key, id: string, bytes: Uint8Array): Promise<Uint8Ar
   return new Uint8Array(await subtle.decrypt(parameters, key, bytes.subarray(NONCE_BYTES)));
 }
 
-export async function createSealer(masterKey: Uint8Array): Promise<Sealer> {
+export async function createSealer(
+  masterKey: Uint8Array,
+  dataKeys: DataKeys = createVolatileDataKeys(),
+): Promise<Sealer> {
   const master = await importKey(masterKey);
   return {
     seal: async (id, plain) => {
       const raw = randomBytes(KEY_BYTES);
-      const sealedKey = await encrypt(master, id, raw);
       const value = await encrypt(await importKey(raw), id, plain);
-      return Buffer.concat([Uint8Array.of(VERSION), sealedKey, value]);
+      await dataKeys.put(id, await encrypt(master, id, raw));
+      return Buffer.concat([Uint8Array.of(VERSION), value]);
     },
     open: async (id, sealed) => {
       try {
         if (sealed[0] !== VERSION) throw new Error(`unknown version ${sealed[0]}`);
-        const raw = await decrypt(master, id, sealed.subarray(1, VALUE_AT));
-        return await decrypt(await importKey(raw), id, sealed.subarray(VALUE_AT));
+        const sealedKey = await dataKeys.get(id);
+        if (sealedKey === undefined) throw new Error('its data key is missing');
+        const raw = await decrypt(master, id, sealedKey);
+        return await decrypt(await importKey(raw), id, sealed.subarray(1));
       } catch (cause) {
         throw new ClusterError('corrupt', 'SECRET_UNREADABLE', 'a sealed secret cannot be read', {
           hint: 'set it again, or restore the key file that belongs to this data folder',
@@ -76,9 +96,9 @@ export async function createVolatileSealer(): Promise<Sealer> {
  *
  * @throws ClusterError KEY_FILE_MISSING, KEY_FILE_EXPOSED, KEY_FILE_BAD
  */
-export async function openSealer(path: string, mayCreate: boolean): Promise<Sealer> {
+export async function openSealer(path: string, mayCreate: boolean, dataKeys: DataKeys): Promise<Sealer> {
   const found = await readKeyFile(path);
-  if (found !== undefined) return await createSealer(found);
+  if (found !== undefined) return await createSealer(found, dataKeys);
   if (!mayCreate) {
     throw new ClusterError(
       'precondition',
@@ -92,7 +112,7 @@ export async function openSealer(path: string, mayCreate: boolean): Promise<Seal
   }
   const key = randomBytes(KEY_BYTES);
   await writeKeyFile(path, key);
-  return await createSealer(key);
+  return await createSealer(key, dataKeys);
 }
 
 async function readKeyFile(path: string): Promise<Uint8Array | undefined> {

@@ -79,6 +79,7 @@ function bound(inner: CommitLog): CommitLog {
     row: (key) => inner.row(key),
     rows: () => inner.rows(),
     snapshot: () => inner.snapshot(),
+    rewriteRows: (rows, schemaVersion) => inner.rewriteRows(rows, schemaVersion),
     prune: (firstSeq) => inner.prune(firstSeq),
     close: () => inner.close(),
   };
