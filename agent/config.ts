@@ -10,7 +10,7 @@ export const AGENT_CONFIG = defineConfig({
     type: 'text',
     default: '',
     flag: 'data',
-    env: 'NABLA_DATA',
+    env: 'NABLA_AGENT_DATA',
     doc: "Folder of the agent's own state, on a local disk; default /var/lib/nabla/agent as root",
   },
   controller: {

@@ -6,7 +6,12 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ClusterError, ClusterError as NablaError, isClusterError, toClusterError } from '../proto/errors/cluster-error.ts';
+import {
+  type ClusterError,
+  isClusterError,
+  ClusterError as NablaError,
+  toClusterError,
+} from '../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../proto/errors/status-table.ts';
 import { AGENT_CONFIG, type AgentConfig } from './config.ts';
 import { AGENT_VERSION } from './version.ts';
@@ -46,15 +51,21 @@ async function loadConfig(flags: Readonly<Record<string, unknown>>): Promise<Age
 }
 
 async function run(config: AgentConfig): Promise<number> {
-  const [{ createClock }, { createLogger }, { createLifecycle }, { createIdSource }, { createSystemRng }, { runAgent }] =
-    await Promise.all([
-      import('../proto/runtime/clock.ts'),
-      import('../proto/runtime/logger.ts'),
-      import('../proto/runtime/lifecycle.ts'),
-      import('../proto/runtime/id-source.ts'),
-      import('../proto/runtime/rng.ts'),
-      import('./run-agent.ts'),
-    ]);
+  const [
+    { createClock },
+    { createLogger },
+    { createLifecycle },
+    { createIdSource },
+    { createSystemRng },
+    { runAgent },
+  ] = await Promise.all([
+    import('../proto/runtime/clock.ts'),
+    import('../proto/runtime/logger.ts'),
+    import('../proto/runtime/lifecycle.ts'),
+    import('../proto/runtime/id-source.ts'),
+    import('../proto/runtime/rng.ts'),
+    import('./run-agent.ts'),
+  ]);
   const clock = createClock();
   const logger = createLogger({ clock, level: config.logLevel, process: 'agent' });
   const lifecycle = createLifecycle({ logger, clock });
@@ -63,7 +74,15 @@ async function run(config: AgentConfig): Promise<number> {
   try {
     const root = dataFolder(config.data);
     const ids = createIdSource(clock);
-    const input = { config, root, version: AGENT_VERSION, environment: process.env, clock, rng: createSystemRng(), ids };
+    const input = {
+      config,
+      root,
+      version: AGENT_VERSION,
+      environment: process.env,
+      clock,
+      rng: createSystemRng(),
+      ids,
+    };
     await runAgent({ ...input, logger, lifecycle });
   } catch (error) {
     await lifecycle.close('start failed');
@@ -80,7 +99,11 @@ function dataFolder(asked: string): string {
   if (asked !== '') return resolve(asked);
   if (process.getuid?.() === 0) return '/var/lib/nabla/agent';
   const state = process.env['XDG_STATE_HOME'];
-  return join(state === undefined || state === '' ? join(homedir(), '.local', 'state') : state, 'nabla', 'agent');
+  return join(
+    state === undefined || state === '' ? join(homedir(), '.local', 'state') : state,
+    'nabla',
+    'agent',
+  );
 }
 
 function parseFlags(args: readonly string[]): Readonly<Record<string, unknown>> {
@@ -111,7 +134,8 @@ function tell(error: ClusterError): void {
   const fields = error.fields.map(({ path, reason }) => `\n  ${path} ${reason}`).join('');
   const where = error.details['path'] === undefined ? '' : ` (${error.details['path']})`;
   const hint = error.hint === '' ? '' : `\nhint: ${error.hint}`;
-  const bug = error.kind === 'bug' ? `\n${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}` : '';
+  const bug =
+    error.kind === 'bug' ? `\n${(error.cause as Error | undefined)?.stack ?? error.stack ?? ''}` : '';
   process.stderr.write(`error: ${error.message}${where}${fields}${hint}${bug}\n`);
 }
 

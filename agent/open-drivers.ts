@@ -1,12 +1,12 @@
 /**
- * Which drivers this agent runs tasks with, from its configuration: each is loaded only if it is used.
+ * Which drivers this agent runs tasks with, from its configuration.
  */
 import type { HostId } from '../proto/domain/ids.ts';
 import type { Clock, Logger } from '../proto/ports/index.ts';
 import { makeSecretFolder } from '../proto/runtime/durable-file.ts';
 import type { AgentConfig } from './config.ts';
-import type { Driver } from './core/driver-port.ts';
 import type { AgentLayout } from './core/layout.ts';
+import { type SelectedDrivers, selectDrivers } from './driver/select-driver.ts';
 
 export interface OpenDriversOptions {
   readonly config: AgentConfig;
@@ -17,19 +17,18 @@ export interface OpenDriversOptions {
 }
 
 /** The drivers in order of preference. @throws ClusterError DRIVER_UNAVAILABLE when an asked one cannot be had. */
-export async function openDrivers(options: OpenDriversOptions): Promise<readonly Driver[]> {
+export async function openDrivers(options: OpenDriversOptions): Promise<SelectedDrivers> {
   const { config, layout, hostId, clock, logger } = options;
   const stateFolder = `${layout.root}/process`;
   await makeSecretFolder(stateFolder);
-  const { openProcessDriver } = await import('./driver/process/process-driver.ts');
-  return [
-    await openProcessDriver({
-      hostId,
-      stateFolder,
-      hiddenFolders: [layout.root],
-      clock,
-      log: logger.child('process'),
-      mountView: config.mountView,
-    }),
-  ];
+  return selectDrivers({
+    mode: config.driver,
+    hostId,
+    dockerSocket: config.dockerSocket,
+    stateFolder,
+    hiddenFolders: [layout.root],
+    mountView: config.mountView,
+    clock,
+    log: logger.child('driver'),
+  });
 }

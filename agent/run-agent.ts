@@ -2,7 +2,7 @@
  * Wires one agent: journal and identity first, then drivers and what they hold, then the line to the
  * controller. Everything that is opened here is closed here, in reverse; tasks go on.
  */
-import type { ProbedGpu } from './probe/probe-port.ts';
+
 import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
@@ -20,12 +20,14 @@ import { createDataServer } from './ingress/data-server.ts';
 import { openJournal } from './journal/journal.ts';
 import { createLogStore } from './journal/log-store.ts';
 import { openDrivers } from './open-drivers.ts';
-import { createHostTelemetry, systemReadings } from './probe/host-telemetry.ts';
 import { readHostFacts, toCapacity } from './probe/host-facts.ts';
+import { createHostTelemetry, systemReadings } from './probe/host-telemetry.ts';
+import type { ProbedGpu } from './probe/probe-port.ts';
 import { selectGpuProbe } from './probe/select-probe.ts';
 import { type ConditionBoard, createConditionBoard } from './session/condition-board.ts';
 import { createDataConnections, type DataConnections } from './session/data-connection.ts';
 import { type InventorySource, openInventorySource } from './session/inventory-source.ts';
+import { startOutputWatch } from './session/output-watch.ts';
 import { createReporter, type Reporter } from './session/reporter.ts';
 import { type Session, startSession } from './session/session.ts';
 import { createSupervisor, type Supervisor } from './session/supervisor.ts';
@@ -37,7 +39,6 @@ import { startFolderThread } from './storage/folder-thread.ts';
 import { DEFAULT_GIT_LIMITS } from './storage/git-workspace.ts';
 import { createTaskStorage } from './storage/task-storage.ts';
 import { createWorkspaceCache } from './storage/workspace-cache.ts';
-import { startOutputWatch } from './session/output-watch.ts';
 
 export interface AgentProcess {
   readonly config: AgentConfig;
@@ -89,12 +90,17 @@ interface Link {
   httpPort: number | undefined;
 }
 
+type HostFacts = Awaited<ReturnType<typeof readHostFacts>>;
+
 interface OpenHost {
+  readonly facts: HostFacts;
+  readonly rebooted: boolean;
   readonly hostId: HostId;
   readonly link: Link;
   readonly conditions: ConditionBoard;
   readonly journal: Journal;
   readonly drivers: readonly Driver[];
+  readonly processIsolationAdvisory: boolean;
 }
 
 /** Identity, journal and drivers. The journal's lock comes first: it keeps a second agent out. */
@@ -114,12 +120,17 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
     },
   });
   lifecycle.onClose('journal', () => journal.close());
+  const facts = await readHostFacts(layout.root);
+  const { bootId } = journal.content.meta;
+  const rebooted = bootId !== undefined && facts.bootId !== '' && bootId !== facts.bootId;
+  await journal.commit({ meta: { bootId: facts.bootId } });
   const hostId = await openHostId(layout, () => ids.mint('host'));
-  const drivers = await openDrivers({ config, layout, hostId, clock, logger });
+  const selected = await openDrivers({ config, layout, hostId, clock, logger });
+  const { drivers, processIsolationAdvisory } = selected;
   lifecycle.onClose('drivers', async () => {
     await Promise.all(drivers.map((driver) => driver.close()));
   });
-  return { hostId, link, conditions, journal, drivers };
+  return { facts, rebooted, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
 }
 
 interface OpenTasks {
@@ -170,9 +181,8 @@ async function openLine(
   host: OpenHost & OpenTasks,
 ): Promise<Session> {
   const { config, clock, rng, ids, logger, lifecycle } = input;
-  const { hostId, link, journal, supervisor } = host;
-  const facts = await readHostFacts(layout.root);
-  const inventory = await openInventory(input, layout, { ...host, facts });
+  const { facts, hostId, link, journal, supervisor } = host;
+  const inventory = await openInventory(input, layout, host);
   const reporter = createReporter({
     journal,
     clock,
@@ -259,7 +269,7 @@ function openStorage(
   layout: AgentLayout,
   http: ControllerHttp,
 ) {
-  const folderThread = startFolderThread(layout.scratch);
+  const folderThread = startFolderThread({ trash: layout.scratch, spares: layout.spares });
   lifecycle.onClose('folders', () => folderThread.close());
   const searchPath = environment['PATH'] ?? DEFAULT_GIT_LIMITS.searchPath;
   return createTaskStorage({
@@ -273,19 +283,11 @@ function openStorage(
   });
 }
 
-interface InventoryInput {
-  readonly hostId: HostId;
-  readonly drivers: readonly Driver[];
-  readonly facts: Awaited<ReturnType<typeof readHostFacts>>;
-  readonly conditions: ConditionBoard;
-  readonly link: Link;
-}
-
 /** GPUs known from before are read and written here, so that a GPU lost during a restart is still missed. */
 async function openInventory(
   { config, clock, environment, logger }: AgentProcess,
   layout: AgentLayout,
-  { hostId, drivers, facts, conditions, link }: InventoryInput,
+  { hostId, drivers, processIsolationAdvisory, facts, conditions, link }: OpenHost,
 ): Promise<InventorySource> {
   const gpusFile = `${layout.root}/known-gpus.json`;
   const known = await readTextFile(gpusFile, GPUS_BYTES_MAX);
@@ -303,13 +305,14 @@ async function openInventory(
   return openInventorySource({
     hostId,
     base: {
-      drivers: drivers.map(({ name }) => name),
+      // A fake takes what is placed for the real ones, and says in the list what it is.
+      drivers: drivers.flatMap(({ name }) => (name === 'fake' ? ['fake', 'docker', 'process'] : [name])),
       labels: config.labels,
       os: facts.os,
       architecture: facts.architecture,
       portFirst: config.portFirst,
       portLast: config.portLast,
-      processIsolationAdvisory: drivers.some(({ name, supports }) => name === 'process' && !supports.mountView),
+      processIsolationAdvisory,
     },
     look: () => probe.collect(),
     capacityOf: (look) => toCapacity(facts, { gpus: look.gpus as readonly ProbedGpu[] }),

@@ -22,7 +22,10 @@ export type DesiredMerge =
   /** `changed` are the names whose order is new, risen or gone, sorted. */
   | { readonly ok: true; readonly set: DesiredSet; readonly changed: readonly string[] }
   /** Anything but ok: ask for everything again, change nothing. */
-  | { readonly ok: false; readonly why: 'base-mismatch' | 'count-mismatch' | 'hash-mismatch' | 'duplicate-task' };
+  | {
+      readonly ok: false;
+      readonly why: 'base-mismatch' | 'count-mismatch' | 'hash-mismatch' | 'duplicate-task';
+    };
 
 /**
  * The set after `message`. `sha256Hex` hashes text to lower-case hex. O(tasks). Never throws.

@@ -50,7 +50,11 @@ type Told = Pick<Exit, 'verdict' | 'reason' | 'message'>;
 
 function tellEnd(exit: DriverExit, stop: StopOrder | undefined): Told {
   if (exit.outOfMemory) {
-    return { verdict: 'out-of-memory', reason: 'OUT_OF_MEMORY', message: 'used more memory than it asked for' };
+    return {
+      verdict: 'out-of-memory',
+      reason: 'OUT_OF_MEMORY',
+      message: 'used more memory than it asked for',
+    };
   }
   // An end before the order was the task's own; the order came too late to cause it.
   if (stop !== undefined && exit.finishedAtMs >= stop.atMs) return tellStop(stop.cause);
@@ -85,7 +89,27 @@ export function toExitBeforeStart(stop: StopOrder, nowMs: number): Exit {
 /** The end of a task whose container is no longer there although nobody removed it. */
 export function toExitVanished(nowMs: number): Exit {
   const message = 'its container is gone and left no exit status';
-  return { signal: 0, outOfMemory: false, verdict: 'host', reason: 'TASK_VANISHED', message, finishedAtMs: nowMs };
+  return {
+    signal: 0,
+    outOfMemory: false,
+    verdict: 'host',
+    reason: 'TASK_VANISHED',
+    message,
+    finishedAtMs: nowMs,
+  };
+}
+
+/** The end of a task that a restart of the machine cut off; it may or may not have begun. */
+export function toExitInterrupted(nowMs: number): Exit {
+  const message = 'the host restarted while it was under way';
+  return {
+    signal: 0,
+    outOfMemory: false,
+    verdict: 'host',
+    reason: 'HOST_RESTARTED',
+    message,
+    finishedAtMs: nowMs,
+  };
 }
 
 /**

@@ -97,7 +97,8 @@ function actForRecord(
 ): TaskAct {
   // Before the first full set the journal is all there is to go by.
   if (order === undefined) return synced ? { type: 'withdraw', name } : { type: 'pursue', name };
-  if (order.phase === 'gone') return isLive(record.state) ? { type: 'withdraw', name } : { type: 'forget', name };
+  if (order.phase === 'gone')
+    return isLive(record.state) ? { type: 'withdraw', name } : { type: 'forget', name };
   if (order.generation > record.generation || order.phase !== record.desired) {
     return order.generation < record.generation ? { type: 'pursue', name } : { type: 'reorder', name, order };
   }

@@ -59,10 +59,15 @@ function resolveValue(name: string, value: string, secrets: ReadonlyMap<string, 
   if (!value.startsWith(SECRET_PREFIX)) return value;
   const secret = secrets.get(name);
   if (secret === undefined) {
-    throw new ClusterError('precondition', 'SECRET_MISSING', 'a secret that the environment names is missing', {
-      details: { variable: name },
-      hint: 'set the secret in the project and retry the job',
-    });
+    throw new ClusterError(
+      'precondition',
+      'SECRET_MISSING',
+      'a secret that the environment names is missing',
+      {
+        details: { variable: name },
+        hint: 'set the secret in the project and retry the job',
+      },
+    );
   }
   return decodeUtf8(secret);
 }

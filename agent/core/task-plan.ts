@@ -10,7 +10,13 @@ import type { Mount, RegistryLogin, TaskPlan } from './driver-port.ts';
 import type { TaskFolders } from './layout.ts';
 import { toTaskEnvironment } from './task-environment.ts';
 import type { TaskRecord } from './task-record.ts';
-import { GENERATED_TARGET, MOUNT_VIEW, PAPERSPACE_TARGET, toTaskView, toWorkingDirectory } from './task-view.ts';
+import {
+  GENERATED_TARGET,
+  MOUNT_VIEW,
+  PAPERSPACE_TARGET,
+  toTaskView,
+  toWorkingDirectory,
+} from './task-view.ts';
 
 /** Most processes of one task; stops fork bombs from taking the host along. */
 const PROCESSES_MAX = 32_768;

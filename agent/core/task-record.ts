@@ -39,7 +39,11 @@ export const NO_PROGRESS: PullProgress = { step: '', bytes: 0, totalBytes: 0 };
 export const NO_LIVE_VIEW: TaskLiveView = { progress: NO_PROGRESS, logBytes: 0 };
 
 /** A fresh record of an order; `state` defaults to accepted. Pure. */
-export function toRecord(order: DesiredTask, epoch: number, state: TaskState = { phase: 'accepted' }): TaskRecord {
+export function toRecord(
+  order: DesiredTask,
+  epoch: number,
+  state: TaskState = { phase: 'accepted' },
+): TaskRecord {
   return {
     key: order.key,
     generation: order.generation,

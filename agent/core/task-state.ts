@@ -2,9 +2,10 @@
  * The life of one task on its host: a tagged union, the facts that move it, and the one pure function that
  * applies a fact. Shells carry out the work; what they learn comes back here as an event.
  */
-import { assertNever } from '../../proto/errors/cluster-error.ts';
+
 import type { Exit } from '../../proto/domain/job.ts';
 import type { TaskPhase } from '../../proto/domain/task.ts';
+import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { StartedTask } from './driver-port.ts';
 
 /** A field exists only in the phases where it means something. */

@@ -2,8 +2,9 @@
  * What the agent answers on its data connections: two routes per task, log and exec. The server listens on no
  * port; it is handed sockets that the agent itself opened.
  */
-import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+
 import type { IncomingHttpHeaders } from 'node:http2';
+import { createServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { parseTaskName } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';

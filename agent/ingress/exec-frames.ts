@@ -59,7 +59,9 @@ function parseJson(payload: Uint8Array): Readonly<Record<string, unknown>> {
 }
 
 function toSize(value: unknown, otherwise: number): number {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 10_000 ? value : otherwise;
+  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= 10_000
+    ? value
+    : otherwise;
 }
 
 function isTextList(value: unknown): value is readonly string[] {
@@ -67,9 +69,15 @@ function isTextList(value: unknown): value is readonly string[] {
 }
 
 function isTextRecord(value: unknown): value is Readonly<Record<string, string>> {
-  return typeof value === 'object' && value !== null && Object.values(value).every((item) => typeof item === 'string');
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    Object.values(value).every((item) => typeof item === 'string')
+  );
 }
 
 function invalidFrame(message: string): ClusterError {
-  return new ClusterError('invalid', 'EXEC_FRAME_INVALID', message, { hint: 'client and agent differ in version' });
+  return new ClusterError('invalid', 'EXEC_FRAME_INVALID', message, {
+    hint: 'client and agent differ in version',
+  });
 }

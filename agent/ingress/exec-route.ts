@@ -3,7 +3,7 @@
  * becomes frames out, as fast as the reader takes them. When the reader leaves, the command is ended.
  */
 import type { ServerHttp2Stream } from 'node:http2';
-import { encodeExecFrame, EXEC_FRAME_PAYLOAD_BYTES_MAX, type ExecFrame } from '../../proto/domain/frame.ts';
+import { EXEC_FRAME_PAYLOAD_BYTES_MAX, type ExecFrame, encodeExecFrame } from '../../proto/domain/frame.ts';
 import type { TaskKey } from '../../proto/domain/ids.ts';
 import { toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Driver, ExecSession } from '../core/driver-port.ts';
@@ -31,7 +31,10 @@ export async function serveExec(stream: ServerHttp2Stream, { driver, key }: Exec
     });
     for await (const { stream: kind, bytes } of session.output) {
       for (let at = 0; at < bytes.length; at += EXEC_FRAME_PAYLOAD_BYTES_MAX) {
-        await writeHeeding(stream, encodeExecFrame(kind, bytes.subarray(at, at + EXEC_FRAME_PAYLOAD_BYTES_MAX)));
+        await writeHeeding(
+          stream,
+          encodeExecFrame(kind, bytes.subarray(at, at + EXEC_FRAME_PAYLOAD_BYTES_MAX)),
+        );
       }
     }
     await writeHeeding(stream, encodeExecFrame('exit', toJson(await session.exit())));

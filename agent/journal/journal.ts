@@ -110,11 +110,7 @@ interface PendingBatch {
   readonly waiters: Waiter[];
 }
 
-function createJournal(
-  db: Level<string, string>,
-  content: JournalContent,
-  options: JournalOptions,
-): Journal {
+function createJournal(db: Level<string, string>, content: JournalContent, options: JournalOptions): Journal {
   let meta = content.meta;
   let pending = emptyBatch();
   let flushing: Promise<void> | undefined;
@@ -182,7 +178,9 @@ function createJournal(
       await db.close();
       await db.open();
     } catch (error) {
-      options.logger.debug('journal cannot be opened again yet', { code: toJournalError(error, options.path).code });
+      options.logger.debug('journal cannot be opened again yet', {
+        code: toJournalError(error, options.path).code,
+      });
     }
   }
 

@@ -50,7 +50,11 @@ export async function findTail(log: ReadableLog, lines: number): Promise<number>
         isLastByte = false;
         if (!endsLine) continue;
         missing -= 1;
-        if (missing === 0) return offset + index + 1;
+        if (missing === 0) {
+          const skip = index + 1;
+          // At the end of a frame the next one begins: no empty rest of this one is shown.
+          return offset + skip + (skip === payload.length ? LOG_FRAME_HEADER_BYTES : 0);
+        }
       }
     }
     // Across a gap there is no telling how many lines were dropped.

@@ -2,9 +2,10 @@
  * One connection of the control lane, from hello to its end: what arrives is fenced by epoch and handed on,
  * what is to be told goes out with back-pressure, and a line that no longer echoes is given up.
  */
-import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
+
 import type { AgentMessage, ControllerEnvelope, ControllerMessage } from '../../proto/domain/session.ts';
 import { assertNever, ClusterError } from '../../proto/errors/cluster-error.ts';
+import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import type { Clock, Logger, Timer } from '../../proto/ports/index.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
@@ -84,8 +85,8 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
   }
 
   function beat(heartbeatMs: number): void {
-    if (contact.silentMs() > heartbeatMs * SILENT_BEATS_MAX) return give(deadLine());
-    queue.push({ kind: 'heartbeat', nonce: contact.beat() });
+    if (contact.silentMs() > heartbeatMs * SILENT_BEATS_MAX) give(deadLine());
+    else queue.push({ kind: 'heartbeat', nonce: contact.beat() });
   }
 
   const sink: ReportSink = async (message) => {
@@ -121,7 +122,9 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
       case 'heartbeat-ack':
         return contact.echo(message.nonce);
       case 'open-data-connection':
-        return handlers.dataConnectionWanted(message.connectionId, message.ticket, (told) => queue.push(told));
+        return handlers.dataConnectionWanted(message.connectionId, message.ticket, (told) =>
+          queue.push(told),
+        );
       default:
         return assertNever(message);
     }

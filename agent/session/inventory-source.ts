@@ -2,7 +2,14 @@
  * What this host has, kept current: facts read once, GPUs looked at together with telemetry, conditions from
  * probe and agent. Tells when the picture changed, so that the controller hears of it and of nothing else.
  */
-import type { Condition, Gpu, GpuTelemetry, HostTelemetry, Inventory, TopologyLink } from '../../proto/domain/catalog.ts';
+import type {
+  Condition,
+  Gpu,
+  GpuTelemetry,
+  HostTelemetry,
+  Inventory,
+  TopologyLink,
+} from '../../proto/domain/catalog.ts';
 import type { HostId } from '../../proto/domain/ids.ts';
 import type { TelemetryReport } from '../../proto/domain/session.ts';
 

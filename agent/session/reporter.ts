@@ -2,8 +2,9 @@
  * Tells the controller what changed: at once when the line is quiet, gathered over a few milliseconds when it
  * is busy, again after every reconnect until acknowledged as durable.
  */
-import type { ObservedMessage } from '../../proto/domain/session.ts';
+
 import { toTaskName } from '../../proto/domain/ids.ts';
+import type { ObservedMessage } from '../../proto/domain/session.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
 import { toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Timer } from '../../proto/ports/index.ts';
@@ -120,7 +121,10 @@ export function createReporter(options: ReporterOptions): Reporter {
     const all = complete?.();
     complete = undefined;
     if (all === undefined) return undefined;
-    reports = markDirty(reports, all.map(({ key }) => toTaskName(key)));
+    reports = markDirty(
+      reports,
+      all.map(({ key }) => toTaskName(key)),
+    );
     return all.length > TASKS_COMPLETE_MAX ? undefined : all;
   }
 

@@ -2,8 +2,9 @@
  * The agent's side of the control lane for its whole life: dials, speaks until the line breaks, dials again
  * with full jitter. Orders, reports and data connections meet here; tasks go on whatever happens to the line.
  */
-import type { HostId } from '../../proto/domain/ids.ts';
+
 import type { Inventory } from '../../proto/domain/catalog.ts';
+import type { HostId } from '../../proto/domain/ids.ts';
 import type { AgentMessage } from '../../proto/domain/session.ts';
 import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';

@@ -25,6 +25,8 @@ import { toUnknownObservation } from './unknown-task.ts';
 export interface SupervisorOptions {
   readonly hostId: HostId;
   readonly clusterId: () => string;
+  /** The machine booted since the journal was last written. Default false. */
+  readonly rebooted?: boolean;
   /** In order of preference. */
   readonly drivers: readonly Driver[];
   readonly storage: TaskStorage;
@@ -73,8 +75,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const context: TaskContext = {
     ...options,
     table,
+    rebooted: options.rebooted ?? false,
     signal: closing.signal,
-    driverOf: (name) => drivers.find((driver) => driver.name === name),
+    // The fake stands for whichever a spec names.
+    driverOf: (name) => drivers.find((driver) => driver.name === name) ?? drivers.find(isFake),
   };
   const workers = new Map<string, TaskWorker>();
   const ended = new Map(journal.content.ended);
@@ -204,7 +208,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       unknown.delete(name);
     } catch (error) {
       unknown.set(name, { driver, task: { state: 'unknown', reason: 'cannot be removed' } });
-      conditions.raise('TASK_UNKILLABLE', `an unknown task cannot be removed (${toClusterError(error).code})`, name);
+      conditions.raise(
+        'TASK_UNKILLABLE',
+        `an unknown task cannot be removed (${toClusterError(error).code})`,
+        name,
+      );
     }
   }
 
@@ -275,6 +283,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   };
 }
 
-function toRow(name: string, entry: TaskEntry | undefined): readonly (readonly [string, TaskEntry['record']])[] {
+function isFake(driver: Driver): boolean {
+  return driver.name === 'fake';
+}
+
+function toRow(
+  name: string,
+  entry: TaskEntry | undefined,
+): readonly (readonly [string, TaskEntry['record']])[] {
   return entry === undefined ? [] : [[name, entry.record]];
 }

@@ -1,11 +1,12 @@
 /**
  * What every worker on a task shares: the ports it acts through and the table it tells.
  */
+
+import type { HostId } from '../../proto/domain/ids.ts';
+import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import type { Driver } from '../core/driver-port.ts';
 import type { LogStore } from '../core/log-port.ts';
 import type { TaskStorage } from '../core/storage-port.ts';
-import type { HostId } from '../../proto/domain/ids.ts';
-import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import type { ConditionBoard } from './condition-board.ts';
 import type { TaskTable } from './task-table.ts';
 
@@ -22,6 +23,8 @@ export interface TaskContext {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly logger: Logger;
+  /** The machine booted since the journal was last written: what is not there any more was cut off by that. */
+  readonly rebooted: boolean;
   /** Fires when the agent stops; tasks go on without it. */
   readonly signal: AbortSignal;
 }

@@ -31,16 +31,19 @@ export interface FollowInput {
   readonly driver: Driver;
   readonly log: TaskLog;
   readonly started: StartedTask;
+  readonly onBug: (error: unknown) => void;
 }
 
 export function followTask(context: TaskContext, input: FollowInput): Follower {
   const { entry, driver } = input;
   const { key } = entry;
   const over = linkAbort(context.signal);
-  let stopping: Promise<void> | undefined;
+  let stopping = false;
 
   function stop(): void {
-    stopping ??= carryOutStop(context, input, over.signal);
+    if (stopping) return;
+    stopping = true;
+    carryOutStop(context, input, over.signal).catch(input.onBug);
   }
 
   async function follow(): Promise<Exit> {

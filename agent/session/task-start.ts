@@ -45,7 +45,8 @@ export async function startTask(context: TaskContext, input: StartInput): Promis
     storage.fetchWorkspace({ spec, folders, secretValues, onProgress, signal }),
     driver.prepare(plan, onProgress, signal),
   ]);
-  if (signal.aborted) throw new ClusterError('cancelled', 'START_CANCELLED', 'the task was stopped before it began');
+  if (signal.aborted)
+    throw new ClusterError('cancelled', 'START_CANCELLED', 'the task was stopped before it began');
   return driver.start(plan, signal);
 }
 

@@ -42,7 +42,11 @@ export interface TaskTable {
   /** Tells that the task is being prepared; a restart finds that out by itself, so nothing is journalled. */
   beginPreparation(entry: TaskEntry): void;
   /** Applies facts in order. Durable facts are on disk before they are told. */
-  advance(entry: TaskEntry, events: readonly TaskEvent[], options: { readonly durable: boolean }): Promise<void>;
+  advance(
+    entry: TaskEntry,
+    events: readonly TaskEvent[],
+    options: { readonly durable: boolean },
+  ): Promise<void>;
   setProgress(entry: TaskEntry, progress: PullProgress): void;
   /** Drops the entry and leaves a tombstone. */
   forget(entry: TaskEntry, exit: Exit): void;
@@ -105,7 +109,11 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
         exit === undefined ? fresh : { ...fresh, state: { phase: 'exited', exit, logArchived: true } };
       const entry = add(record);
       await commit(entry);
-      logger.info('task accepted', { task: entry.name, generation: order.generation, phase: record.state.phase });
+      logger.info('task accepted', {
+        task: entry.name,
+        generation: order.generation,
+        phase: record.state.phase,
+      });
       return entry;
     },
     async reorder(entry, order, epoch) {

@@ -3,10 +3,20 @@
  * Wherever an agent died, the next one's worker goes on from the recorded phase and what the driver sees.
  */
 import type { Exit } from '../../proto/domain/job.ts';
-import { assertNever, ClusterError, isClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
+import {
+  assertNever,
+  ClusterError,
+  isClusterError,
+  toClusterError,
+} from '../../proto/errors/cluster-error.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverTask, StartedTask } from '../core/driver-port.ts';
-import { toExitBeforeStart, toExitFromError, toExitVanished } from '../core/exit-verdict.ts';
+import {
+  toExitBeforeStart,
+  toExitFromError,
+  toExitInterrupted,
+  toExitVanished,
+} from '../core/exit-verdict.ts';
 import type { TaskLog } from '../core/log-port.ts';
 import { exitOf } from '../core/task-record.ts';
 import { isLive, type TaskEvent } from '../core/task-state.ts';
@@ -87,6 +97,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     const { stop, spec } = entry.record;
     if (stop !== undefined) return end(toExitBeforeStart(stop, context.clock.nowMs()));
     const secretValues = options.secretValues();
+    // It may have begun before the machine went down, and a start happens at most once.
+    if (options.restored && context.rebooted) return end(toExitInterrupted(context.clock.nowMs()));
     // After a restart only a new order may start it, and only that order carries its secrets.
     if (secretValues === undefined || spec === undefined) return false;
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
@@ -143,7 +155,13 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
       return;
     }
     const log = await openLog();
-    follower = followTask(context, { entry, driver, log, started: known });
+    follower = followTask(context, {
+      entry,
+      driver,
+      log,
+      started: known,
+      onBug: (error) => options.onFailure(toClusterError(error)),
+    });
     try {
       const exit = await follower.ended;
       await end(exit);

@@ -45,11 +45,18 @@ async function reachLimit(context: TaskContext, { entry, stop }: TimeLimitInput)
     stop();
   } catch (error) {
     // Only a closing journal refuses; the next start of the agent finds the limit passed.
-    context.logger.warn('time limit could not be journalled', { task: entry.name, code: toClusterError(error).code });
+    context.logger.warn('time limit could not be journalled', {
+      task: entry.name,
+      code: toClusterError(error).code,
+    });
   }
 }
 
-async function warn(context: TaskContext, { entry, driver }: TimeLimitInput, signalName: string): Promise<void> {
+async function warn(
+  context: TaskContext,
+  { entry, driver }: TimeLimitInput,
+  signalName: string,
+): Promise<void> {
   try {
     await driver.signal(entry.key, signalName === '' ? 'USR1' : signalName);
   } catch (error) {

@@ -37,7 +37,8 @@ export function judgeEntry(entry: Entry, limits: ArchiveLimits): ArchiveEntry {
   const path = isFolder ? name.slice(0, -1) : name;
   judgePath(path, name, limits);
   judgeKind(entry, name, isFolder);
-  if (isFolder && (entry.uncompressedSize > 0 || entry.compressedSize > 2)) throw unsafe('a folder has content', name);
+  if (isFolder && (entry.uncompressedSize > 0 || entry.compressedSize > 2))
+    throw unsafe('a folder has content', name);
   return { entry, path, isFolder, executable: isExecutable(entry) };
 }
 
@@ -68,15 +69,18 @@ function judgePath(path: string, name: string, limits: ArchiveLimits): void {
 
 function judgeKind(entry: Entry, name: string, isFolder: boolean): void {
   const { generalPurposeBitFlag: flags, compressionMethod: method } = entry;
-  if ((flags & (FLAG_ENCRYPTED | FLAG_PATCHED | FLAG_STRONG_ENCRYPTION)) !== 0) throw unsafe('an entry is encrypted', name);
-  if (method !== METHOD_STORED && method !== METHOD_DEFLATED) throw unsafe('an entry is packed in an unknown way', name);
+  if ((flags & (FLAG_ENCRYPTED | FLAG_PATCHED | FLAG_STRONG_ENCRYPTION)) !== 0)
+    throw unsafe('an entry is encrypted', name);
+  if (method !== METHOD_STORED && method !== METHOD_DEFLATED)
+    throw unsafe('an entry is packed in an unknown way', name);
   if (entry.versionNeededToExtract > NEEDS_MAX) throw unsafe('an entry needs a newer unpacker', name);
   if (method === METHOD_STORED && entry.compressedSize !== entry.uncompressedSize) {
     throw corruptArchive('the sizes of an entry differ');
   }
   const type = unixMode(entry) & S_IFMT;
   if (type === S_IFLNK) throw unsafe('links are not taken', name);
-  if (type !== 0 && type !== S_IFREG && type !== S_IFDIR) throw unsafe('only files and folders are taken', name);
+  if (type !== 0 && type !== S_IFREG && type !== S_IFDIR)
+    throw unsafe('only files and folders are taken', name);
   if (type === S_IFDIR && !isFolder) throw unsafe('a folder is named like a file', name);
   if (type === S_IFREG && isFolder) throw unsafe('a file is named like a folder', name);
 }
@@ -97,7 +101,10 @@ function isExecutable(entry: Entry): boolean {
  */
 export function judgeTogether(entries: readonly ArchiveEntry[], limits: ArchiveLimits): void {
   let totalBytes = 0;
-  const kinds = new Map<string, { readonly path: string; readonly isFolder: boolean; readonly named: boolean }>();
+  const kinds = new Map<
+    string,
+    { readonly path: string; readonly isFolder: boolean; readonly named: boolean }
+  >();
   for (const { entry, path, isFolder } of entries) {
     totalBytes += entry.uncompressedSize;
     if (totalBytes > limits.totalBytesMax) throw tooLarge('it unpacks to too many bytes');

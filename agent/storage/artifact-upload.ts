@@ -155,7 +155,10 @@ async function tryUpload(options: ArtifactUploadOptions, one: OneUpload): Promis
       const mayPass = failure.kind === 'unavailable' || failure.kind === 'deadline';
       if (!mayPass || tries >= one.triesMax || one.signal.aborted) {
         if (failure.code !== 'ARTIFACT_CHANGED') {
-          options.logger.warn('an output could not be stored', { task: toTaskName(one.key), code: failure.code });
+          options.logger.warn('an output could not be stored', {
+            task: toTaskName(one.key),
+            code: failure.code,
+          });
         }
         return failure;
       }

@@ -66,7 +66,12 @@ export function createControllerHttp(options: ControllerHttpOptions): Controller
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
   });
 
-  function open(method: string, path: string, headers: Readonly<Record<string, string>>, signal: AbortSignal) {
+  function open(
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal,
+  ) {
     const address = options.address();
     if (address === undefined) throw notWelcomed();
     return httpsRequest({
@@ -141,9 +146,14 @@ async function toRefusal(answer: HttpAnswer): Promise<ClusterError> {
   } catch {
     // The body broke off or is no JSON; the status alone must do.
   }
-  return new ClusterError(kindOfStatus(answer.status), 'CONTROLLER_REFUSED', 'the controller refused a request', {
-    details: { status: String(answer.status) },
-  });
+  return new ClusterError(
+    kindOfStatus(answer.status),
+    'CONTROLLER_REFUSED',
+    'the controller refused a request',
+    {
+      details: { status: String(answer.status) },
+    },
+  );
 }
 
 function kindOfStatus(status: number): ErrorKind {
@@ -156,7 +166,12 @@ function kindOfStatus(status: number): ErrorKind {
 }
 
 function notWelcomed(): ClusterError {
-  return new ClusterError('unavailable', 'CONTROLLER_UNREACHABLE', 'the agent is not connected to a controller', {
-    hint: 'wait for the connection; it is tried all the time',
-  });
+  return new ClusterError(
+    'unavailable',
+    'CONTROLLER_UNREACHABLE',
+    'the agent is not connected to a controller',
+    {
+      hint: 'wait for the connection; it is tried all the time',
+    },
+  );
 }

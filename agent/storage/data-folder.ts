@@ -6,7 +6,12 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HostId, ID_PREFIXES, parseTaskName } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import { makeSecretFolder, readTextFile, SECRET_FILE_MODE, writeFileAtomically } from '../../proto/runtime/durable-file.ts';
+import {
+  makeSecretFolder,
+  readTextFile,
+  SECRET_FILE_MODE,
+  writeFileAtomically,
+} from '../../proto/runtime/durable-file.ts';
 import { toFileError } from '../../proto/runtime/file-error.ts';
 import type { AgentLayout } from '../core/layout.ts';
 
@@ -16,7 +21,13 @@ const ID_BYTES_MAX = 128;
 export async function makeDataFolder(layout: AgentLayout): Promise<void> {
   try {
     await mkdir(layout.root, { recursive: true, mode: 0o755 });
-    for (const folder of [layout.tasks, layout.storage, layout.workspaceCache, layout.scratch, layout.spares]) {
+    for (const folder of [
+      layout.tasks,
+      layout.storage,
+      layout.workspaceCache,
+      layout.scratch,
+      layout.spares,
+    ]) {
       await makeSecretFolder(folder);
     }
   } catch (error) {
@@ -47,7 +58,10 @@ export async function openHostId(layout: AgentLayout, mint: () => string): Promi
  * Removes folders of tasks that nobody knows: what a crash left between the end of a task and its forgetting,
  * and half-made workspaces of known ones. Call once at start, when `isKnown` can answer.
  */
-export async function sweepTaskFolders(layout: AgentLayout, isKnown: (name: string) => boolean): Promise<void> {
+export async function sweepTaskFolders(
+  layout: AgentLayout,
+  isKnown: (name: string) => boolean,
+): Promise<void> {
   for (const name of await readdir(layout.tasks)) {
     const folder = join(layout.tasks, name);
     if (parseTaskName(name) === undefined) continue;

@@ -2,10 +2,22 @@
  * Making and removing the folders of tasks as lists of small steps, carried out in one go by a thread that may
  * block (folder-thread.ts). As single asynchronous calls they would cost more in hand-overs than in work.
  */
-import { chmodSync, mkdirSync, opendirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
-import { keepSpare, takeSpare } from './spare-folders.ts';
-import { OPEN_FOLDER_MODE, RUN_FILE_MODE, TASK_SUBFOLDERS } from './task-skeleton.ts';
+import type { SpareShelf } from './spare-folders.ts';
+import { OPEN_FOLDER_MODE, RUN_FILE_MODE, TASK_ROOT_MODE, TASK_SUBFOLDERS } from './task-skeleton.ts';
 
 export interface RunFile {
   readonly name: string;
@@ -16,27 +28,39 @@ export interface RunFile {
 
 export type FolderStep =
   /** The folders of one task with the files of its run folder, new or from a spare. Idempotent. */
-  | { readonly op: 'make-task'; readonly root: string; readonly spares: string; readonly files: readonly RunFile[] }
-  /** Out of the way at once: kept as a spare if it is as good as new, else moved into `trash`. Idempotent. */
-  | { readonly op: 'drop-task'; readonly root: string; readonly spares: string; readonly trash: string }
+  | {
+      readonly op: 'make-task';
+      readonly root: string;
+      readonly files: readonly RunFile[];
+    }
+  /** Out of the way at once: kept as a spare if it is as good as new, else moved into the trash. Idempotent. */
+  | { readonly op: 'drop-task'; readonly root: string }
   /** A folder that every user may write to. */
   | { readonly op: 'open-folder'; readonly path: string }
   /** Goes only if nothing is in it. */
   | { readonly op: 'remove-empty'; readonly path: string };
 
-/** Carries the steps out in order; stops at the first that fails. Blocks. @throws the error of node:fs */
-export function carryOutSteps(steps: readonly FolderStep[]): void {
-  for (const step of steps) carryOut(step);
+/** Where the steps put what is dropped. */
+export interface FolderPlaces {
+  readonly shelf: SpareShelf;
+  /** Existing folder on the same disk. */
+  readonly trash: string;
+  /** Something came into the trash. */
+  readonly onTrash: () => void;
 }
 
-function carryOut(step: FolderStep): void {
+/** Carries the steps out in order; stops at the first that fails. Blocks. @throws the error of node:fs */
+export function carryOutSteps(steps: readonly FolderStep[], places: FolderPlaces): void {
+  for (const step of steps) carryOut(step, places);
+}
+
+function carryOut(step: FolderStep, places: FolderPlaces): void {
   switch (step.op) {
     case 'make-task':
-      makeTask(step.root, step.spares);
-      for (const file of step.files) makeFile(join(step.root, 'run', file.name), file);
+      makeTask(step.root, step.files, places.shelf);
       return;
     case 'drop-task':
-      if (!keepSpare(step.root, step.spares)) moveToTrash(step.root, step.trash);
+      if (!places.shelf.keep(step.root)) moveToTrash(step.root, places);
       return;
     case 'open-folder':
       makeFolder(step.path, OPEN_FOLDER_MODE);
@@ -47,10 +71,17 @@ function carryOut(step: FolderStep): void {
   }
 }
 
-function makeTask(root: string, spares: string): void {
-  if (takeSpare(root, spares)) return;
-  makeFolder(root, 0o700);
-  for (const { name, mode } of TASK_SUBFOLDERS) makeFolder(join(root, name), mode);
+function makeTask(root: string, files: readonly RunFile[], shelf: SpareShelf): void {
+  const isSpare = shelf.take(root);
+  if (!isSpare) {
+    makeFolder(root, TASK_ROOT_MODE);
+    for (const { name, mode } of TASK_SUBFOLDERS) makeFolder(join(root, name), mode);
+  }
+  for (const file of files) {
+    // A spare has every file of the run folder, with its mode; those that are kept are empty in it.
+    if (isSpare && file.keep && file.text === '') continue;
+    makeFile(join(root, 'run', file.name), file, isSpare);
+  }
 }
 
 function makeFolder(path: string, mode: number): void {
@@ -63,14 +94,22 @@ function makeFolder(path: string, mode: number): void {
   chmodSync(path, mode);
 }
 
-function makeFile(path: string, { text, keep }: RunFile): void {
+function makeFile(path: string, { text, keep }: RunFile, hasMode: boolean): void {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLLOW } = constants;
+  let file: number;
   try {
-    writeFileSync(path, text, { flag: keep ? 'wx' : 'w', mode: RUN_FILE_MODE });
+    file = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | (keep ? O_EXCL : O_TRUNC), RUN_FILE_MODE);
   } catch (error) {
     if (keep && codeOf(error) === 'EEXIST') return;
     throw error;
   }
-  chmodSync(path, RUN_FILE_MODE);
+  try {
+    if (text !== '') writeFileSync(file, text);
+    // The umask may have cut the mode.
+    if (!hasMode) fchmodSync(file, RUN_FILE_MODE);
+  } finally {
+    closeSync(file);
+  }
 }
 
 function removeEmpty(path: string): void {
@@ -82,9 +121,10 @@ function removeEmpty(path: string): void {
 }
 
 /** Deleting a tree waits for the file system's own log again and again; a rename does so at most once. */
-function moveToTrash(path: string, trash: string): void {
+function moveToTrash(path: string, { trash, onTrash }: FolderPlaces): void {
   try {
     renameSync(path, join(trash, basename(path)));
+    onTrash();
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return;
     // Something of that name lies in the trash already: then it takes its time.

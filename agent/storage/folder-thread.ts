@@ -25,8 +25,14 @@ interface Waiting {
 /** The thread holds nothing but paths. */
 const HEAP_MIB = 32;
 
-/** `trash` is an existing folder on the disk of the task folders; what lies in it is deleted. */
-export function startFolderThread(trash: string): FolderThread {
+export interface FolderThreadPlaces {
+  /** Existing folder on the disk of the task folders; what lies in it is deleted. */
+  readonly trash: string;
+  /** Existing folder there for the folders of ended tasks that are as good as new. */
+  readonly spares: string;
+}
+
+export function startFolderThread({ trash, spares }: FolderThreadPlaces): FolderThread {
   const waiting = new Map<number, Waiting>();
   let worker: Worker | undefined = startWorker();
   let batch: FolderOrder[] = [];
@@ -35,7 +41,7 @@ export function startFolderThread(trash: string): FolderThread {
   function startWorker(): Worker {
     // Compiled beside this file, so the name is that of the compiled file.
     const fresh = new Worker(new URL('./folder-worker.js', import.meta.url), {
-      workerData: { trash },
+      workerData: { trash, spares },
       resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
     });
     fresh.unref();
@@ -50,14 +56,19 @@ export function startFolderThread(trash: string): FolderThread {
     const one = waiting.get(id);
     waiting.delete(id);
     if (failure === undefined) one?.resolve();
-    else one?.reject(toFileError(Object.assign(new Error(failure.message), { code: failure.code }), failure.path));
+    else
+      one?.reject(
+        toFileError(Object.assign(new Error(failure.message), { code: failure.code }), failure.path),
+      );
   }
 
   /** The thread died: nobody knows which steps were carried out, and all of them may be repeated. */
   function fail(cause: unknown): void {
     worker = undefined;
     for (const one of waiting.values()) {
-      one.reject(new ClusterError('unavailable', 'FOLDER_THREAD_ENDED', 'folders could not be made', { cause }));
+      one.reject(
+        new ClusterError('unavailable', 'FOLDER_THREAD_ENDED', 'folders could not be made', { cause }),
+      );
     }
     waiting.clear();
   }

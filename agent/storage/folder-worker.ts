@@ -3,7 +3,8 @@
  * failed, the errno. Between orders it deletes what was moved to the trash.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { carryOutSteps, emptyTrashOnce, type FolderStep } from './folder-steps.ts';
+import { carryOutSteps, emptyTrashOnce, type FolderPlaces, type FolderStep } from './folder-steps.ts';
+import { openSpareShelf } from './spare-folders.ts';
 
 export interface FolderOrder {
   readonly id: number;
@@ -17,7 +18,7 @@ export interface FolderAnswer {
 
 function answer({ id, steps }: FolderOrder): FolderAnswer {
   try {
-    carryOutSteps(steps);
+    carryOutSteps(steps, places);
     return { id };
   } catch (error) {
     const { code = '', path = '', message } = error as NodeJS.ErrnoException;
@@ -25,7 +26,8 @@ function answer({ id, steps }: FolderOrder): FolderAnswer {
   }
 }
 
-const { trash } = workerData as { readonly trash: string };
+const { trash, spares } = workerData as { readonly trash: string; readonly spares: string };
+const places: FolderPlaces = { shelf: openSpareShelf(spares), trash, onTrash: armEmptying };
 let emptying = false;
 
 /** One tree at a time, so that orders never wait for more than one. */
@@ -46,6 +48,5 @@ function armEmptying(): void {
 
 parentPort?.on('message', (orders: readonly FolderOrder[]) => {
   parentPort?.postMessage(orders.map(answer));
-  if (orders.some(({ steps }) => steps.some(({ op }) => op === 'drop-task'))) armEmptying();
 });
 armEmptying();

@@ -20,7 +20,8 @@ const ROWS: readonly Row[] = [
     hint: 'check the ref of the workspace',
   },
   {
-    pattern: /authentication failed|could not read (username|password)|permission denied|access denied|\b40[13]\b/i,
+    pattern:
+      /authentication failed|could not read (username|password)|permission denied|access denied|\b40[13]\b/i,
     kind: 'forbidden',
     code: 'GIT_ACCESS_DENIED',
     message: 'the git server refused access',

@@ -53,9 +53,15 @@ export async function checkOutGit(
     const command = await toCommand(source, { work, tree, home }, limits, signal);
     await runGit(['init', '--quiet', '--template='], command);
     const ref = source.ref === '' ? 'HEAD' : source.ref;
-    await runGit(['fetch', '--quiet', '--depth', '1', '--no-tags', '--no-recurse-submodules', '--', source.url, ref], command);
+    await runGit(
+      ['fetch', '--quiet', '--depth', '1', '--no-tags', '--no-recurse-submodules', '--', source.url, ref],
+      command,
+    );
     await judgeTree(await runGit(['ls-tree', '-r', '-l', '-z', 'FETCH_HEAD'], command), limits);
-    await runGit(['-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--force', 'FETCH_HEAD'], command);
+    await runGit(
+      ['-c', 'advice.detachedHead=false', 'checkout', '--quiet', '--force', 'FETCH_HEAD'],
+      command,
+    );
     await rename(tree, target);
   } catch (error) {
     throw isClusterError(error) ? error : toFileError(error, target);
@@ -132,7 +138,12 @@ async function judgeTree(listing: string, limits: GitLimits): Promise<void> {
     if (Number.isFinite(size)) bytes += size;
   }
   if (files <= limits.filesMax && bytes <= limits.totalBytesMax) return;
-  throw new ClusterError('invalid', 'WORKSPACE_TOO_LARGE', 'the git repository is too large for a workspace', {
-    hint: 'use a smaller repository or keep large files in storage',
-  });
+  throw new ClusterError(
+    'invalid',
+    'WORKSPACE_TOO_LARGE',
+    'the git repository is too large for a workspace',
+    {
+      hint: 'use a smaller repository or keep large files in storage',
+    },
+  );
 }

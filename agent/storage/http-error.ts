@@ -21,11 +21,16 @@ export function toHttpError(error: unknown): ClusterError {
     return new ClusterError('cancelled', 'REQUEST_CANCELLED', 'a request was given up', { cause: error });
   }
   if (TLS_CODES.has(code)) {
-    return new ClusterError('unauthenticated', 'CONTROLLER_NOT_TRUSTED', 'the controller has another certificate', {
-      details: { reason: code },
-      hint: 'give the agent the CA file of this controller',
-      cause: error,
-    });
+    return new ClusterError(
+      'unauthenticated',
+      'CONTROLLER_NOT_TRUSTED',
+      'the controller has another certificate',
+      {
+        details: { reason: code },
+        hint: 'give the agent the CA file of this controller',
+        cause: error,
+      },
+    );
   }
   return new ClusterError('unavailable', 'CONTROLLER_UNREACHABLE', 'the controller cannot be reached', {
     details: { reason: code === '' ? String(error).slice(0, 200) : code },

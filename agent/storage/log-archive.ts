@@ -8,7 +8,14 @@ import type { WholeLog } from '../core/log-port.ts';
 import type { ControllerHttp } from './controller-http.ts';
 
 /** Kinds that another try would only meet again: the controller knows the task no more, or never will. */
-const FINAL_KINDS: readonly string[] = ['not-found', 'gone', 'forbidden', 'invalid', 'precondition', 'unsupported'];
+const FINAL_KINDS: readonly string[] = [
+  'not-found',
+  'gone',
+  'forbidden',
+  'invalid',
+  'precondition',
+  'unsupported',
+];
 
 /**
  * Streams the log.
@@ -22,7 +29,13 @@ export async function archiveLog(
   signal: AbortSignal,
 ): Promise<'stored' | 'refused'> {
   try {
-    await http.put(`/v1/agent/tasks/${toTaskName(key)}/log`, Readable.from(log.pieces), log.bytes, {}, signal);
+    await http.put(
+      `/v1/agent/tasks/${toTaskName(key)}/log`,
+      Readable.from(log.pieces),
+      log.bytes,
+      {},
+      signal,
+    );
     return 'stored';
   } catch (error) {
     const told = toClusterError(error);

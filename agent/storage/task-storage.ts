@@ -13,9 +13,9 @@ import { secretText } from '../core/task-plan.ts';
 import { toCheckpointFolder } from '../core/task-view.ts';
 import type { ArtifactUpload } from './artifact-upload.ts';
 import type { ControllerHttp } from './controller-http.ts';
-import type { GitCredentials } from './git-command.ts';
 import type { FolderStep, RunFile } from './folder-steps.ts';
 import type { FolderThread } from './folder-thread.ts';
+import type { GitCredentials } from './git-command.ts';
 import { checkOutGit, type GitLimits } from './git-workspace.ts';
 import { archiveLog } from './log-archive.ts';
 import { METRICS_FILE } from './task-skeleton.ts';
@@ -48,7 +48,7 @@ export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
       const isNewProject = !openProjects.has(spec.projectId);
       await folderThread.run([
         ...(isNewProject ? toStorageSteps(storageFolder) : []),
-        { op: 'make-task', root: folders.root, spares: layout.spares, files: toRunFiles(spec, jobFile) },
+        { op: 'make-task', root: folders.root, files: toRunFiles(spec, jobFile) },
         { op: 'open-folder', path: toCheckpointFolder(storageFolder, key.jobId) },
       ]);
       openProjects.add(spec.projectId);
@@ -66,7 +66,7 @@ export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
       artifacts.forget(key);
       const { root } = toTaskFolders(layout, key);
       await folderThread.run([
-        { op: 'drop-task', root, spares: layout.spares, trash: layout.scratch },
+        { op: 'drop-task', root },
         // Jobs that never wrote a checkpoint leave no empty folder behind.
         ...(projectId === undefined ? [] : [dropCheckpoints(layout, projectId, key.jobId)]),
       ]);
@@ -92,7 +92,10 @@ function hasEntry(folder: string): boolean {
 }
 
 function toStorageSteps(folder: string): readonly FolderStep[] {
-  return [folder, `${folder}/.nabla`, `${folder}/.nabla/checkpoints`].map((path) => ({ op: 'open-folder', path }));
+  return [folder, `${folder}/.nabla`, `${folder}/.nabla/checkpoints`].map((path) => ({
+    op: 'open-folder',
+    path,
+  }));
 }
 
 function toRunFiles(spec: TaskSpec, jobFile: Readonly<Record<string, unknown>>): readonly RunFile[] {
@@ -112,7 +115,11 @@ async function fetchWorkspace({ git, cache }: TaskStorageOptions, order: Workspa
   if (workspace === undefined) return;
   if (workspace.kind === 'blob') return unpackBlob(cache, workspace, order);
   order.onProgress({ step: 'checking out workspace', bytes: 0, totalBytes: 0 });
-  const source = { url: workspace.url, ref: workspace.ref, ...toGitCredentials(workspace.credentials, order) };
+  const source = {
+    url: workspace.url,
+    ref: workspace.ref,
+    ...toGitCredentials(workspace.credentials, order),
+  };
   return checkOutGit(source, order.folders.workspace, git, order.signal);
 }
 

@@ -42,7 +42,11 @@ export interface UnpackOptions {
  * @throws ClusterError invalid WORKSPACE_UNSAFE, WORKSPACE_TOO_LARGE, WORKSPACE_CORRUPT, or a file error such
  * as DISK_FULL; `target` is then as it was
  */
-export async function unpackArchive(file: string, target: string, options: UnpackOptions = {}): Promise<void> {
+export async function unpackArchive(
+  file: string,
+  target: string,
+  options: UnpackOptions = {},
+): Promise<void> {
   const limits = options.limits ?? DEFAULT_ARCHIVE_LIMITS;
   const zip = await openZip(file);
   let fresh: string | undefined;
@@ -171,7 +175,8 @@ function listFolders(entries: readonly ArchiveEntry[]): readonly string[] {
   const folders = new Set<string>();
   for (const { path, isFolder } of entries) {
     if (isFolder) folders.add(path);
-    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) folders.add(path.slice(0, at));
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1))
+      folders.add(path.slice(0, at));
   }
   return [...folders].sort();
 }
@@ -224,4 +229,3 @@ function charge(budget: Budget, chunkBytes: number, fileBytes: number, { entry, 
     throw tooLarge('a file grows too much when it is unpacked');
   }
 }
-

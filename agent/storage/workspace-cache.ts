@@ -75,7 +75,11 @@ export function createWorkspaceCache(options: WorkspaceCacheOptions): WorkspaceC
     return fetching;
   }
 
-  async function waitFor(blob: WorkspaceBlob, listen: (bytes: number) => void, signal: AbortSignal): Promise<string> {
+  async function waitFor(
+    blob: WorkspaceBlob,
+    listen: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<string> {
     const fetching = share(blob);
     fetching.waiting.add(listen);
     try {
@@ -259,7 +263,12 @@ function broken(cause?: unknown): ClusterError {
 async function dropOldest(options: WorkspaceCacheOptions, inUse: ReadonlyMap<string, number>): Promise<void> {
   const bytesMax = options.bytesMax ?? CACHE_BYTES_MAX;
   const names = await readdir(options.folder).catch(() => []);
-  const files: { readonly path: string; readonly sha256: string; readonly size: number; readonly usedAtMs: number }[] = [];
+  const files: {
+    readonly path: string;
+    readonly sha256: string;
+    readonly size: number;
+    readonly usedAtMs: number;
+  }[] = [];
   for (const name of names) {
     const path = join(options.folder, name);
     // Files of other sweeps vanish in between.

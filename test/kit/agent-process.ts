@@ -34,7 +34,16 @@ export async function startAgentChild(
   const common = ['--data', folder, '--controller', controller.address, '--ca-file', controller.caFile];
   const child = spawn(
     process.execPath,
-    ['--enable-source-maps', main, ...common, '--token-file', controller.tokenFile, '--driver', 'process', ...args],
+    [
+      '--enable-source-maps',
+      main,
+      ...common,
+      '--token-file',
+      controller.tokenFile,
+      '--driver',
+      'process',
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: path.dirname(folder) } },
   );
   child.stdout?.pipe(log, { end: false });

@@ -150,7 +150,10 @@ export class FakeController {
   }
 
   /** A request over a fresh data connection. */
-  async ask(method: string, urlPath: string): Promise<{ stream: ClientHttp2Stream; status: number; headers: Record<string, unknown> }> {
+  async ask(
+    method: string,
+    urlPath: string,
+  ): Promise<{ stream: ClientHttp2Stream; status: number; headers: Record<string, unknown> }> {
     const session = await this.#openData();
     const stream = session.request({ ':method': method, ':path': urlPath }, { endStream: method === 'GET' });
     stream.on('error', () => undefined);
@@ -228,7 +231,8 @@ export class FakeController {
       case 'observed':
         for (const task of message.tasks) this.#observe(task);
         this.#seq += 1;
-        if (this.acknowledge) line.push({ kind: 'ack', reportSeq: message.reportSeq, committedSeq: this.#seq });
+        if (this.acknowledge)
+          line.push({ kind: 'ack', reportSeq: message.reportSeq, committedSeq: this.#seq });
         return;
       case 'heartbeat':
         if (this.echo) line.push({ kind: 'heartbeat-ack', nonce: message.nonce });
@@ -274,7 +278,8 @@ export class FakeController {
       return void response.writeHead(204).end();
     }
     const workspace = /^\/v1\/agent\/workspaces\/([^/]+)\/([0-9a-f]{64})$/.exec(url.pathname);
-    if (request.method === 'GET' && workspace !== null) return this.#serveWorkspace(workspace[2] ?? '', request, response);
+    if (request.method === 'GET' && workspace !== null)
+      return this.#serveWorkspace(workspace[2] ?? '', request, response);
     response.writeHead(404).end('{}');
   }
 

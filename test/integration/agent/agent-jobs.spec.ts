@@ -21,7 +21,7 @@ interface TapTest {
   comment(text: string): void;
 }
 
-const DEADLINE_MS = 20_000;
+const DEADLINE_MS = 60_000;
 
 interface Setting {
   readonly controller: FakeController;
@@ -54,7 +54,10 @@ function nextKey(): TaskKey {
 }
 
 function shellTask(key: TaskKey, line: string, part: Parameters<typeof aJobSpec>[0] = {}) {
-  return aDesiredTask({ key, spec: aTaskSpec({ job: aJobSpec({ command: { kind: 'shell', line }, ...part }) }) });
+  return aDesiredTask({
+    key,
+    spec: aTaskSpec({ job: aJobSpec({ command: { kind: 'shell', line }, ...part }) }),
+  });
 }
 
 function untilPhase(controller: FakeController, key: TaskKey, phase: string): Promise<TaskObservation> {
@@ -70,12 +73,17 @@ function untilPhase(controller: FakeController, key: TaskKey, phase: string): Pr
 t.test('a job runs, its output is kept apart by stream, and its log is archived', async (t) => {
   const { controller, agent } = await setUp(t);
   const key = nextKey();
-  controller.order(shellTask(key, 'echo out; echo err >&2; echo "$NABLA_JOB_ID" > "$NABLA_ARTIFACTS/id.txt"'));
+  controller.order(
+    shellTask(key, 'echo out; echo err >&2; echo "$NABLA_JOB_ID" > "$NABLA_ARTIFACTS/id.txt"'),
+  );
   const exited = await untilPhase(controller, key, 'exited');
   t.match(exited.exit, { code: 0, verdict: 'none', reason: '' });
   t.equal(exited.stopped, true);
   const name = toTaskName(key);
-  const archived = await eventually(() => controller.logs.get(name), { deadlineMs: DEADLINE_MS, what: 'archived log' });
+  const archived = await eventually(() => controller.logs.get(name), {
+    deadlineMs: DEADLINE_MS,
+    what: 'archived log',
+  });
   const log = readFramedLog(archived);
   t.equal(log.stdout.toString(), 'out\n');
   t.equal(log.stderr.toString(), 'err\n');

@@ -11,10 +11,14 @@ import { type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
 import { type AgentChild, startAgentChild, untilConnected } from '../../kit/agent-process.ts';
 import { aDesiredTask, aJobSpec, aTaskKey, aTaskSpec, jobId } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
-import { type FakeController, type FakeControllerOptions, startFakeController } from '../../kit/fake-controller.ts';
+import {
+  type FakeController,
+  type FakeControllerOptions,
+  startFakeController,
+} from '../../kit/fake-controller.ts';
 import { collectBytes, readFramedLog } from '../../kit/framed-log.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 const ARGS = ['--gpu-probe', 'none'];
 
 interface TapTest {
@@ -44,9 +48,12 @@ async function setUp(t: TapTest, options: FakeControllerOptions = {}): Promise<S
   };
   t.teardown(async () => {
     for (const order of controller.desired.values()) {
-      if (order.phase === 'run') controller.order({ ...order, phase: 'stop', generation: 90, stopCause: 'operator', graceMs: 0 });
+      if (order.phase === 'run')
+        controller.order({ ...order, phase: 'stop', generation: 90, stopCause: 'operator', graceMs: 0 });
     }
-    await eventually(() => [...controller.observed.values()].every(({ stopped }) => stopped), { deadlineMs: 10_000 }).catch(() => undefined);
+    await eventually(() => [...controller.observed.values()].every(({ stopped }) => stopped), {
+      deadlineMs: 10_000,
+    }).catch(() => undefined);
     await setting.agent.stop();
     await controller.close();
     await rm(folder, { recursive: true, force: true });
@@ -56,9 +63,16 @@ async function setUp(t: TapTest, options: FakeControllerOptions = {}): Promise<S
 }
 
 let count = 0;
-const nextKey = (): TaskKey => aTaskKey({ jobId: jobId(`rec${(count += 1)}`) });
+function nextKey(): TaskKey {
+  count += 1;
+  return aTaskKey({ jobId: jobId(`rec${count}`) });
+}
 const task = (key: TaskKey, line: string, part: Parameters<typeof aJobSpec>[0] = {}) =>
-  aDesiredTask({ key, graceMs: 500, spec: aTaskSpec({ job: aJobSpec({ command: { kind: 'shell', line }, ...part }) }) });
+  aDesiredTask({
+    key,
+    graceMs: 500,
+    spec: aTaskSpec({ job: aJobSpec({ command: { kind: 'shell', line }, ...part }) }),
+  });
 
 function until(controller: FakeController, key: TaskKey, phase: string) {
   return eventually(
@@ -75,7 +89,8 @@ const shared = (folder: string, name: string): string => path.join(folder, 'agen
 const WAIT = 'until [ -e "$NABLA_STORAGE/go" ]; do sleep 0.05; done';
 const COUNT_TO = (end: number): string =>
   `i=0; while [ $i -lt ${end} ]; do i=$((i+1)); echo "line $i"; if [ $i -eq 50 ]; then ${WAIT}; fi; done; exit 7`;
-const linesTo = (end: number): string => Array.from({ length: end }, (_, index) => `line ${index + 1}\n`).join('');
+const linesTo = (end: number): string =>
+  Array.from({ length: end }, (_, index) => `line ${index + 1}\n`).join('');
 
 t.test('a running task is adopted: no gap, no repetition, its own exit code, one start', async (t) => {
   const setting = await setUp(t);
@@ -95,7 +110,11 @@ t.test('a running task is adopted: no gap, no repetition, its own exit code, one
   const tail = await collectBytes(rest.stream);
   const exited = await until(controller, key, 'exited');
   t.match(exited.exit, { code: 7, reason: 'EXIT_NONZERO', verdict: 'user-code' });
-  t.equal(readFramedLog(Buffer.concat([seen, tail])).stdout.toString(), linesTo(2000), 'what the reader got adds up');
+  t.equal(
+    readFramedLog(Buffer.concat([seen, tail])).stdout.toString(),
+    linesTo(2000),
+    'what the reader got adds up',
+  );
   const archived = await eventually(() => controller.logs.get(toTaskName(key)), { deadlineMs: DEADLINE_MS });
   t.equal(readFramedLog(archived).stdout.toString(), linesTo(2000));
   t.equal(await readFile(shared(folder, 'starts'), 'utf8'), 'started\n', 'it started once');
@@ -111,11 +130,16 @@ t.test('an end that nobody watched is told truly', async (t) => {
   for (const key of ends) await until(controller, key, 'running');
   await setting.agent.kill();
   await writeFile(go, '');
-  await eventually(async () => !(await isCounting(folder)), { deadlineMs: DEADLINE_MS, what: 'tasks to end unseen' });
+  await eventually(async () => !(await isCounting(folder)), {
+    deadlineMs: DEADLINE_MS,
+    what: 'tasks to end unseen',
+  });
   await setting.restart();
   t.match((await until(controller, ends[0], 'exited')).exit, { code: 7 });
   t.match((await until(controller, ends[1], 'exited')).exit, { signal: 11, reason: 'SIGNAL' });
-  const archived = await eventually(() => controller.logs.get(toTaskName(ends[0])), { deadlineMs: DEADLINE_MS });
+  const archived = await eventually(() => controller.logs.get(toTaskName(ends[0])), {
+    deadlineMs: DEADLINE_MS,
+  });
   t.equal(readFramedLog(archived).stdout.toString(), linesTo(300));
 });
 
@@ -143,7 +167,9 @@ t.test('an unacknowledged exit is told again after a kill, and a stop order surv
     stopCause: 'user',
     graceMs: 60_000,
   });
-  await eventually(() => controller.observation(stubborn)?.observedGeneration === 2, { what: 'stop order journalled' });
+  await eventually(() => controller.observation(stubborn)?.observedGeneration === 2, {
+    what: 'stop order journalled',
+  });
   await setting.agent.kill();
   controller.observed.clear();
   // The controller has nothing to say this time: the journal alone must do.
@@ -168,7 +194,9 @@ t.test('a forgotten task never starts again, its end is told once more', async (
   const order = task(key, 'echo x >> "$NABLA_STORAGE/starts"; exit 3');
   controller.order(order);
   await until(controller, key, 'exited');
-  await eventually(async () => (await setting.agent.log()).includes('task forgotten'), { deadlineMs: DEADLINE_MS });
+  await eventually(async () => (await setting.agent.log()).includes('task forgotten'), {
+    deadlineMs: DEADLINE_MS,
+  });
   await setting.agent.kill();
   controller.observed.clear();
   // A controller whose memory went back in time orders it again.

@@ -2,7 +2,12 @@
  * Aim: full sets count only when they are whole, deltas only on their base, and no order goes back.
  */
 import t from 'tap';
-import { type DesiredSet, mergeDesired, NO_ORDERS, withoutOrders } from '../../../../agent/core/desired-set.ts';
+import {
+  type DesiredSet,
+  mergeDesired,
+  NO_ORDERS,
+  withoutOrders,
+} from '../../../../agent/core/desired-set.ts';
 import { type DesiredMessage, desiredHashLines } from '../../../../proto/domain/session.ts';
 import type { DesiredTask } from '../../../../proto/domain/task.ts';
 import { sha256Hex } from '../../../../proto/runtime/sha256.ts';
@@ -11,7 +16,11 @@ import { aDesiredTask, aTaskKey, jobId } from '../../../kit/builders.ts';
 const task = (id: string, part: Partial<DesiredTask> = {}): DesiredTask =>
   aDesiredTask({ key: aTaskKey({ jobId: jobId(id) }), ...part });
 
-const full = (revision: number, tasks: readonly DesiredTask[], part: Partial<DesiredMessage> = {}): DesiredMessage => ({
+const full = (
+  revision: number,
+  tasks: readonly DesiredTask[],
+  part: Partial<DesiredMessage> = {},
+): DesiredMessage => ({
   kind: 'desired',
   baseRevision: 0,
   revision,

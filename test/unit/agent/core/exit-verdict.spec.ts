@@ -3,12 +3,22 @@
  */
 import t from 'tap';
 import type { DriverExit } from '../../../../agent/core/driver-port.ts';
-import { toExit, toExitBeforeStart, toExitFromError, toExitVanished } from '../../../../agent/core/exit-verdict.ts';
+import {
+  toExit,
+  toExitBeforeStart,
+  toExitFromError,
+  toExitVanished,
+} from '../../../../agent/core/exit-verdict.ts';
 import type { StopOrder } from '../../../../agent/core/task-record.ts';
 import { ClusterError } from '../../../../proto/errors/cluster-error.ts';
 
 const stop = (cause: StopOrder['cause'], atMs = 50): StopOrder => ({ cause, graceMs: 1, atMs });
-const ended = (part: Partial<DriverExit>): DriverExit => ({ signal: 0, outOfMemory: false, finishedAtMs: 100, ...part });
+const ended = (part: Partial<DriverExit>): DriverExit => ({
+  signal: 0,
+  outOfMemory: false,
+  finishedAtMs: 100,
+  ...part,
+});
 
 const ENDS: readonly {
   readonly name: string;
@@ -24,8 +34,18 @@ const ENDS: readonly {
   { name: 'a stop by its user', exit: { signal: 15 }, stop: stop('user'), want: ['none', 'STOPPED'] },
   { name: 'a clean end after a stop', exit: { code: 0 }, stop: stop('operator'), want: ['none', 'STOPPED'] },
   { name: 'preemption', exit: { code: 0 }, stop: stop('preempted'), want: ['none', 'STOPPED'] },
-  { name: 'the time limit', exit: { signal: 9 }, stop: stop('time-limit'), want: ['time-limit', 'TIME_LIMIT'] },
-  { name: 'a stop that came too late', exit: { code: 4 }, stop: stop('user', 101), want: ['user-code', 'EXIT_NONZERO'] },
+  {
+    name: 'the time limit',
+    exit: { signal: 9 },
+    stop: stop('time-limit'),
+    want: ['time-limit', 'TIME_LIMIT'],
+  },
+  {
+    name: 'a stop that came too late',
+    exit: { code: 4 },
+    stop: stop('user', 101),
+    want: ['user-code', 'EXIT_NONZERO'],
+  },
 ];
 
 t.test('ends of tasks that ran', async (t) => {

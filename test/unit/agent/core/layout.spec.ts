@@ -6,7 +6,11 @@ import { aTaskKey, projectId } from '../../../kit/builders.ts';
 t.test('paths are below the root and distinct', async (t) => {
   const layout = toLayout('/data');
   const folders = toTaskFolders(layout, aTaskKey());
-  const paths = [...Object.values(layout).slice(1), ...Object.values(folders), toStorageFolder(layout, projectId('1'))];
+  const paths = [
+    ...Object.values(layout).slice(1),
+    ...Object.values(folders),
+    toStorageFolder(layout, projectId('1')),
+  ];
   for (const path of paths) t.ok(path.startsWith('/data/'), path);
   t.equal(new Set(paths).size, paths.length);
 });

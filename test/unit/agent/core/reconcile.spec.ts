@@ -35,20 +35,80 @@ const CASES: readonly {
   readonly want: string | undefined;
 }[] = [
   { name: 'a new order is accepted', desired: synced(aDesiredTask()), want: 'accept' },
-  { name: 'a container without a record is adopted', desired: synced(aDesiredTask()), seen: running, want: 'adopt' },
-  { name: 'an absent container is no container', desired: synced(aDesiredTask()), seen: { state: 'absent' }, want: 'accept' },
-  { name: 'what ended here never starts again', desired: synced(aDesiredTask()), ended: true, want: 'repeat-end' },
+  {
+    name: 'a container without a record is adopted',
+    desired: synced(aDesiredTask()),
+    seen: running,
+    want: 'adopt',
+  },
+  {
+    name: 'an absent container is no container',
+    desired: synced(aDesiredTask()),
+    seen: { state: 'absent' },
+    want: 'accept',
+  },
+  {
+    name: 'what ended here never starts again',
+    desired: synced(aDesiredTask()),
+    ended: true,
+    want: 'repeat-end',
+  },
   { name: 'a stop of what never was ends at once', desired: synced(stopOrder), want: 'refuse' },
   { name: 'a forgotten task that is gone needs nothing', desired: synced(goneOrder), want: undefined },
-  { name: 'a gone task with a container is removed', desired: synced(goneOrder), seen: running, want: 'kill-unknown' },
-  { name: 'the same order again is pursued', desired: synced(aDesiredTask()), record: recordOf(runningState), want: 'pursue' },
-  { name: 'a newer order is taken', desired: synced(stopOrder), record: recordOf(runningState), want: 'reorder' },
-  { name: 'an older order is not', desired: synced(aDesiredTask()), record: recordOf(runningState, stopOrder), want: 'pursue' },
-  { name: 'a live task that is gone is withdrawn', desired: synced(goneOrder), record: recordOf(runningState), want: 'withdraw' },
-  { name: 'an ended task that is gone is forgotten', desired: synced(goneOrder), record: recordOf(exited), want: 'forget' },
-  { name: 'before a full set the journal rules', desired: NO_ORDERS, record: recordOf(runningState), want: 'pursue' },
-  { name: 'after it, what is not wanted goes', desired: synced(), record: recordOf(runningState), want: 'withdraw' },
-  { name: 'unknown containers are only told before a full set', desired: NO_ORDERS, seen: running, want: 'report-unknown' },
+  {
+    name: 'a gone task with a container is removed',
+    desired: synced(goneOrder),
+    seen: running,
+    want: 'kill-unknown',
+  },
+  {
+    name: 'the same order again is pursued',
+    desired: synced(aDesiredTask()),
+    record: recordOf(runningState),
+    want: 'pursue',
+  },
+  {
+    name: 'a newer order is taken',
+    desired: synced(stopOrder),
+    record: recordOf(runningState),
+    want: 'reorder',
+  },
+  {
+    name: 'an older order is not',
+    desired: synced(aDesiredTask()),
+    record: recordOf(runningState, stopOrder),
+    want: 'pursue',
+  },
+  {
+    name: 'a live task that is gone is withdrawn',
+    desired: synced(goneOrder),
+    record: recordOf(runningState),
+    want: 'withdraw',
+  },
+  {
+    name: 'an ended task that is gone is forgotten',
+    desired: synced(goneOrder),
+    record: recordOf(exited),
+    want: 'forget',
+  },
+  {
+    name: 'before a full set the journal rules',
+    desired: NO_ORDERS,
+    record: recordOf(runningState),
+    want: 'pursue',
+  },
+  {
+    name: 'after it, what is not wanted goes',
+    desired: synced(),
+    record: recordOf(runningState),
+    want: 'withdraw',
+  },
+  {
+    name: 'unknown containers are only told before a full set',
+    desired: NO_ORDERS,
+    seen: running,
+    want: 'report-unknown',
+  },
   { name: 'and removed after it', desired: synced(), seen: running, want: 'kill-unknown' },
 ];
 
@@ -61,7 +121,11 @@ t.test('acts of one task', async (t) => {
       ended: new Map(one.ended === true ? [[NAME, anExit()]] : []),
     };
     const { acts } = reconcile(input);
-    t.same(acts.map(({ type }) => type), one.want === undefined ? [] : [one.want], one.name);
+    t.same(
+      acts.map(({ type }) => type),
+      one.want === undefined ? [] : [one.want],
+      one.name,
+    );
     t.same(reconcile(input), reconcile(input), 'the same again');
   }
 });
@@ -103,7 +167,9 @@ t.test('the brake holds when at least four and more than a quarter would vanish'
 });
 
 t.test('explicit stops are never braked', async (t) => {
-  const orders = Array.from({ length: 8 }, (_, index) => aDesiredTask({ key: aTaskKey({ jobId: jobId(index) }) }));
+  const orders = Array.from({ length: 8 }, (_, index) =>
+    aDesiredTask({ key: aTaskKey({ jobId: jobId(index) }) }),
+  );
   const records = new Map(orders.map((order) => [`${order.key.jobId}.1.0`, recordOf(runningState, order)]));
   const desired = synced(...orders.map((order) => ({ ...order, phase: 'stop', generation: 2 }) as const));
   const result = reconcile({ desired, records, observed: new Map(), ended: new Map() });

@@ -79,5 +79,8 @@ t.test('reserved and dangerous names of the job are dropped and told', async (t)
 
 t.test('secrets are put in, and a missing one is refused by name', async (t) => {
   t.equal(environment({ TOKEN: 'secret:hub' }, { TOKEN: 's3cret' }).values.get('TOKEN'), 's3cret');
-  t.throws(() => environment({ TOKEN: 'secret:hub' }), { code: 'SECRET_MISSING', details: { variable: 'TOKEN' } });
+  t.throws(() => environment({ TOKEN: 'secret:hub' }), {
+    code: 'SECRET_MISSING',
+    details: { variable: 'TOKEN' },
+  });
 });

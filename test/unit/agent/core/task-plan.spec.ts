@@ -39,7 +39,13 @@ t.test('no mounts without a view', async (t) => {
 });
 
 t.test('identity and epoch are on the plan for labels', async (t) => {
-  t.match(plan(true), { clusterId: 'c', hostId: 'host_1', epoch: 4, generation: 1, specHash: 'a'.repeat(64) });
+  t.match(plan(true), {
+    clusterId: 'c',
+    hostId: 'host_1',
+    epoch: 4,
+    generation: 1,
+    specHash: 'a'.repeat(64),
+  });
 });
 
 t.test('a registry login carries its password, or the plan is refused', async (t) => {

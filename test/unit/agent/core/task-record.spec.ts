@@ -16,7 +16,12 @@ t.test('a stop order is kept with its cause and time, and the first one wins', a
     T0_MS,
   );
   t.same(stopped.stop, { cause: 'preempted', graceMs: 5, atMs: T0_MS });
-  const again = withOrder(stopped, aDesiredTask({ phase: 'stop', generation: 3, stopCause: 'user' }), 4, T0_MS + 9);
+  const again = withOrder(
+    stopped,
+    aDesiredTask({ phase: 'stop', generation: 3, stopCause: 'user' }),
+    4,
+    T0_MS + 9,
+  );
   t.same(again.stop, stopped.stop, 'the cause of the first order stays');
   t.match(again, { generation: 3, epoch: 4, desired: 'stop' });
 });

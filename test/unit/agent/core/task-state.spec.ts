@@ -3,7 +3,13 @@
  * Method: all cells against the table of legal moves.
  */
 import t from 'tap';
-import { type TaskEvent, type TaskState, TASK_MOVES, isLive, stepTask } from '../../../../agent/core/task-state.ts';
+import {
+  isLive,
+  stepTask,
+  TASK_MOVES,
+  type TaskEvent,
+  type TaskState,
+} from '../../../../agent/core/task-state.ts';
 import { anExit } from '../../../kit/builders.ts';
 
 const started = { containerId: 'c1', startedAtMs: 1, ports: [] };
@@ -54,6 +60,8 @@ t.test('what was known of the start survives until the exit', async (t) => {
 });
 
 t.test('only tasks that may have a process are live', async (t) => {
-  const live = Object.values(STATES).filter(isLive).map(({ phase }) => phase);
+  const live = Object.values(STATES)
+    .filter(isLive)
+    .map(({ phase }) => phase);
   t.same(live.sort(), ['accepted', 'preparing', 'running', 'unknown']);
 });

@@ -9,7 +9,12 @@ const view = (mountView: boolean) =>
   toTaskView({ jobId: jobId('1'), folders, storageFolder: '/d/storage/prj_1', mountView });
 
 t.test('a mount view shows the product’s paths', async (t) => {
-  t.match(view(true), { workspace: '/workspace', artifacts: '/artifacts', storage: '/storage', run: '/run/nabla' });
+  t.match(view(true), {
+    workspace: '/workspace',
+    artifacts: '/artifacts',
+    storage: '/storage',
+    run: '/run/nabla',
+  });
   t.equal(view(true).checkpoints, '/storage/.nabla/checkpoints/job_1');
 });
 

@@ -27,7 +27,10 @@ function open(folder: string) {
     path: folder,
     logger: SILENT_LOGGER,
     clock: createClock(),
-    mintStateId: () => `state-${(minted += 1)}`,
+    mintStateId: () => {
+      minted += 1;
+      return `state-${minted}`;
+    },
   });
 }
 const record = (id: string) => toRecord(aDesiredTask({ key: aTaskKey({ jobId: jobId(id) }) }), 1);
@@ -51,7 +54,9 @@ t.test('records, ends and numbers survive', async (t) => {
 t.test('many commits at once all resolve', async (t) => {
   const folder = await scratch(t);
   const journal = await open(folder);
-  await Promise.all(Array.from({ length: 200 }, (_, index) => journal.commit({ put: [record(`x${index}`)] })));
+  await Promise.all(
+    Array.from({ length: 200 }, (_, index) => journal.commit({ put: [record(`x${index}`)] })),
+  );
   await journal.close();
   const again = await open(folder);
   t.equal(again.content.records.size, 200);
