@@ -102,7 +102,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     // After a restart only a new order may start it, and only that order carries its secrets.
     if (secretValues === undefined || spec === undefined) return false;
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
-    await table.beginPreparation(entry);
+    table.beginPreparation(entry);
     const { signal } = preparation;
     try {
       const started = await startTask(context, { entry, spec, driver, secretValues, signal });

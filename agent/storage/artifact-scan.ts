@@ -122,6 +122,6 @@ async function isBelow(file: FileHandle, root: string, path: string): Promise<bo
 
 function changed(cause?: unknown): ClusterError {
   return new ClusterError('conflict', 'ARTIFACT_CHANGED', 'an output changed while it was looked at', {
-    ...(cause === undefined ? {} : { cause }),
+    cause,
   });
 }

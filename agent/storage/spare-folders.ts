@@ -80,7 +80,8 @@ function exists(path: string): boolean {
 /** Exactly the skeleton, owned by us, with its own modes, empty where a task could have put something. */
 function isUnused(root: string): boolean {
   const uid = process.getuid?.() ?? -1;
-  if (!isFolderAs(root, TASK_ROOT_MODE, uid) || readdirSync(root).length !== TASK_SUBFOLDERS.length) return false;
+  if (!isFolderAs(root, TASK_ROOT_MODE, uid) || readdirSync(root).length !== TASK_SUBFOLDERS.length)
+    return false;
   for (const { name, mode } of TASK_SUBFOLDERS) {
     const path = join(root, name);
     const wanted = name === 'run' ? RUN_FILES.length : 0;

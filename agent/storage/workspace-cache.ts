@@ -255,9 +255,7 @@ function corrupt(reason: string): ClusterError {
 }
 
 function broken(cause?: unknown): ClusterError {
-  return new ClusterError('unavailable', 'WORKSPACE_FETCH_FAILED', 'the download broke off', {
-    ...(cause === undefined ? {} : { cause }),
-  });
+  return new ClusterError('unavailable', 'WORKSPACE_FETCH_FAILED', 'the download broke off', { cause });
 }
 
 async function dropOldest(options: WorkspaceCacheOptions, inUse: ReadonlyMap<string, number>): Promise<void> {
