@@ -17,6 +17,7 @@ import { createLogger } from '../proto/runtime/logger.ts';
 import { createSystemRng } from '../proto/runtime/rng.ts';
 import { type ControllerConfig, controllerConfig } from './config.ts';
 import { startLoopGauge } from './effects/loop-gauge.ts';
+import { isToolName, runTool, type ToolName } from './offline-tools.ts';
 import { type ControllerSettings, SERVER_VERSION, startController } from './start-controller.ts';
 
 /** Longest orderly end; what is not done by then is made good by the next start. */
@@ -27,6 +28,8 @@ const OWN_FLAGS = {
   config: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'V' },
+  /** Of the tools: machine-readable output. */
+  json: { type: 'boolean' },
 } as const;
 
 type Flags = Readonly<Record<string, unknown>>;
@@ -81,7 +84,9 @@ function sayWhy(error: unknown): number {
 function showHelp(): void {
   process.stdout.write(
     'nabla-controller: decides what runs where, keeps the cluster, serves its API\n\n' +
-      'Usage: nabla-controller [--config FILE] [--KEY VALUE]...\n\n' +
+      'Usage: nabla-controller [--config FILE] [--KEY VALUE]...\n' +
+      '       nabla-controller restore FILE --data FOLDER [--json]   make a new data folder out of a backup\n' +
+      '       nabla-controller fsck --data FOLDER [--json]           check a data folder that is not in use\n\n' +
       `${renderConfigReference(controllerConfig.schema)}`,
   );
 }
@@ -126,10 +131,28 @@ function endFatally(error: ClusterError, lifecycle: Lifecycle, ending: { code?: 
   void lifecycle.close('fenced');
 }
 
+/** The file of a restore stands first; everything else is flags of the controller. */
+async function runToolLine(name: ToolName, words: readonly string[]): Promise<number> {
+  const file = words[0]?.startsWith('-') === false ? words[0] : '';
+  const flags = readFlags(file === '' ? words : words.slice(1));
+  const { data } = await readConfig({ ...flags, json: undefined });
+  const print = (line: string): void => void process.stdout.write(`${line}\n`);
+  return await runTool({
+    name,
+    file,
+    data,
+    json: flags['json'] === true,
+    nowMs: createClock().nowMs(),
+    print,
+  });
+}
+
 async function main(): Promise<number> {
   // Nothing this process makes is for others to read.
   process.umask(0o077);
   try {
+    const [first = '', ...others] = process.argv.slice(2);
+    if (isToolName(first)) return await runToolLine(first, others);
     const flags = readFlags(process.argv.slice(2));
     if (flags['version'] === true) process.stdout.write(`${SERVER_VERSION}\n`);
     else if (flags['help'] === true) showHelp();

@@ -51,6 +51,30 @@ export async function withWitness(log: CommitLog, path: string): Promise<CommitL
   return new WitnessedLog(log, file);
 }
 
+/**
+ * What is wrong with the witness of a log that nobody uses; undefined: nothing. One damaged slot is what a crash in
+ * the middle of a write leaves, so only two of them are a fault.
+ */
+export async function findWitnessFault(
+  path: string,
+  headSeq: number,
+): Promise<{ readonly code: string; readonly message: string; readonly hint: string } | undefined> {
+  const file = await openFile(path);
+  try {
+    const { size } = await file.stat();
+    const witnessed = await readWitness(file);
+    if (witnessed > headSeq) {
+      const hint = 'restore a backup into a new folder; keep this folder';
+      return { code: 'TAIL_LOST', message: 'the newest commits of the store are missing', hint };
+    }
+    if (witnessed > 0 || size === 0) return undefined;
+    const hint = 'nothing is lost: the next commit writes it anew';
+    return { code: 'WITNESS_DAMAGED', message: 'the witness of the head is damaged', hint };
+  } finally {
+    await file.close();
+  }
+}
+
 /** Neither truncated nor opened for appending: both would take a slot away. */
 async function openFile(path: string): Promise<FileHandle> {
   return await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);

@@ -36,7 +36,7 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
  *
  * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_NEWER, DISK_FULL, STORE_DAMAGED
  */
-export async function openLevelLog(folder: string): Promise<CommitLog> {
+export async function openLevelLog(folder: string): Promise<LevelLog> {
   const database: Database = new Level(folder, {
     keyEncoding: 'utf8',
     valueEncoding: 'view',
@@ -53,6 +53,41 @@ export async function openLevelLog(folder: string): Promise<CommitLog> {
     await database.close();
     throw isClusterError(error) ? error : fromLevelError(error, folder);
   }
+}
+
+/** Fills a new log from outside, for a restore: nothing of it counts before {@link LevelFiller.finish}. */
+export interface LevelFiller {
+  putRows(rows: readonly (readonly [key: string, value: Uint8Array])[]): Promise<void>;
+  putEntries(entries: readonly LogEntry[]): Promise<void>;
+  /** Durable when it resolves; the log is closed then. */
+  finish(head: LogHead): Promise<void>;
+  /** Closes what was not finished. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** @throws ClusterError as {@link openLevelLog}; precondition DATA_FOLDER_NOT_EMPTY when there is a log */
+export async function createLevelLog(folder: string): Promise<LevelFiller> {
+  const database: Database = new Level(folder, {
+    keyEncoding: 'utf8',
+    valueEncoding: 'view',
+    errorIfExists: true,
+  });
+  await translated(database.open(), folder);
+  const write = (operations: Operation[], sync: boolean): Promise<void> =>
+    translated(database.batch(operations, { sync }), folder);
+  return {
+    putRows: (rows) => write(rowOperations(rows.map(([key, value]) => ({ key, value }))), false),
+    putEntries: (entries) =>
+      write(
+        entries.map(({ seq, value }) => ({ type: 'put', key: entryKey(seq), value })),
+        false,
+      ),
+    async finish(head) {
+      await write([{ type: 'put', key: HEAD_KEY, value: encodeRow(HEAD_KEY, head) }], true);
+      await database.close();
+    },
+    close: () => database.close(),
+  };
 }
 
 async function readHead(database: Database): Promise<LogHead> {
@@ -79,7 +114,7 @@ function entryKey(seq: number): string {
   return ENTRY_PREFIX + seq.toString(16).padStart(16, '0');
 }
 
-class LevelLog implements CommitLog {
+export class LevelLog implements CommitLog {
   readonly #database: Database;
   readonly #folder: string;
   readonly #reader: LevelReader;
@@ -146,6 +181,11 @@ class LevelLog implements CommitLog {
     operations.push({ type: 'put', key: HEAD_KEY, value: encodeRow(HEAD_KEY, head) });
     await this.#translate(this.#database.batch(operations, { sync: true }));
     this.#head = head;
+  }
+
+  /** Moves the head ahead of every event, for a restore alone: the events before no longer lead to what comes. */
+  async jumpTo({ seq, epoch }: Pick<LogHead, 'seq' | 'epoch'>): Promise<void> {
+    await this.#writeHead({ ...this.#head, seq, epoch, foldsAfter: seq });
   }
 
   /** The head forgets them first: what a crash leaves behind is invisible and goes with the next pruning. */

@@ -39,7 +39,8 @@ export async function loadState(log: LogReader): Promise<ClusterState> {
 }
 
 async function verifyHead(log: LogReader, head: LogHead): Promise<void> {
-  if (head.seq < head.firstSeq) return;
+  // Right after a restore the head stands where no event is: the next one follows it.
+  if (head.seq < head.firstSeq || head.seq === head.foldsAfter) return;
   const [newest] = await log.readFrom(head.seq - 1, 1);
   if (newest?.seq === head.seq && decodeEntry(newest.seq, newest.value).chainHash === head.chainHash) return;
   throw new ClusterError('corrupt', 'HEAD_MISMATCH', 'the newest event does not match the head', {

@@ -2,10 +2,12 @@
  * Opens the cluster kept in a folder, or a new one in memory: checks the folder, takes leadership, loads the state,
  * founds the cluster when there is none.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
 import { type ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
+import { readTextFile } from '../../proto/runtime/durable-file.ts';
 import type { Engine } from '../core/engine.ts';
 import { releaseBallast } from './ballast.ts';
 import { type BallastKeeper, keepBallast } from './ballast-keeper.ts';
@@ -21,12 +23,14 @@ import type { DiskGuard, DiskLimits } from './disk-guard.ts';
 import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
 import { GroupCommitEngine } from './engine.ts';
 import { prepareFolder } from './folder-check.ts';
+import { KEY_FILE, LOG_FOLDER, RECOVERY_FILE, WITNESS_FILE } from './folder-layout.ts';
 import { withWitness } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
 import { loadState } from './load-state.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
 import { migrate } from './migrations.ts';
+import type { RecoveryMark } from './restore.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
@@ -48,6 +52,11 @@ export interface OpenEngineOptions {
   readonly onFatal: (error: ClusterError) => void;
 }
 
+export interface Recovery extends RecoveryMark {
+  /** Recovery is over: the next start is an ordinary one. */
+  finish(): Promise<void>;
+}
+
 /** How much of the past is kept; defaults are those of engine and snapshot keeper. */
 export interface HistoryLimits {
   readonly eventsKeptMax?: number;
@@ -61,12 +70,11 @@ export type OpenedEngine = Engine & {
   /** Of the disk that the data folder lies on; undefined in memory. */
   readonly disk: DiskGuard | undefined;
   readonly maintenance: Maintenance;
+  /** Set while a restored cluster has not yet heard of every host. */
+  readonly recovery: Recovery | undefined;
 };
 
-/** Inside the data folder: the log, and beside it the key that seals the secrets in it. */
-export const LOG_FOLDER = 'log';
-export const KEY_FILE = 'secrets.key';
-export const WITNESS_FILE = 'head.witness';
+export { KEY_FILE, LOG_FOLDER, WITNESS_FILE };
 export const IN_MEMORY = 'memory';
 
 /**
@@ -175,7 +183,17 @@ async function openOver(
   logger.info('store opened', { epoch, seq, jobs: state.jobCount, hosts: state.hostCount });
   const { clusterId } = state;
   const maintenance = createMaintenance({ log, folder, clusterId, clock, dataKeys, disk: disk?.guard });
-  return Object.assign(engine, { sealer, clusterId, disk: disk?.guard, maintenance });
+  const recovery = inMemory ? undefined : await readRecovery(folder);
+  return Object.assign(engine, { sealer, clusterId, disk: disk?.guard, maintenance, recovery });
+}
+
+const MARK_BYTES_MAX = 4096;
+
+async function readRecovery(folder: string): Promise<Recovery | undefined> {
+  const path = join(folder, RECOVERY_FILE);
+  const text = await readTextFile(path, MARK_BYTES_MAX);
+  if (text === undefined) return undefined;
+  return { ...(JSON.parse(text) as RecoveryMark), finish: () => rm(path, { force: true }) };
 }
 
 /** A key goes after the commit that erased its secret; what a crash leaves is swept at the next start. */
