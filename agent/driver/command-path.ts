@@ -19,7 +19,7 @@ export interface CommandPlace {
   toHost(path: string): string;
 }
 
-/** Found programs by the places they are looked for in, so that the usual command costs no look; oldest dropped first. */
+/** Found programs by the places to look in, so that the usual command costs no look; oldest dropped first. */
 const FOUND_MAX = 256;
 /** A program that was there so recently is there; should it not be, the task ends with 127. */
 const TRUST_MS = 10_000;

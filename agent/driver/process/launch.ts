@@ -3,6 +3,7 @@
  * asked. When anything fails after the record, all traces go before the error is passed on.
  */
 import { chmod, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { toTaskName } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { toFileError } from '../../../proto/runtime/file-error.ts';
@@ -156,9 +157,11 @@ async function checkPlan(plan: TaskPlan, env: ReadonlyMap<string, string>, host:
   const toHost = (path: string): string => (host.view === undefined ? path : host.view.toHost(path, view));
   const hostFolder =
     host.view === undefined ? toHostPath(plan.workingDirectory, plan.mounts) : toHost(view.folder);
-  if (!plan.mounts.some(({ source }) => source === hostFolder) && !(await isFolder(hostFolder, plan))) {
-    throw folderMissing(plan.workingDirectory);
-  }
+  // The wrapper looks at mounts, and at the folder that it enters itself; those made for this task are there.
+  const isLookedAt =
+    plan.mounts.some(({ source }) => source === hostFolder) ||
+    (host.view === undefined && dirname(hostFolder) === dirname(plan.driverFolder));
+  if (!isLookedAt && !(await isFolder(hostFolder, plan))) throw folderMissing(plan.workingDirectory);
   if (plan.command.kind === 'shell') return;
   await host.commands.check(plan.command.args[0] ?? '', {
     path: env.get('PATH') ?? DEFAULT_PATH,
@@ -211,9 +214,17 @@ function viewRequest(plan: TaskPlan): ViewRequest {
   };
 }
 
-/** What the driver and the wrapper put into a task's driver folder. Idempotent. */
-export async function removeTaskFiles(driverFolder: string, viewed: boolean): Promise<void> {
-  await Promise.all(['stdout', 'stderr'].map((name) => unlinkIfThere(`${driverFolder}/${name}`)));
+/**
+ * What the driver and the wrapper put into a task's driver folder. Idempotent. Files that are known to be empty say
+ * nothing to anybody and may stay until the folder itself goes: taking them away one by one costs more than a start.
+ */
+export async function removeTaskFiles(
+  driverFolder: string,
+  viewed: boolean,
+  isKnownEmpty: (stream: 'stdout' | 'stderr') => boolean = () => false,
+): Promise<void> {
+  const written = (['stdout', 'stderr'] as const).filter((stream) => !isKnownEmpty(stream));
+  await Promise.all(written.map((stream) => unlinkIfThere(`${driverFolder}/${stream}`)));
   if (!viewed) return;
   const tmp = `${driverFolder}/tmp`;
   // Mostly empty, and then this is the cheaper way.

@@ -17,7 +17,7 @@ export const RAW_OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 /** Kept behind the reading position, for a consumer that stored less than it took. */
 const RAW_OUTPUT_MARGIN_BYTES = 16 * 1024 * 1024;
 /** A task shorter than this is read once, at its end. */
-const FIRST_LOOK_MS = 25;
+const FIRST_LOOK_MS = 60;
 /** Between two looks at a file that grows, so that many small writes become one read. */
 const GATHER_MS = 10;
 /** The longest pause when no change is reported; short when the host has no watches left. */

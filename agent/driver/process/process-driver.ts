@@ -162,7 +162,7 @@ class ProcessDriver implements Driver {
     const run = await this.#find(key);
     if (run === undefined) return;
     if (run.exit() === undefined) throw taskRunning(key);
-    await removeTaskFiles(run.record.driverFolder, run.record.viewed);
+    await removeTaskFiles(run.record.driverFolder, run.record.viewed, run.isKnownEmpty.bind(run));
     await this.#store.remove(key);
     this.#runs.delete(toTaskName(key));
   }
