@@ -94,7 +94,6 @@ type HostFacts = Awaited<ReturnType<typeof readHostFacts>>;
 
 interface OpenHost {
   readonly facts: HostFacts;
-  readonly rebooted: boolean;
   readonly hostId: HostId;
   readonly link: Link;
   readonly conditions: ConditionBoard;
@@ -121,16 +120,13 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
   });
   lifecycle.onClose('journal', () => journal.close());
   const facts = await readHostFacts(layout.root);
-  const { bootId } = journal.content.meta;
-  const rebooted = bootId !== undefined && facts.bootId !== '' && bootId !== facts.bootId;
-  await journal.commit({ meta: { bootId: facts.bootId } });
   const hostId = await openHostId(layout, () => ids.mint('host'));
   const selected = await openDrivers({ config, layout, hostId, clock, logger });
   const { drivers, processIsolationAdvisory } = selected;
   lifecycle.onClose('drivers', async () => {
     await Promise.all(drivers.map((driver) => driver.close()));
   });
-  return { facts, rebooted, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
+  return { facts, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
 }
 
 interface OpenTasks {
@@ -155,6 +151,7 @@ async function openTasks(
   const storage = openStorage(input, layout, http);
   const supervisor = createSupervisor({
     ...host,
+    bootId: host.facts.bootId,
     clusterId: () => link.session?.clusterId ?? journal.content.meta.clusterId,
     storage,
     logs,
@@ -162,6 +159,7 @@ async function openTasks(
     rng,
     logger: logger.child('session'),
     onDirty: (name) => link.reporter?.markDirty(name),
+    onStrangerGone: () => link.reporter?.refresh(),
     onBug: (error) => lifecycle.crash(error),
   });
   lifecycle.onClose('tasks', () => supervisor.close());

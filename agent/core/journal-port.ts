@@ -15,8 +15,6 @@ export interface JournalMeta {
   readonly reportSeqReserved: number;
   /** Cluster that this agent belongs to; empty before the first welcome. */
   readonly clusterId: string;
-  /** Boot of the machine under which the agent last ran; absent before the first. */
-  readonly bootId?: string;
 }
 
 /** One task that was forgotten, and how it ended: it must never start again. */

@@ -10,8 +10,9 @@ import { isLive, type TaskState } from './task-state.ts';
 
 export interface StopOrder {
   readonly cause: StopCause;
+  /** From `atMs` to the kill. */
   readonly graceMs: number;
-  /** Wall time of the order, to tell an end before it from an end by it. */
+  /** Wall time of the first order, to tell an end before it from an end by it. */
   readonly atMs: number;
 }
 
@@ -24,9 +25,11 @@ export interface TaskRecord {
   readonly specHash: string;
   /** Absent when the first order ever seen about it was to stop. */
   readonly spec?: TaskSpec;
-  /** The first stop order wins: its cause decides the verdict. */
+  /** The first stop order's cause decides the verdict; a later one may only bring the kill forward. */
   readonly stop?: StopOrder;
   readonly state: TaskState;
+  /** Boot of the machine in which the order came; absent in records of agents that did not note it. */
+  readonly bootId?: string;
 }
 
 /** What is only known live, beside the record. */
@@ -57,7 +60,7 @@ export function toRecord(
 
 /** The record under a newer order. The spec of an attempt never changes, so the one on record is kept. */
 export function withOrder(record: TaskRecord, order: DesiredTask, epoch: number, nowMs: number): TaskRecord {
-  const stop = record.stop ?? stopOrderOf(order, nowMs);
+  const stop = hurryStop(record.stop, stopOrderOf(order, nowMs));
   const spec = record.spec ?? order.spec;
   return {
     ...record,
@@ -67,6 +70,12 @@ export function withOrder(record: TaskRecord, order: DesiredTask, epoch: number,
     ...(spec === undefined ? {} : { spec }),
     ...(stop === undefined ? {} : { stop }),
   };
+}
+
+function hurryStop(first: StopOrder | undefined, later: StopOrder | undefined): StopOrder | undefined {
+  if (first === undefined || later === undefined) return first ?? later;
+  const killAtMs = Math.min(first.atMs + first.graceMs, later.atMs + later.graceMs);
+  return { ...first, graceMs: Math.max(0, killAtMs - first.atMs) };
 }
 
 function stopOrderOf(order: DesiredTask, nowMs: number): StopOrder | undefined {

@@ -40,6 +40,8 @@ export interface Reporter {
   markDirty(name: string): void;
   /** A connection is up: sends everything as one complete report (or several), then what changes. */
   attach(sink: ReportSink, observeAll: () => readonly TaskObservation[]): void;
+  /** Sends everything as one complete report again, if a connection is up. */
+  refresh(): void;
   /** The connection is gone: what was in flight counts as not told. */
   detach(): void;
   acknowledge(seq: number): void;
@@ -52,6 +54,7 @@ export function createReporter(options: ReporterOptions): Reporter {
   let reports = startReports(reserved);
   let sink: ReportSink | undefined;
   let complete: (() => readonly TaskObservation[]) | undefined;
+  let everything: (() => readonly TaskObservation[]) | undefined;
   let sending = false;
   let timer: Timer | undefined;
   let sentAtMs = Number.NEGATIVE_INFINITY;
@@ -96,7 +99,7 @@ export function createReporter(options: ReporterOptions): Reporter {
     } finally {
       sending = false;
     }
-    if (reports.dirty.size > 0) schedule();
+    if (reports.dirty.size > 0 || complete !== undefined) schedule();
   }
 
   async function sendOne(): Promise<void> {
@@ -148,8 +151,14 @@ export function createReporter(options: ReporterOptions): Reporter {
     attach(to, observeAll) {
       reports = rewind(reports);
       sink = to;
+      everything = observeAll;
       complete = observeAll;
       sentAtMs = Number.NEGATIVE_INFINITY;
+      schedule();
+    },
+    refresh() {
+      if (sink === undefined) return;
+      complete = everything;
       schedule();
     },
     detach() {

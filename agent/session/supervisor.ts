@@ -9,6 +9,7 @@ import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
 import { assertNever, type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
+import { type BackoffLimits, chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import { mergeDesired, NO_ORDERS, withoutOrders } from '../core/desired-set.ts';
 import type { Driver, DriverTask } from '../core/driver-port.ts';
 import type { Journal } from '../core/journal-port.ts';
@@ -17,6 +18,7 @@ import { reconcile, type TaskAct } from '../core/reconcile.ts';
 import type { TaskStorage } from '../core/storage-port.ts';
 import { isLive } from '../core/task-state.ts';
 import type { ConditionBoard } from './condition-board.ts';
+import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { createTaskTable, type TaskEntry } from './task-table.ts';
 import { createTaskWorker, type TaskWorker } from './task-worker.ts';
@@ -25,8 +27,8 @@ import { toUnknownObservation } from './unknown-task.ts';
 export interface SupervisorOptions {
   readonly hostId: HostId;
   readonly clusterId: () => string;
-  /** The machine booted since the journal was last written. Default false. */
-  readonly rebooted?: boolean;
+  /** Changes with every boot of the machine. Default empty. */
+  readonly bootId?: string;
   /** In order of preference. */
   readonly drivers: readonly Driver[];
   readonly storage: TaskStorage;
@@ -38,6 +40,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** Something about the task is to be told. */
   readonly onDirty: (name: string) => void;
+  /** A container that nothing explained is gone: only a complete report tells that. */
+  readonly onStrangerGone?: () => void;
   /** A bug: the process must end, and its supervisor start it anew. */
   readonly onBug: (error: ClusterError) => void;
 }
@@ -61,6 +65,9 @@ export interface Supervisor {
 /** Ends of forgotten tasks kept in memory; the oldest go first. The journal has the same bound. */
 const ENDED_COUNT_MAX = 10_000;
 
+/** How often a driver is asked what it holds while the agent starts. */
+const LIST_BACKOFF: BackoffLimits = { firstMs: 250, capMs: 5_000 };
+
 interface Seen {
   readonly driver: Driver;
   readonly task: DriverTask;
@@ -75,7 +82,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const context: TaskContext = {
     ...options,
     table,
-    rebooted: options.rebooted ?? false,
+    bootId: options.bootId ?? '',
     signal: closing.signal,
     // The fake stands for whichever a spec names.
     driverOf: (name) => drivers.find((driver) => driver.name === name) ?? drivers.find(isFake),
@@ -84,6 +91,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const ended = new Map(journal.content.ended);
   /** Containers that neither record nor order explains, as last listed. */
   const unknown = new Map<string, Seen>();
+  const removing = new Set<string>();
   const restored = new Set(journal.content.records.keys());
   let desired = NO_ORDERS;
   let epoch = journal.content.meta.maxEpoch;
@@ -100,10 +108,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         const order = desired.tasks.get(entry.name);
         return order?.phase === 'run' ? order.secretValues : undefined;
       },
-      onFailure: (error) => {
-        if (error.kind === 'cancelled') return;
-        options.onBug(error);
-      },
+      onFailure: options.onBug,
       onForgotten: () => onForgotten(entry),
     });
     workers.set(entry.name, worker);
@@ -122,19 +127,23 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (desired.tasks.get(entry.name)?.phase === 'gone') desired = withoutOrders(desired, [entry.name]);
   }
 
-  async function listSeen(): Promise<Map<string, Seen>> {
+  /** What the drivers hold; of one that cannot say, what was strange at the last look. `whole`: all could say. */
+  async function listSeen(): Promise<{ readonly seen: Map<string, Seen>; readonly whole: boolean }> {
     const seen = new Map<string, Seen>();
+    let whole = true;
     for (const driver of drivers) {
       try {
         for (const [name, task] of await driver.list()) seen.set(name, { driver, task });
         conditions.clear('DRIVER_UNAVAILABLE', driver.name);
       } catch (error) {
+        whole = false;
+        for (const [name, stranger] of unknown) if (stranger.driver === driver) seen.set(name, stranger);
         const { code, message } = toClusterError(error);
         logger.warn('driver cannot list its tasks', { driver: driver.name, code });
         conditions.raise('DRIVER_UNAVAILABLE', `${driver.name}: ${message}`, driver.name);
       }
     }
-    return seen;
+    return { seen, whole };
   }
 
   async function act(one: TaskAct, seen: Seen | undefined): Promise<void> {
@@ -161,7 +170,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         if (entry !== undefined) workerOf(entry, seen).forgetWhenDone();
         return;
       case 'kill-unknown':
-        if (seen !== undefined) await killUnknown(one.name, seen);
+        // Not waited for: a task that is slow to die must not hold up the next orders.
+        if (seen !== undefined) void killUnknown(one.name, seen);
         return;
       case 'report-unknown':
         if (seen !== undefined) unknown.set(one.name, seen);
@@ -198,22 +208,28 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   /** Nobody explains it and a full fenced set does not want it, so what holds its GPUs must go. */
-  async function killUnknown(name: string, { driver }: Seen): Promise<void> {
+  async function killUnknown(name: string, { driver, task }: Seen): Promise<void> {
     const key = parseTaskName(name);
-    if (key === undefined) return;
+    if (key === undefined || removing.has(name)) return;
+    removing.add(name);
+    // Told as long as it may run: its absence from a complete report is taken for proof.
+    unknown.set(name, { driver, task });
     logger.warn('an unknown task is removed', { task: name, driver: driver.name });
-    try {
-      await driver.stop(key, 0);
-      await driver.remove(key);
-      unknown.delete(name);
-    } catch (error) {
-      unknown.set(name, { driver, task: { state: 'unknown', reason: 'cannot be removed' } });
-      conditions.raise(
-        'TASK_UNKILLABLE',
-        `an unknown task cannot be removed (${toClusterError(error).code})`,
-        name,
-      );
+    for (let failures = 1; !closing.signal.aborted && !table.entries.has(name); failures += 1) {
+      try {
+        await driver.stop(key, 0);
+        await driver.remove(key);
+        unknown.delete(name);
+        conditions.clear('TASK_UNKILLABLE', name);
+        options.onStrangerGone?.();
+        break;
+      } catch (error) {
+        const { code } = toClusterError(error);
+        conditions.raise('TASK_UNKILLABLE', `an unknown task cannot be removed (${code})`, name);
+        await pause(options.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, options.rng), closing.signal);
+      }
     }
+    removing.delete(name);
   }
 
   /** Acts run side by side: their journal writes share a sync, and no task waits for another. */
@@ -221,8 +237,9 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     await Promise.all(acts.map((one) => act(one, seen.get(one.name))));
   }
 
-  async function reconcileAll(): Promise<void> {
-    const seen = await listSeen();
+  /** False when a driver could not say what it holds. */
+  async function reconcileAll(): Promise<boolean> {
+    const { seen, whole } = await listSeen();
     const observed = new Map([...seen].map(([name, { task }]) => [name, task]));
     const { acts, held } = reconcile({ desired, records: records(), observed, ended });
     if (held === undefined) conditions.clear('MASS_STOP_HELD');
@@ -232,6 +249,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       conditions.raise('MASS_STOP_HELD', message);
     }
     await carryOut(acts, seen);
+    return whole;
   }
 
   function records(): ReadonlyMap<string, TaskEntry['record']> {
@@ -241,7 +259,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return {
     async recover() {
       table.restore(journal.content.records.values());
-      await reconcileAll();
+      // A report that does not name a task proves that it is not there: nothing is said before every driver said it.
+      for (let failures = 1; !(await reconcileAll()) && !closing.signal.aborted; failures += 1) {
+        await pause(options.clock, chooseDelayMs(failures, LIST_BACKOFF, options.rng), closing.signal);
+      }
     },
     async applyDesired(message, newEpoch) {
       const merged = mergeDesired(desired, message, sha256Hex);
@@ -254,9 +275,11 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       if (message.complete) await reconcileAll();
       else {
         const only = merged.changed;
-        const known = new Map(only.flatMap((name) => toRow(name, table.entries.get(name))));
-        const { acts } = reconcile({ desired, records: known, observed: new Map(), ended, only });
-        await carryOut(acts, new Map());
+        const known = new Map(only.flatMap((name) => toRow(name, table.entries.get(name)?.record)));
+        const seen = new Map(only.flatMap((name) => toRow(name, unknown.get(name))));
+        const observed = new Map([...seen].map(([name, { task }]) => [name, task]));
+        const { acts } = reconcile({ desired, records: known, observed, ended, only });
+        await carryOut(acts, seen);
       }
       return 'applied';
     },
@@ -287,9 +310,6 @@ function isFake(driver: Driver): boolean {
   return driver.name === 'fake';
 }
 
-function toRow(
-  name: string,
-  entry: TaskEntry | undefined,
-): readonly (readonly [string, TaskEntry['record']])[] {
-  return entry === undefined ? [] : [[name, entry.record]];
+function toRow<T>(name: string, value: T | undefined): readonly (readonly [string, T])[] {
+  return value === undefined ? [] : [[name, value]];
 }

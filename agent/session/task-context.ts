@@ -23,8 +23,8 @@ export interface TaskContext {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly logger: Logger;
-  /** The machine booted since the journal was last written: what is not there any more was cut off by that. */
-  readonly rebooted: boolean;
+  /** This boot of the machine: what was accepted in another one was cut off by that. */
+  readonly bootId: string;
   /** Fires when the agent stops; tasks go on without it. */
   readonly signal: AbortSignal;
 }

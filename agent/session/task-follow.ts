@@ -22,7 +22,7 @@ export interface Follower {
    * @throws ClusterError cancelled AGENT_STOPPING when the agent stops; the task goes on
    */
   readonly ended: Promise<Exit>;
-  /** Carries out the stop order that stands in the record. Idempotent. */
+  /** Carries out the stop order that stands in the record. Idempotent until that changes. */
   stop(): void;
 }
 
@@ -38,11 +38,13 @@ export function followTask(context: TaskContext, input: FollowInput): Follower {
   const { entry, driver } = input;
   const { key } = entry;
   const over = linkAbort(context.signal);
-  let stopping = false;
+  let killAtMs = Number.POSITIVE_INFINITY;
 
+  /** A later order that kills sooner is carried out beside the first. */
   function stop(): void {
-    if (stopping) return;
-    stopping = true;
+    const order = entry.record.stop;
+    if (order === undefined || order.atMs + order.graceMs >= killAtMs) return;
+    killAtMs = order.atMs + order.graceMs;
     carryOutStop(context, input, over.signal).catch(input.onBug);
   }
 
@@ -70,7 +72,7 @@ export function followTask(context: TaskContext, input: FollowInput): Follower {
     }
   }
 
-  if (entry.record.stop !== undefined) stop();
+  stop();
   return { ended: follow(), stop };
 }
 
@@ -131,8 +133,11 @@ async function carryOutStop(
   signal: AbortSignal,
 ): Promise<void> {
   const { stop, spec } = entry.record;
-  const graceMs = stop?.graceMs ?? spec?.job.graceMs ?? 0;
-  if (stop?.cause === 'preempted' && spec !== undefined) {
+  if (stop === undefined) return;
+  // What is left of the grace: the agent may have been away, and wall time may have been set meanwhile.
+  const leftMs = stop.atMs + stop.graceMs - context.clock.nowMs();
+  const graceMs = Math.min(stop.graceMs, Math.max(0, leftMs));
+  if (stop.cause === 'preempted' && spec !== undefined) {
     const { folders } = context.storage.foldersOf(entry.key, spec.projectId);
     // A task that cannot be told in advance is still told by the signal.
     await context.storage.writePreemptFile(folders, context.clock.nowMs() + graceMs).catch(() => undefined);

@@ -59,6 +59,8 @@ export interface TaskTableOptions {
   readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   readonly logger: Logger;
   readonly onDirty: (name: string) => void;
+  /** This boot of the machine; noted with every task that is accepted. Default empty. */
+  readonly bootId?: string;
 }
 
 /** Progress within one step is told at most this often. */
@@ -104,7 +106,8 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
       for (const record of records) publish(add(record), record);
     },
     async accept(order, epoch, exit) {
-      const fresh = withOrder(toRecord(order, epoch), order, epoch, clock.nowMs());
+      const { bootId = '' } = options;
+      const fresh = { ...withOrder(toRecord(order, epoch), order, epoch, clock.nowMs()), bootId };
       const record: TaskRecord =
         exit === undefined ? fresh : { ...fresh, state: { phase: 'exited', exit, logArchived: true } };
       const entry = add(record);

@@ -3,12 +3,7 @@
  * Wherever an agent died, the next one's worker goes on from the recorded phase and what the driver sees.
  */
 import type { Exit } from '../../proto/domain/job.ts';
-import {
-  assertNever,
-  ClusterError,
-  isClusterError,
-  toClusterError,
-} from '../../proto/errors/cluster-error.ts';
+import { assertNever, ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverTask, StartedTask } from '../core/driver-port.ts';
 import {
@@ -17,13 +12,11 @@ import {
   toExitInterrupted,
   toExitVanished,
 } from '../core/exit-verdict.ts';
-import type { TaskLog } from '../core/log-port.ts';
-import { exitOf } from '../core/task-record.ts';
-import { isLive, type TaskEvent } from '../core/task-state.ts';
+import { isLive } from '../core/task-state.ts';
 import { linkAbort } from './linked-abort.ts';
-import { pumpOutput } from './output-pump.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
+import { createTaskEnding } from './task-ending.ts';
 import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
 import { startTask } from './task-start.ts';
 import type { TaskEntry } from './task-table.ts';
@@ -39,7 +32,7 @@ export interface TaskWorkerOptions {
   readonly restored: boolean;
   /** Secret values of the newest order; undefined until one came in this life of the agent. */
   readonly secretValues: () => ReadonlyMap<string, Uint8Array> | undefined;
-  /** A bug or a closed journal: told once, the worker has ended. */
+  /** A bug: told once, the worker has ended. */
   readonly onFailure: (error: ClusterError) => void;
   /** The task and all that belonged to it is gone. */
   readonly onForgotten: () => void;
@@ -58,8 +51,9 @@ export interface TaskWorker {
 
 export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   const { context, entry } = options;
-  const { table, storage, logs } = context;
+  const { table } = context;
   const preparation = linkAbort(context.signal);
+  const ending = createTaskEnding({ context, entry, restored: options.restored, driver: driverOf });
   let seen = options.seen;
   let follower: Follower | undefined;
   let running: Promise<void> | undefined;
@@ -81,7 +75,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
         await follow(state.started);
         return true;
       case 'finalizing':
-        await storeOutputs();
+        await ending.storeOutputs();
         return true;
       case 'exited':
         return wrapUp();
@@ -98,7 +92,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     if (stop !== undefined) return end(toExitBeforeStart(stop, context.clock.nowMs()));
     const secretValues = options.secretValues();
     // It may have begun before the machine went down, and a start happens at most once.
-    if (options.restored && context.rebooted) return end(toExitInterrupted(context.clock.nowMs()));
+    if (options.restored && entry.record.bootId !== context.bootId) return end(toExitInterrupted(context.clock.nowMs()));
     // After a restart only a new order may start it, and only that order carries its secrets.
     if (secretValues === undefined || spec === undefined) return false;
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
@@ -154,7 +148,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
       await end(toExitVanished(context.clock.nowMs()));
       return;
     }
-    const log = await openLog();
+    const log = await ending.openLog();
     follower = followTask(context, {
       entry,
       driver,
@@ -193,91 +187,24 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   /** Records the end. With nothing to upload the exit is told at once, in one synced write. */
   async function end(exit: Exit): Promise<true> {
     preparation.release();
-    const log = await openLog();
-    await log.finish();
-    const events: TaskEvent[] = [{ type: 'ended', exit }];
-    if (!hasOutputs()) {
-      events.push({ type: 'outputs-stored' });
-      if (log.bytes === 0) events.push({ type: 'log-archived' });
-    }
-    await table.advance(entry, events, { durable: true });
+    await (await ending.openLog()).finish();
+    await table.advance(entry, [{ type: 'ended', exit }, ...(await ending.immediateFacts())], {
+      durable: true,
+    });
     return true;
-  }
-
-  function hasOutputs(): boolean {
-    const { spec } = entry.record;
-    return spec !== undefined && storage.hasOutputs(storage.foldersOf(entry.key, spec.projectId).folders);
-  }
-
-  async function storeOutputs(): Promise<void> {
-    const { spec } = entry.record;
-    if (spec !== undefined) {
-      const { folders } = storage.foldersOf(entry.key, spec.projectId);
-      const shortfalls = await storage.uploadAll(entry.key, folders, context.signal);
-      throwIfStopping(context.signal);
-      for (const { code, message } of shortfalls) context.conditions.raise(code, message, entry.name);
-    }
-    const log = await openLog();
-    const events: TaskEvent[] = [{ type: 'outputs-stored' }];
-    if (log.bytes === 0) events.push({ type: 'log-archived' });
-    await table.advance(entry, events, { durable: true });
   }
 
   /** After the exit: bring the log to safety, then forget if nobody needs the record any more. */
   async function wrapUp(): Promise<boolean> {
     const { state } = entry.record;
-    if (state.phase === 'exited' && !state.logArchived && !logSettled) await archiveLog();
+    if (state.phase === 'exited' && !state.logArchived && !logSettled) await ending.archiveLog();
     logSettled = true;
-    if (forgetting && !forgotten) await forget();
+    if (forgetting && !forgotten) {
+      await ending.forget();
+      forgotten = true;
+      options.onForgotten();
+    }
     return false;
-  }
-
-  async function archiveLog(): Promise<void> {
-    const log = await openLog();
-    if (options.restored) await catchUp(log);
-    await log.finish();
-    for (let failures = 1; ; failures += 1) {
-      throwIfStopping(context.signal);
-      try {
-        const whole = await log.readWhole();
-        const outcome = whole.bytes === 0 ? 'stored' : await storage.archiveLog(entry.key, whole);
-        if (outcome === 'stored') await table.advance(entry, [{ type: 'log-archived' }], { durable: false });
-        return;
-      } catch (error) {
-        throwIfStopping(context.signal);
-        if (isClusterError(error) && error.kind === 'bug') throw error;
-        const { code } = toClusterError(error);
-        context.logger.debug('log cannot be archived yet', { task: entry.name, code });
-        await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
-      }
-    }
-  }
-
-  /** Output that a former life of the agent had in memory is still with the driver. */
-  async function catchUp(log: TaskLog): Promise<void> {
-    const driver = driverOf();
-    if (driver === undefined) return;
-    const { clock, logger, signal } = context;
-    await pumpOutput({ driver, key: entry.key, log, clock, logger, signal, onTrouble: () => undefined });
-  }
-
-  async function forget(): Promise<void> {
-    const exit = exitOf(entry.record.state);
-    if (exit === undefined) return;
-    const { spec } = entry.record;
-    await driverOf()?.remove(entry.key);
-    await logs.drop(entry.name);
-    await storage.removeFolders(entry.key, spec?.projectId);
-    table.forget(entry, exit);
-    forgotten = true;
-    for (const code of ['LOG_NOT_STORED', 'TASK_UNKILLABLE', 'ARTIFACTS_NOT_STORED']) {
-      context.conditions.clear(code, entry.name);
-    }
-    options.onForgotten();
-  }
-
-  function openLog(): TaskLog | Promise<TaskLog> {
-    return logs.find(entry.name) ?? logs.recover(entry.name);
   }
 
   function driverOf(): Driver | undefined {
@@ -285,17 +212,33 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     return spec === undefined ? options.seenBy : context.driverOf(spec.driver);
   }
 
+  async function runPhases(): Promise<void> {
+    do {
+      pursuedAgain = false;
+      while (await advanceOnce()) throwIfStopping(context.signal);
+    } while (pursuedAgain && !context.signal.aborted);
+  }
+
+  /** What may pass is tried again from the recorded phase; a bug or damage ends the process. */
   async function run(): Promise<void> {
-    try {
-      do {
-        pursuedAgain = false;
-        while (await advanceOnce()) throwIfStopping(context.signal);
-      } while (pursuedAgain && !context.signal.aborted);
-    } catch (error) {
-      if (!context.signal.aborted) options.onFailure(toClusterError(error));
-    } finally {
-      running = undefined;
+    for (let failures = 1; !context.signal.aborted; failures += 1) {
+      try {
+        await runPhases();
+        break;
+      } catch (error) {
+        const told = toClusterError(error);
+        if (context.signal.aborted || told.kind === 'cancelled') break;
+        if (told.kind === 'bug') {
+          options.onFailure(told);
+          break;
+        }
+        const { code } = told;
+        const { phase } = entry.record.state;
+        context.logger.warn('work on a task failed and is tried again', { task: entry.name, phase, code });
+        await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
+      }
     }
+    running = undefined;
   }
 
   function pursue(): void {

@@ -22,7 +22,7 @@ t.test('a stop order is kept with its cause and time, and the first one wins', a
     4,
     T0_MS + 9,
   );
-  t.same(again.stop, stopped.stop, 'the cause of the first order stays');
+  t.match(again.stop, stopped.stop ?? {}, 'the first order stays');
   t.match(again, { generation: 3, epoch: 4, desired: 'stop' });
 });
 
@@ -53,4 +53,12 @@ t.test('an observation follows the phase', async (t) => {
   t.same(exitOf(exited.state), exit);
   const unknown = { ...record, state: { phase: 'unknown', reason: 'engine away' } } as const;
   t.match(toObservation(unknown), { phase: 'unknown', progress: 'engine away', stopped: false });
+});
+
+t.test('a later stop order may only bring the kill forward', async (t) => {
+  const stopOf = (graceMs: number, generation: number) =>
+    aDesiredTask({ phase: 'stop', generation, stopCause: 'user', graceMs });
+  const first = withOrder(toRecord(order, 1), stopOf(30_000, 2), 1, T0_MS);
+  t.equal(withOrder(first, stopOf(0, 3), 1, T0_MS + 5_000).stop?.graceMs, 5_000);
+  t.equal(withOrder(first, stopOf(60_000, 3), 1, T0_MS + 5_000).stop?.graceMs, 30_000);
 });
