@@ -3,10 +3,9 @@
  * and check one.
  */
 import { join, resolve } from 'node:path';
+import { BACKUP_OMISSIONS } from '../proto/domain/admin-views.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import { checkFolder } from './store/check-folder.ts';
-import { DATA_KEYS_FOLDER } from './store/data-keys.ts';
-import { KEY_FILE } from './store/folder-layout.ts';
 import type { FsckReport } from './store/fsck-report.ts';
 import { restoreBackup } from './store/restore.ts';
 
@@ -31,16 +30,6 @@ export interface ToolRequest {
 /** Exit code of `fsck` that found something: that of kind corrupt. */
 const EXIT_UNSOUND = 70;
 
-/** What a backup does not hold, by name in the old data folder, and why it matters. */
-const NOT_IN_BACKUP: readonly (readonly [name: string, why: string])[] = [
-  [KEY_FILE, 'opens the data keys; without it no stored secret can be read'],
-  [DATA_KEYS_FOLDER, 'data keys of the secrets; an erased secret is erased from every backup with it'],
-  ['tls', 'certificate authority; with a new one agents and clients must join again'],
-  ['admin.token', 'token of administrators; made anew when absent'],
-  ['agent.token', 'token of agents; made anew when absent'],
-  ['blobs', 'workspaces, artifacts and archived logs'],
-];
-
 /** @throws ClusterError as restore and check do */
 export async function runTool(request: ToolRequest): Promise<number> {
   if (request.data === '') {
@@ -60,14 +49,14 @@ async function restore({ file, nowMs, json, print }: ToolRequest, folder: string
   }
   const report = await restoreBackup({ file: resolve(file), folder, nowMs });
   if (json) {
-    print(JSON.stringify({ ...report, folder, notInBackup: NOT_IN_BACKUP.map(([name]) => name) }));
+    print(JSON.stringify({ ...report, folder, notInBackup: BACKUP_OMISSIONS.map(({ name }) => name) }));
     return 0;
   }
   print(`restored ${report.jobs} jobs of ${report.clusterId} into ${folder}`);
   print(`as of ${new Date(report.backupMadeAtMs).toISOString()}, sequence ${report.backupSeq}`);
   print(`goes on under epoch ${report.epoch} at sequence ${report.seq}`);
   print('not in the backup; copy from the old folder, where you have it, before the first start:');
-  for (const [name, why] of NOT_IN_BACKUP) print(`  ${name}: ${why}`);
+  for (const { name, why } of BACKUP_OMISSIONS) print(`  ${name}: ${why}`);
   return 0;
 }
 

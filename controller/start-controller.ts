@@ -270,6 +270,13 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       acceptTelemetry: telemetry.accept,
       isConnected: link.isConnected,
     },
+    admin: {
+      engine,
+      maintenance: engine.maintenance,
+      isConnected: link.isConnected,
+      isRecovering: () => engine.recovery !== undefined,
+      serverVersion: SERVER_VERSION,
+    },
     ports: {
       engine,
       blobs,

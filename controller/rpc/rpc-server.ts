@@ -5,6 +5,7 @@
 
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.ts';
+import { AdminService } from '../../proto/gen/nabla/v1/admin_pb.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import {
   EventService,
@@ -21,6 +22,7 @@ import { createHealthBoard, type HealthBoard } from '../../proto/rpc/health.ts';
 import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import { createReflectionHandlers, ServerReflectionAlpha } from '../../proto/rpc/reflection.ts';
 import { createServer, type RpcServer, type ServerTls } from '../../proto/rpc/server.ts';
+import { type AdminServicePorts, createAdminService } from './admin/admin-service.ts';
 import { authorise } from './auth/authorisation.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { type AgentServicePorts, createAgentService } from './service/agent-service.ts';
@@ -42,6 +44,7 @@ export const NABLA_SERVICES = [
   HostService,
   EventService,
   JobService,
+  AdminService,
   AgentService,
 ] as const;
 
@@ -51,6 +54,7 @@ export const HOST_ID_HEADER = 'nabla-host-id';
 export interface ControllerRpcOptions {
   readonly ports: ServicePorts;
   readonly agents: AgentServicePorts;
+  readonly admin: AdminServicePorts;
   readonly tokens: Pick<Tokens, 'identify'>;
   readonly tls: ServerTls;
   readonly logger: Logger;
@@ -78,6 +82,7 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
   server.addService(HostService, createHostService(ports));
   server.addService(EventService, createEventService(ports));
   server.addService(JobService, createJobService(ports));
+  server.addService(AdminService, createAdminService(options.admin));
   server.addService(AgentService, createAgentService(options.agents));
   const health = createHealthBoard(NABLA_SERVICES.map(({ typeName }) => typeName));
   server.addService(Health, health.handlers, { open: true });

@@ -3,11 +3,12 @@
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { StoreFinding } from '../../proto/domain/admin-views.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import { DATA_KEYS_FOLDER, openDataKeys } from './data-keys.ts';
 import { LOG_FOLDER, WITNESS_FILE } from './folder-layout.ts';
 import { checkStore } from './fsck.ts';
-import type { Finding, FsckReport } from './fsck-report.ts';
+import type { FsckReport } from './fsck-report.ts';
 import { findWitnessFault } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
@@ -36,7 +37,7 @@ export async function checkFolder(folder: string): Promise<FsckReport> {
     });
     const fault = await findWitnessFault(join(folder, WITNESS_FILE), report.headSeq);
     if (fault === undefined) return report;
-    const finding: Finding = { ...fault, where: join(folder, WITNESS_FILE) };
+    const finding: StoreFinding = { ...fault, where: join(folder, WITNESS_FILE) };
     return { ...report, ok: false, findings: [finding, ...report.findings] };
   } finally {
     await log.close();

@@ -1,35 +1,11 @@
 /**
  * What a check of the store found, each finding with what to do about it.
  */
+import type { StoreCheck, StoreFinding } from '../../proto/domain/admin-views.ts';
 
-export interface Finding {
-  /** Stable UPPER_SNAKE. */
-  readonly code: string;
-  readonly message: string;
-  /** Which event, record or file. */
-  readonly where: string;
-  readonly hint: string;
-}
-
-export interface FsckReport {
-  readonly ok: boolean;
+export interface FsckReport extends StoreCheck {
   readonly clusterId: string;
   readonly schemaVersion: number;
-  readonly epoch: number;
-  readonly headSeq: number;
-  readonly firstSeq: number;
-  /** Events checked by checksum and chain. */
-  readonly events: number;
-  /** Sequence of the state that the events were folded onto, 0 for the very beginning; undefined: none was found. */
-  readonly foldedFrom: number | undefined;
-  readonly rows: number;
-  readonly jobs: number;
-  /** sha256 over the state, equal exactly when two states are. */
-  readonly stateHash: string;
-  readonly snapshots: number;
-  readonly findings: readonly Finding[];
-  /** Findings beyond {@link FINDINGS_MAX}. */
-  readonly findingsDropped: number;
 }
 
 export const FINDINGS_MAX = 100;
@@ -44,7 +20,7 @@ const HINTS: Readonly<Record<string, string>> = {
 };
 
 export class Findings {
-  readonly #found: Finding[] = [];
+  readonly #found: StoreFinding[] = [];
   #dropped = 0;
 
   report(code: string, message: string, where: string): void {
@@ -52,7 +28,7 @@ export class Findings {
     else this.#found.push({ code, message, where, hint: HINTS[code] ?? RESTORE });
   }
 
-  get all(): readonly Finding[] {
+  get all(): readonly StoreFinding[] {
     return this.#found;
   }
 

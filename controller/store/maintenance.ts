@@ -3,24 +3,22 @@
  * commits go on meanwhile.
  */
 import { join } from 'node:path';
+import type { ClusterStatus } from '../../proto/domain/admin-views.ts';
 import type { SecretId } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock } from '../../proto/ports/index.ts';
 import { writeArchive } from './archive-file.ts';
-import type { CommitLog, LogHead } from './commit-log.ts';
+import type { CommitLog } from './commit-log.ts';
 import type { DataKeys } from './data-keys.ts';
-import type { DiskGuard, DiskSpace, DiskState } from './disk-guard.ts';
+import type { DiskGuard } from './disk-guard.ts';
 import { checkStore } from './fsck.ts';
 import type { FsckReport } from './fsck-report.ts';
 import { listSnapshots, SNAPSHOT_FOLDER } from './snapshot-folder.ts';
 
-export interface StoreStatus {
-  readonly clusterId: string;
-  readonly folder: string;
-  readonly head: LogHead;
-  readonly snapshots: readonly { readonly seq: number; readonly madeAtMs: number }[];
-  readonly disk: { readonly state: DiskState; readonly space: DiskSpace | undefined } | undefined;
-}
+export type StoreStatus = Omit<
+  ClusterStatus,
+  'serverVersion' | 'recovering' | 'hosts' | 'hostsConnected' | 'jobs' | 'queued'
+>;
 
 export interface Maintenance {
   status(): Promise<StoreStatus>;
@@ -55,12 +53,14 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
     async status() {
       const files = snapshotFolder === undefined ? [] : await listSnapshots(snapshotFolder);
       await disk?.look();
+      const { schemaVersion, epoch, seq: headSeq, firstSeq } = await log.head();
       return {
-        clusterId,
-        folder,
-        head: await log.head(),
+        ...{ clusterId, schemaVersion, epoch, headSeq, firstSeq },
+        folder: disk === undefined ? '' : folder,
+        diskState: disk?.state ?? '',
+        diskFreeBytes: disk?.space?.freeBytes ?? 0,
+        diskSizeBytes: disk?.space?.sizeBytes ?? 0,
         snapshots: files.map(({ seq, madeAtMs }) => ({ seq, madeAtMs })),
-        disk: disk === undefined ? undefined : { state: disk.state, space: disk.space },
       };
     },
     async *backup() {

@@ -40,6 +40,9 @@ export const AUTHORISATION: Readonly<Record<string, Role>> = {
   '/nabla.v1.JobService/Exec': 'admin',
   '/nabla.v1.JobService/ListArtifacts': 'admin',
   '/nabla.v1.JobService/DestroyArtifacts': 'admin',
+  '/nabla.v1.AdminService/Status': 'admin',
+  '/nabla.v1.AdminService/Backup': 'admin',
+  '/nabla.v1.AdminService/Fsck': 'admin',
   '/nabla.v1.AgentService/Session': 'agent',
   '/nabla.v1.AgentService/ReportTelemetry': 'agent',
 };

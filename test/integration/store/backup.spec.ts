@@ -47,7 +47,7 @@ t.test('a backup under load is one moment, and restores to exactly that', async 
     }
     await racing;
     await writeFile(file, Buffer.concat(chunks));
-    const { head } = await engine.maintenance.status();
+    const { headSeq } = await engine.maintenance.status();
     await engine.close();
 
     const report = await restoreBackup({ file, folder: restored, nowMs: T0_MS });
@@ -59,7 +59,7 @@ t.test('a backup under load is one moment, and restores to exactly that', async 
       epoch: before.epoch + EPOCH_JUMP,
     });
     t.equal(report.seq, before.headSeq + SEQ_JUMP);
-    t.ok(report.seq > head.seq, 'beyond anything that an agent can have seen');
+    t.ok(report.seq > headSeq, 'beyond anything that an agent can have seen');
 
     await t.rejects(
       openEngine(testOptions(restored)),

@@ -5,13 +5,13 @@
 import t from 'tap';
 import { AUTHORISATION, authorise, ROLES } from '../../../../../controller/rpc/auth/authorisation.ts';
 import { NABLA_SERVICES } from '../../../../../controller/rpc/rpc-server.ts';
+import { file_nabla_v1_admin } from '../../../../../proto/gen/nabla/v1/admin_pb.ts';
 import { file_nabla_v1_agent } from '../../../../../proto/gen/nabla/v1/agent_pb.ts';
 import { file_nabla_v1_catalog } from '../../../../../proto/gen/nabla/v1/catalog_pb.ts';
 import { file_nabla_v1_job } from '../../../../../proto/gen/nabla/v1/job_pb.ts';
 
-const described = [file_nabla_v1_agent, file_nabla_v1_catalog, file_nabla_v1_job].flatMap(
-  ({ services }) => services,
-);
+const files = [file_nabla_v1_admin, file_nabla_v1_agent, file_nabla_v1_catalog, file_nabla_v1_job];
+const described = files.flatMap(({ services }) => services);
 const methods = described.flatMap(({ typeName, methods: all }) =>
   all.map(({ name }) => `/${typeName}/${name}`),
 );
