@@ -3,6 +3,7 @@
  * controller. Everything that is opened here is closed here, in reverse; tasks go on.
  */
 
+import { stat } from 'node:fs/promises';
 import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
@@ -341,8 +342,19 @@ function parseKnownGpus(text: string): readonly ProbedGpu[] {
 async function readTrust(config: AgentConfig): Promise<ControllerTrust> {
   const caPem = await readNamed(config.caFile, 'caFile', PEM_BYTES_MAX);
   const token = (await readNamed(config.tokenFile, 'tokenFile', TOKEN_BYTES_MAX)).trim();
+  await requireOwnerOnly(config.tokenFile);
   const host = config.controller.slice(0, config.controller.lastIndexOf(':')).replace(/^\[|\]$/g, '');
   return { host, caPem, token, ...(config.serverName === '' ? {} : { serverName: config.serverName }) };
+}
+
+/** A token that others can read is no secret; better found at start than after the fact. */
+async function requireOwnerOnly(path: string): Promise<void> {
+  const { mode } = await stat(path);
+  if ((mode & 0o077) === 0) return;
+  throw new ClusterError('forbidden', 'TOKEN_FILE_OPEN', 'the token file can be read by others', {
+    details: { path },
+    hint: 'make it readable by its owner alone: chmod 600',
+  });
 }
 
 async function readNamed(path: string, field: string, bytesMax: number): Promise<string> {
