@@ -1,0 +1,227 @@
+/**
+ * What must hold (architecture 9), judged apart from the workload: a second state folded from what reached the
+ * disk, and the machines as they truly are. Each check costs as much as the event that it judges.
+ */
+import type { ClusterEvent, StampedEvent } from '../../controller/core/event.ts';
+import { apply, Touched } from '../../controller/state/apply.ts';
+import { canonicalLines } from '../../controller/state/canonical.ts';
+import { ClusterState } from '../../controller/state/cluster-state.ts';
+import { findViolations } from '../../controller/state/invariants.ts';
+import { decodeEntry } from '../../controller/store/codec.ts';
+import type { LogEntry } from '../../controller/store/commit-log.ts';
+import { loadState } from '../../controller/store/load-state.ts';
+import { createMemoryLog } from '../../controller/store/memory-log.ts';
+import { type JobId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
+import { isFinished } from '../../proto/domain/job.ts';
+import type { AgentMessage } from '../../proto/domain/session.ts';
+import type { Sim } from './sim.ts';
+import type { Container, SimHost } from './sim-host.ts';
+
+type EventOf<T extends ClusterEvent['type']> = Extract<ClusterEvent, { readonly type: T }>;
+
+/** Ends that say that the host lost the task: they need a reason in what truly happened. */
+const LOSS_REASONS: ReadonlySet<string> = new Set(['TASK_MISSING', 'TASK_VANISHED', 'HOST_RESTARTED', 'EXIT_UNKNOWN']);
+/** Facts that may follow the end of a job. */
+const AFTER_THE_END: ReadonlySet<string> = new Set([
+  'job-retried',
+  'job-tagged',
+  'job-deleted',
+  'attempt-released',
+  'attempt-log-archived',
+  'attempt-forgotten',
+]);
+
+interface AttemptTruth {
+  readonly placedAtMs: number;
+  readonly hostId: string;
+  readonly gpuUuids: readonly string[];
+  ended: boolean;
+}
+
+export class Checker {
+  /** The fold of everything that is on the controller's disk. */
+  readonly shadow = new ClusterState();
+  readonly #sim: Sim;
+  readonly #attempts = new Map<string, AttemptTruth>();
+  readonly #gpuHolder = new Map<string, string>();
+  readonly #running = new Map<string, string>();
+  readonly #starts = new Map<string, number>();
+  readonly #deleted = new Set<JobId>();
+  readonly #answers = new Map<string, JobId>();
+  readonly #told = new Map<string, { stateId: string; seq: number }>();
+  #epoch = 0;
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+  }
+
+  /** Entries became durable. */
+  committed(entries: readonly LogEntry[]): void {
+    for (const { seq, value } of entries) {
+      const { stamped } = decodeEntry(seq, value);
+      if (seq !== this.shadow.headSeq + 1) return this.#fail(`commit ${seq} follows ${this.shadow.headSeq}`);
+      if (stamped.epoch < this.#epoch) return this.#fail(`a commit of epoch ${stamped.epoch} follows ${this.#epoch}`);
+      this.#epoch = stamped.epoch;
+      const { event } = stamped;
+      this.#sim.world.mark(`${seq} ${event.type} ${'jobId' in event ? event.jobId : ''}`);
+      this.#judge(stamped);
+      try {
+        apply(this.shadow, stamped, new Touched());
+      } catch (error) {
+        return this.#fail(`event ${seq} ${event.type} cannot follow: ${String(error)}`);
+      }
+    }
+  }
+
+  #judge(stamped: StampedEvent): void {
+    const { event } = stamped;
+    if ('jobId' in event) {
+      const job = this.shadow.job(event.jobId);
+      if (job !== undefined && isFinished(job.state) && !AFTER_THE_END.has(event.type)) {
+        this.#fail(`${event.jobId} had finished as ${job.state} and then: ${event.type}`);
+      }
+    }
+    switch (event.type) {
+      case 'attempt-placed':
+        return this.#placed(event, stamped.timeMs);
+      case 'attempt-ended':
+        return this.#ended(event);
+      case 'attempt-released':
+      case 'attempt-forgotten':
+        return this.#released(event);
+      case 'job-queued':
+        return event.request === undefined ? undefined : this.#answered(event.request.requestId, event.jobId);
+      case 'job-deleted':
+        this.#deleted.add(event.jobId);
+        return;
+      default:
+    }
+  }
+
+  #placed(event: EventOf<'attempt-placed'>, timeMs: number): void {
+    const { jobId, attempt, hostId, gpuUuids } = event;
+    const name = toTaskName({ jobId, attempt, task: 0 });
+    const job = this.shadow.job(jobId);
+    if (job?.stopRequested === true) this.#fail(`${name} is placed after its stop was accepted`);
+    if (job !== undefined && timeMs < job.notBeforeMs && !this.#sim.on('clock-step')) {
+      this.#fail(`${name} is placed before its pause is over`);
+    }
+    for (const uuid of gpuUuids) {
+      const holder = this.#gpuHolder.get(uuid);
+      if (holder !== undefined) this.#fail(`GPU ${uuid} is given to ${name} while ${holder} holds it`);
+      this.#gpuHolder.set(uuid, name);
+      const host = this.#sim.hostOf(hostId);
+      if (host?.toldLost.has(uuid) === true) this.#fail(`GPU ${uuid} is given to ${name} though it was told as lost`);
+    }
+    this.#attempts.set(name, { placedAtMs: this.#sim.world.nowMs, hostId, gpuUuids, ended: false });
+  }
+
+  #ended(event: EventOf<'attempt-ended'>): void {
+    const { jobId, attempt, exit, outcome } = event;
+    const name = toTaskName({ jobId, attempt, task: 0 });
+    const truth = this.#attempts.get(name);
+    if (truth === undefined) return this.#fail(`${name} ends and was never placed`);
+    if (truth.ended) this.#fail(`${name} ends twice`);
+    truth.ended = true;
+    const host = this.#sim.hostOf(truth.hostId);
+    // A task that never began may be told as lost: nothing was.
+    const mayBeLost = (host?.excusedAtMs ?? -1) >= truth.placedAtMs || !this.#starts.has(name);
+    if (LOSS_REASONS.has(exit.reason) && !mayBeLost) {
+      this.#fail(`${name} counts as lost (${exit.reason}) though nothing happened to ${truth.hostId}`);
+    }
+    const container = host?.containers.get(name);
+    if (outcome === 'succeeded' && container !== undefined && container.exit?.code !== 0) {
+      this.#fail(`${name} counts as succeeded and did not end with 0`);
+    }
+  }
+
+  #released(event: EventOf<'attempt-released'> | EventOf<'attempt-forgotten'>): void {
+    const name = toTaskName({ jobId: event.jobId, attempt: event.attempt, task: 0 });
+    const truth = this.#attempts.get(name);
+    const container = this.#sim.hostOf(truth?.hostId ?? '')?.containers.get(name);
+    if (container !== undefined && container.exit === undefined) this.#fail(`${name} is released while it runs`);
+    for (const uuid of truth?.gpuUuids ?? []) {
+      if (this.#gpuHolder.get(uuid) === name) this.#gpuHolder.delete(uuid);
+    }
+  }
+
+  /** A machine began to run a task: the truth, not a report. */
+  containerStarted(host: SimHost, { name, gpuUuids }: Container): void {
+    this.#sim.world.mark(`${name} starts on ${host.name}`);
+    const starts = (this.#starts.get(name) ?? 0) + 1;
+    this.#starts.set(name, starts);
+    if (starts > 1) this.#fail(`${name} is started ${starts} times`);
+    for (const uuid of gpuUuids) {
+      const other = this.#running.get(uuid);
+      if (other !== undefined && host.containers.get(other)?.exit === undefined && host.containers.has(other)) {
+        this.#fail(`${name} starts on GPU ${uuid} while ${other} runs there`);
+      }
+      this.#running.set(uuid, name);
+      const holder = this.#gpuHolder.get(uuid);
+      if (holder !== name) this.#fail(`${name} starts on GPU ${uuid}, which ${holder ?? 'nobody'} holds`);
+    }
+  }
+
+  /** An agent asks its driver to stop a task: somebody must have ordered it. */
+  stopAsked(host: SimHost, key: TaskKey): void {
+    const container = host.containers.get(toTaskName(key));
+    if (container === undefined || container.exit !== undefined) return;
+    const job = this.shadow.job(key.jobId);
+    const attempt = job?.attempts[key.attempt - 1];
+    if (job === undefined || attempt === undefined) return;
+    const ordered = attempt.stopCause !== undefined || attempt.phase === 'ended' || job.spec.timeLimitMs > 0;
+    if (!ordered) this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
+  }
+
+  /** An agent puts a message on the line. */
+  agentSaid(host: SimHost, message: AgentMessage): void {
+    if (message.kind === 'hello') {
+      const before = this.#told.get(host.id);
+      if (before?.stateId !== message.stateId) this.#told.set(host.id, { stateId: message.stateId, seq: 0 });
+    }
+    if (message.kind !== 'observed') return;
+    const told = this.#told.get(host.id);
+    if (told === undefined) return this.#fail(`${host.name} reports before it said hello`);
+    if (message.reportSeq <= told.seq) this.#fail(`${host.name} uses report ${message.reportSeq} after ${told.seq}`);
+    told.seq = message.reportSeq;
+  }
+
+  /** A user was told that the job was accepted. */
+  submitAcknowledged(requestId: string, id: JobId): void {
+    this.#answered(requestId, id);
+    if (this.shadow.job(id) === undefined && !this.#deleted.has(id)) {
+      this.#fail(`${id} was acknowledged and is not on the disk`);
+    }
+  }
+
+  /** A user was told that the job will stop. */
+  stopAcknowledged(id: JobId): void {
+    if (this.#deleted.has(id)) return;
+    const job = this.shadow.job(id);
+    if (job === undefined || !(job.stopRequested || isFinished(job.state) || job.manualRetries > 0)) {
+      this.#fail(`the stop of ${id} was acknowledged and is not on the disk`);
+    }
+  }
+
+  #answered(requestId: string, id: JobId): void {
+    const known = this.#answers.get(requestId);
+    if (known !== undefined && known !== id) this.#fail(`request ${requestId} made ${known} and ${id}`);
+    this.#answers.set(requestId, id);
+  }
+
+  /** The slow checks: the rows on the disk equal the fold of the events, and the fold is consistent in itself. */
+  async compare(): Promise<void> {
+    for (const rule of findViolations(this.shadow)) this.#fail(rule);
+    try {
+      const stored = await loadState(createMemoryLog(this.#sim.logDisk.disk));
+      const [rows, folded] = [stored, this.shadow].map((state) => [...canonicalLines(state)].join(''));
+      if (rows !== folded) this.#fail('the rows on the disk are not the fold of the events');
+    } catch (error) {
+      this.#fail(`the store on the disk cannot be read: ${String(error)}`);
+    }
+  }
+
+  #fail(message: string): void {
+    this.#sim.world.violate(message);
+  }
+}

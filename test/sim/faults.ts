@@ -1,0 +1,197 @@
+/**
+ * What goes wrong, and that it ends: each fault lasts a while and is undone, all of them at once when the run turns
+ * from safety to liveness.
+ */
+import type { Fault } from './options.ts';
+import type { Sim } from './sim.ts';
+import type { SimHost } from './sim-host.ts';
+
+export class Faults {
+  readonly #sim: Sim;
+  #healed = false;
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+  }
+
+  start(): void {
+    const { options, world, chance, network } = this.#sim;
+    network.duplicates = this.#sim.on('duplication');
+    const kinds = [...options.faults].filter((fault) => fault in ACTS);
+    if (kinds.length === 0) return;
+    const next = (): void => {
+      const afterMs = -Math.log(1 - chance.fraction()) * options.faultEveryMs;
+      world.schedule(afterMs, 'fault', () => {
+        if (this.#healed) return;
+        const kind = kinds[chance.integer(kinds.length)] as Fault;
+        const host = this.#sim.hosts[chance.integer(this.#sim.hosts.length)] as SimHost;
+        world.mark(`fault ${kind} ${host.name}`);
+        ACTS[kind]?.(this.#sim, host, this.#duration());
+        next();
+      });
+    };
+    next();
+  }
+
+  /** Mostly seconds, sometimes long enough for every timeout in the design. */
+  #duration(): number {
+    const { chance } = this.#sim;
+    return chance.integer(6) === 0 ? 10_000 + chance.integer(90_000) : 200 + chance.integer(10_000);
+  }
+
+  heal(): void {
+    this.#healed = true;
+    const { sim } = { sim: this.#sim };
+    sim.world.mark('heal');
+    sim.network.duplicates = false;
+    sim.network.stubborn.clear();
+    sim.logDisk.latencyMs = 2;
+    sim.logDisk.failing = 0;
+    for (const host of sim.hosts) {
+      sim.network.heal(host);
+      host.journalDisk.latencyMs = 2;
+      host.journalDisk.failing = false;
+      host.engine = 'up';
+      host.losesReplies = false;
+      host.lostGpus.clear();
+      host.wallOffsetMs = 0;
+      sim.powerOn(host);
+      const agent = sim.agents.get(host);
+      agent?.process.resume();
+      agent?.session?.inventoryChanged();
+    }
+    sim.settleControllers();
+  }
+}
+
+type Act = (sim: Sim, host: SimHost, forMs: number) => void;
+
+const after = (sim: Sim, forMs: number, undo: () => void): void => {
+  sim.world.schedule(forMs, 'fault-ends', undo);
+};
+
+const ACTS: Partial<Record<Fault, Act>> = {
+  'controller-crash': (sim) => {
+    if (sim.controller !== undefined) sim.controllerDied(sim.controller, 'killed');
+  },
+  'controller-pause': (sim, _host, forMs) => {
+    const process = sim.controller?.process;
+    process?.pause();
+    after(sim, forMs, () => process?.resume());
+  },
+  takeover: (sim, host, forMs) => {
+    const old = sim.controller;
+    if (old?.ready !== true) return;
+    const paused = sim.chance.integer(2) === 0;
+    if (paused) old.process.pause();
+    if (sim.chance.integer(2) === 0) sim.network.stubborn.set(host, old);
+    sim.startController();
+    after(sim, forMs, () => old.process.resume());
+  },
+  'slow-log': (sim, _host, forMs) => {
+    sim.logDisk.latencyMs = 50 + sim.chance.integer(2_000);
+    after(sim, forMs, () => {
+      sim.logDisk.latencyMs = 2;
+    });
+  },
+  'failing-log': (sim, _host, forMs) => {
+    sim.logDisk.failing = 0.3;
+    after(sim, Math.min(forMs, 5_000), () => {
+      sim.logDisk.failing = 0;
+    });
+  },
+  'agent-crash': (sim, host) => {
+    const agent = sim.agents.get(host);
+    if (agent !== undefined) sim.agentDied(agent);
+  },
+  'agent-pause': (sim, host, forMs) => {
+    const process = sim.agents.get(host)?.process;
+    process?.pause();
+    after(sim, forMs, () => process?.resume());
+  },
+  reboot: (sim, host, forMs) => sim.reboot(host, forMs),
+  'journal-loss': (sim, host) => {
+    const agent = sim.agents.get(host);
+    if (agent === undefined) return;
+    sim.agentDied(agent);
+    host.journalDisk.wipe();
+    host.excusedAtMs = sim.world.nowMs;
+    // What a lost journal makes worst: the engine cannot say either what runs.
+    if (sim.chance.integer(2) === 0) {
+      host.engineTrouble('down');
+      after(sim, 1_000 + sim.chance.integer(20_000), () => {
+        host.engine = 'up';
+      });
+    }
+  },
+  'slow-journal': (sim, host, forMs) => {
+    host.journalDisk.latencyMs = 20 + sim.chance.integer(3_000);
+    after(sim, forMs, () => {
+      host.journalDisk.latencyMs = 2;
+    });
+  },
+  'failing-journal': (sim, host, forMs) => {
+    host.journalDisk.failing = true;
+    after(sim, forMs, () => {
+      host.journalDisk.failing = false;
+    });
+  },
+  'connection-loss': (sim, host) => {
+    for (const lane of [...sim.network.lanes]) if (lane.host === host) sim.network.break(lane, 'both');
+  },
+  'half-open': (sim, host) => {
+    const how = sim.chance.integer(3);
+    for (const lane of [...sim.network.lanes]) {
+      if (lane.host !== host) continue;
+      if (how === 0) sim.network.silence(lane);
+      else sim.network.break(lane, how === 1 ? 'agent' : 'controller');
+    }
+  },
+  partition: (sim, host, forMs) => {
+    sim.network.cut(host, ['up', 'down']);
+    after(sim, forMs, () => sim.network.heal(host));
+  },
+  'one-way-cut': (sim, host, forMs) => {
+    sim.network.cut(host, sim.chance.integer(2) === 0 ? ['up'] : ['down']);
+    after(sim, forMs, () => sim.network.heal(host));
+  },
+  'clock-step': (sim, host) => {
+    const byMs = (sim.chance.integer(2) === 0 ? 1 : -1) * sim.chance.integer(sim.chance.integer(2) === 0 ? 5_000 : 600_000);
+    if (sim.chance.integer(2) === 0) host.wallOffsetMs += byMs;
+    else if (sim.controller !== undefined) sim.controller.wallOffsetMs += byMs;
+  },
+  'driver-hang': (sim, host, forMs) => {
+    host.engineTrouble('hung');
+    after(sim, forMs, () => {
+      host.engine = 'up';
+    });
+  },
+  'driver-restart': (sim, host, forMs) => {
+    const live = sim.chance.integer(2) === 0;
+    host.engineTrouble('down');
+    if (!live) for (const container of host.containers.values()) host.end(container, { signal: 9 });
+    after(sim, Math.min(forMs, 20_000), () => {
+      host.engine = 'up';
+    });
+  },
+  'lost-reply': (sim, host, forMs) => {
+    host.losesReplies = true;
+    after(sim, forMs, () => {
+      host.losesReplies = false;
+    });
+  },
+  'gpu-loss': (sim, host, forMs) => {
+    const gpu = host.gpus()[sim.chance.integer(host.gpuCount)];
+    if (gpu === undefined) return;
+    host.lostGpus.add(gpu.uuid);
+    for (const container of host.containers.values()) {
+      if (container.gpuUuids.includes(gpu.uuid)) host.end(container, { code: 1, signal: 0 });
+    }
+    const look = (): void => sim.agents.get(host)?.session?.inventoryChanged();
+    after(sim, 500, look);
+    after(sim, forMs, () => {
+      host.lostGpus.delete(gpu.uuid);
+      look();
+    });
+  },
+};

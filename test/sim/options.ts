@@ -1,0 +1,56 @@
+/**
+ * What one seed draws: the size of its cluster and which faults are on. Swarm testing: few faults at a time in
+ * many mixtures find more than all of them always (Groce et al., ISSTA 2012).
+ */
+import type { SplittableRng } from '../../proto/runtime/rng.ts';
+
+export const FAULTS = [
+  'controller-crash',
+  'controller-pause',
+  'takeover',
+  'slow-log',
+  'failing-log',
+  'agent-crash',
+  'agent-pause',
+  'reboot',
+  'journal-loss',
+  'slow-journal',
+  'failing-journal',
+  'connection-loss',
+  'partition',
+  'one-way-cut',
+  'half-open',
+  'duplication',
+  'clock-step',
+  'driver-hang',
+  'driver-restart',
+  'lost-reply',
+  'gpu-loss',
+  'stale-planner',
+  'prepare-failure',
+] as const;
+export type Fault = (typeof FAULTS)[number];
+
+export interface SimOptions {
+  readonly hosts: number;
+  readonly gpusPerHost: number;
+  readonly faults: ReadonlySet<Fault>;
+  /** Mean virtual time between two faults. */
+  readonly faultEveryMs: number;
+  /** Mean virtual time between two requests of users. */
+  readonly requestEveryMs: number;
+}
+
+/** Most seeds have some faults, a few have none, and a few have all. */
+export function drawOptions(rng: SplittableRng, forced: readonly Fault[] = []): SimOptions {
+  const share = [0, 0.15, 0.3, 0.5, 1][rng.integer(5)] as number;
+  const faults = new Set<Fault>(FAULTS.filter(() => rng.fraction() < share));
+  for (const fault of forced) faults.add(fault);
+  return {
+    hosts: 1 + rng.integer(5),
+    gpusPerHost: 1 + rng.integer(4),
+    faults,
+    faultEveryMs: 1_000 + rng.integer(9_000),
+    requestEveryMs: 200 + rng.integer(1_800),
+  };
+}

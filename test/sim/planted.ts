@@ -1,0 +1,270 @@
+/**
+ * Known bugs, each behind a name that only a simulation can give: wrappers around ports of the production code.
+ * That every one of them is found shows that the checks have teeth (reliability.md 4.1).
+ */
+import type { Driver } from '../../agent/core/driver-port.ts';
+import type { TaskRecord } from '../../agent/core/task-record.ts';
+import type { decide } from '../../controller/core/decide.ts';
+import type { Engine } from '../../controller/core/engine.ts';
+import type { ClusterEvent } from '../../controller/core/event.ts';
+import type { Planner } from '../../controller/core/planner.ts';
+import type { HostId, Principal } from '../../proto/domain/ids.ts';
+import { parseTaskName } from '../../proto/domain/ids.ts';
+import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
+import { desiredHashLines } from '../../proto/domain/session.ts';
+import type { TaskObservation } from '../../proto/domain/task.ts';
+import { sha256Hex } from '../../proto/runtime/sha256.ts';
+import type { Fault } from './options.ts';
+import type { Sim } from './sim.ts';
+import type { SimHost } from './sim-host.ts';
+import type { Lane } from './sim-network.ts';
+
+type Decide = typeof decide;
+
+/** Each with the faults that give it a chance to show. */
+export const PLANTED_BUGS = {
+  'old-epoch-obeyed': ['takeover'],
+  'log-unfenced': ['takeover'],
+  'ack-before-sync': ['controller-crash', 'slow-log'],
+  'reply-before-commit': ['controller-crash', 'slow-log'],
+  'torn-commit': ['controller-crash', 'slow-log'],
+  'free-on-lost': ['journal-loss', 'driver-hang'],
+  'stop-taken-for-stopped': [],
+  'forget-exit-before-ack': ['agent-crash', 'connection-loss'],
+  'kill-before-full-sync': ['journal-loss', 'agent-crash', 'partition'],
+  'brake-off': ['connection-loss'],
+  'placement-unchecked': ['stale-planner'],
+  'no-request-memory': ['connection-loss', 'controller-crash'],
+  'act-before-journal': ['reboot', 'agent-crash', 'slow-journal'],
+  'unknown-as-exited': ['driver-hang', 'driver-restart'],
+  'report-seq-reused': ['agent-crash', 'connection-loss'],
+  'newer-generation-ignored': [],
+  'stale-session-acts': ['half-open', 'connection-loss'],
+  'contact-without-round-trip': ['half-open'],
+  'wake-lost': [],
+  'stop-not-journalled': ['agent-crash', 'driver-hang'],
+  'time-limit-dropped': [],
+  'lost-gpu-offered': ['gpu-loss'],
+  'pause-ignored': [],
+} as const satisfies Record<string, readonly Fault[]>;
+
+export type PlantedBug = keyof typeof PLANTED_BUGS;
+
+export class Planted {
+  readonly #sim: Sim;
+  readonly #sequences = new Map<string, number>();
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+  }
+
+  /** What the agent puts on the line. */
+  up(message: AgentMessage, lane: Lane): AgentMessage | undefined {
+    const { bug } = this.#sim;
+    if (bug === 'old-epoch-obeyed' && message.kind === 'hello') return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
+    if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
+    if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
+      const { nonce } = message;
+      lane.down.send({ message: { epoch: 0, message: { kind: 'heartbeat-ack', nonce } } });
+    }
+    if (message.kind !== 'observed') return message;
+    if (bug === 'report-seq-reused') {
+      const reportSeq = (this.#sequences.get(lane.host.id) ?? 0) % 50;
+      this.#sequences.set(lane.host.id, reportSeq + 1);
+      return { ...message, reportSeq: reportSeq + 1 };
+    }
+    if (bug === 'stop-taken-for-stopped') return { ...message, tasks: message.tasks.map(stoppedEarly) };
+    return message;
+  }
+
+  /** What reaches the agent. */
+  down(envelope: ControllerEnvelope, lane: Lane): ControllerEnvelope {
+    const { bug } = this.#sim;
+    const { message } = envelope;
+    if (bug === 'old-epoch-obeyed' || bug === 'contact-without-round-trip') {
+      return { ...envelope, epoch: Number.MAX_SAFE_INTEGER };
+    }
+    if (message.kind !== 'desired') return envelope;
+    if (bug === 'time-limit-dropped') {
+      const tasks = message.tasks.map((task) =>
+        task.spec === undefined ? task : { ...task, spec: { ...task.spec, job: { ...task.spec.job, timeLimitMs: 0 } } },
+      );
+      return { ...envelope, message: { ...message, tasks } };
+    }
+    if (bug === 'newer-generation-ignored') {
+      const tasks = message.tasks.filter((task) => task.phase !== 'stop');
+      const sealed = message.complete ? { count: tasks.length, hash: sha256Hex(desiredHashLines(tasks)) } : {};
+      return { ...envelope, message: { ...message, tasks, ...sealed } };
+    }
+    if (bug === 'brake-off' && message.complete && message.tasks.length >= 4 && this.#sim.chance.integer(4) === 0) {
+      const tasks = message.tasks.map((task) => ({ ...task, phase: 'gone' as const, generation: task.generation + 1 }));
+      const hash = sha256Hex(desiredHashLines(tasks));
+      lane.sim.world.mark('planted: an empty set is obeyed');
+      return { ...envelope, message: { ...message, tasks, hash } };
+    }
+    return envelope;
+  }
+
+  /** Messages of a connection that the agent has left, in the hands of the network. */
+  late(lane: Lane, items: readonly ({ readonly message: AgentMessage } | { readonly end: true })[]): void {
+    if (this.#sim.bug !== 'stale-session-acts') return;
+    for (const item of items) {
+      if ('end' in item || item.message.kind !== 'observed') continue;
+      this.replay(lane, item.message);
+    }
+  }
+
+  /** Gives the newest complete report of a dead connection to whoever leads a while later. */
+  replay(lane: Lane, report: Extract<AgentMessage, { kind: 'observed' }>): void {
+    const { world } = this.#sim;
+    const hostId = lane.host.id as HostId;
+    const { bootId } = lane.host;
+    world.schedule(2_000 + this.#sim.chance.integer(20_000), 'late-report', () => {
+      const { controller } = this.#sim;
+      if (controller?.ready !== true || !controller.process.alive) return;
+      const { reportSeq, complete, revisionApplied, tasks } = report;
+      const context = { principal: `agent:${hostId}` as Principal, nowMs: controller.process.clock.nowMs() };
+      controller.engine
+        .submit({ type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks }, context)
+        .catch(() => undefined);
+    });
+  }
+
+  decide(inner: Decide): Decide {
+    const { bug } = this.#sim;
+    const told = this.#withTruth(inner);
+    if (bug === 'no-request-memory') {
+      return (reader, command, context) => {
+        if (!('request' in command)) return inner(reader, command, context);
+        const { request, ...rest } = command;
+        const decision = inner(reader, rest as typeof command, context);
+        if (!decision.ok || request === undefined) return decision;
+        const events = decision.events.map((event) => (event.type === 'job-queued' ? { ...event, request } : event));
+        return { ...decision, events };
+      };
+    }
+    if (bug === 'free-on-lost') {
+      return (reader, command, context) => {
+        const decision = inner(reader, command, context);
+        return decision.ok ? { ...decision, events: decision.events.flatMap(freeIfLost) } : decision;
+      };
+    }
+    if (bug === 'lost-gpu-offered') {
+      return (reader, command, context) => {
+        if (command.type !== 'register-host') return inner(reader, command, context);
+        told(reader, command, context);
+        const gpus = command.inventory.gpus.map((gpu) => ({ ...gpu, schedulable: true }));
+        return inner(reader, { ...command, inventory: { ...command.inventory, gpus } }, context);
+      };
+    }
+    if (bug === 'placement-unchecked') {
+      return (reader, command, context) =>
+        command.type === 'place-jobs' ? placeUnchecked(reader, command.placements) : inner(reader, command, context);
+    }
+    return told;
+  }
+
+  /** Notes which GPUs the cluster was told of as lost, in the order in which it was told. */
+  #withTruth(inner: Decide): Decide {
+    return (reader, command, context) => {
+      if (command.type === 'register-host') {
+        const host = this.#sim.hostOf(command.hostId);
+        host?.toldLost.clear();
+        for (const gpu of command.inventory.gpus) if (!gpu.schedulable) host?.toldLost.add(gpu.uuid);
+      }
+      return inner(reader, command, context);
+    };
+  }
+
+  planner(inner: Planner): Planner {
+    const { bug } = this.#sim;
+    if (bug === 'pause-ignored') return (input) => inner({ ...input, nowMs: input.nowMs + 86_400_000 });
+    if (!this.#sim.on('stale-planner')) return inner;
+    // Proposals of a planner that worked on old state; the check at commit must catch each of them.
+    let before: ReturnType<Planner>['placements'] = [];
+    return (input) => {
+      const plan = inner(input);
+      const old = this.#sim.chance.integer(3) === 0 ? before : [];
+      before = plan.placements;
+      const placements = plan.placements.map((placement, at) => {
+        const other = old[at];
+        if (other === undefined || other.gpuUuids.length !== placement.gpuUuids.length) return placement;
+        return { ...placement, hostId: other.hostId, gpuUuids: other.gpuUuids };
+      });
+      return { ...plan, placements };
+    };
+  }
+
+  /** An engine whose commits the planning loop does not hear of when capacity comes free. */
+  deaf(engine: Engine): Engine {
+    if (this.#sim.bug !== 'wake-lost') return engine;
+    return {
+      epoch: engine.epoch,
+      submit: (command, context) => engine.submit(command, context),
+      read: (look) => engine.read(look),
+      events: (afterSeq, limit) => engine.events(afterSeq, limit),
+      sealedSecret: (id) => engine.sealedSecret(id),
+      close: () => engine.close(),
+      onCommit: (listener) =>
+        engine.onCommit((commit) => {
+          if (!commit.events.some(({ type }) => type === 'attempt-released')) listener(commit);
+        }),
+    };
+  }
+
+  driver(driver: Driver, records: ReadonlyMap<string, TaskRecord>, host: SimHost): Driver {
+    if (this.#sim.bug !== 'kill-before-full-sync') return driver;
+    let listed = false;
+    return {
+      ...driver,
+      list: async () => {
+        const seen = await driver.list();
+        if (listed) return seen;
+        listed = true;
+        for (const [name, task] of seen) {
+          const key = parseTaskName(name);
+          if (key === undefined || records.has(name) || task.state !== 'running') continue;
+          host.sim.world.mark(`planted: ${name} is killed before a full sync`);
+          await driver.stop(key, 0).catch(() => undefined);
+        }
+        return seen;
+      },
+    };
+  }
+}
+
+/** Under a stop order, a running task is told as stopped. */
+function stoppedEarly(task: TaskObservation): TaskObservation {
+  if (task.phase !== 'running' || task.observedGeneration < 2) return task;
+  const exit = {
+    signal: 15,
+    outOfMemory: false,
+    verdict: 'none',
+    reason: 'STOPPED',
+    message: '',
+    finishedAtMs: task.startedAtMs,
+  } as const;
+  return { ...task, phase: 'exited', exit, stopped: true };
+}
+
+function freeIfLost(event: ClusterEvent): readonly ClusterEvent[] {
+  if (event.type !== 'attempt-ended' || event.outcome !== 'lost') return [event];
+  const { jobId, projectId, attempt } = event;
+  return [event, { type: 'attempt-released', jobId, projectId, attempt }];
+}
+
+function placeUnchecked(
+  reader: Parameters<Decide>[0],
+  placements: Extract<Parameters<Decide>[1], { type: 'place-jobs' }>['placements'],
+): ReturnType<Decide> {
+  const events = placements.flatMap((placement): readonly ClusterEvent[] => {
+    const { jobId, attempt, hostId, gpuUuids, driver } = placement;
+    const job = reader.job(jobId);
+    if (job === undefined || job.state !== 'queued' || attempt !== job.attempts.length + 1) return [];
+    const { projectId, spec } = job;
+    const frozen = { gpusSimulated: true, ports: spec.ports, secretIds: [], projectName: '' };
+    const uuids = gpuUuids as Extract<ClusterEvent, { type: 'attempt-placed' }>['gpuUuids'];
+    return [{ type: 'attempt-placed', jobId, projectId, attempt, hostId, gpuUuids: uuids, driver, ...frozen }];
+  });
+  return { ok: true, events, outcome: { subject: '', replayed: false } };
+}

@@ -1,0 +1,157 @@
+/**
+ * One machine as it truly is: its GPUs, its containers, its boot. Agents come and go on it; what is counted here
+ * is what really ran, whatever anybody says.
+ */
+import type { DriverExit, StartedTask, TaskPlan } from '../../agent/core/driver-port.ts';
+import type { Gpu } from '../../proto/domain/catalog.ts';
+import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { aGpu, gpuUuid } from '../kit/builders.ts';
+import type { Sim } from './sim.ts';
+import { SimJournalDisk } from './sim-journal.ts';
+import type { SimEvent } from './world.ts';
+
+const SIGTERM = 15;
+const SIGKILL = 9;
+
+export interface Container {
+  readonly name: string;
+  readonly key: TaskKey;
+  readonly gpuUuids: readonly string[];
+  readonly started: StartedTask;
+  readonly ignoresTerm: boolean;
+  exit: DriverExit | undefined;
+  endEvent: SimEvent | undefined;
+  killEvent: SimEvent | undefined;
+  readonly onEnd: Set<() => void>;
+}
+
+export class SimHost {
+  readonly id: HostId;
+  readonly name: string;
+  readonly sim: Sim;
+  readonly journalDisk: SimJournalDisk;
+  readonly containers = new Map<string, Container>();
+  readonly lostGpus = new Set<string>();
+  /** Lost GPUs that a controller has been told about. */
+  readonly toldLost = new Set<string>();
+  readonly gpuCount: number;
+  /** Ended containers are still there after a reboot, as with a container engine. */
+  readonly keepsContainers: boolean;
+  boots = 1;
+  up = true;
+  wallOffsetMs = 0;
+  /** The container engine: `hung` answers nothing, `down` refuses. */
+  engine: 'up' | 'hung' | 'down' = 'up';
+  /** Effects happen, answers do not come. */
+  losesReplies = false;
+  /** Virtual time before which tasks of this host may have been lost for a known reason. */
+  excusedAtMs = -1;
+  readonly onEngineTrouble = new Set<() => void>();
+  #containers = 0;
+
+  constructor(sim: Sim, number: number, gpuCount: number) {
+    this.sim = sim;
+    this.id = `host_${number}` as HostId;
+    this.name = `h${number}`;
+    this.gpuCount = gpuCount;
+    this.keepsContainers = sim.chance.integer(2) === 1;
+    this.journalDisk = new SimJournalDisk(this);
+  }
+
+  get bootId(): string {
+    return `boot-${this.boots}`;
+  }
+
+  gpus(): readonly Gpu[] {
+    return Array.from({ length: this.gpuCount }, (_, index) => {
+      const uuid = gpuUuid(`${this.name}-${index}`);
+      return aGpu({ uuid, index, schedulable: !this.lostGpus.has(uuid) });
+    });
+  }
+
+  /** Starts the task, or gives what already bears its name. */
+  start(plan: TaskPlan): StartedTask {
+    const name = toTaskName(plan.key);
+    const known = this.containers.get(name);
+    if (known !== undefined) return known.started;
+    if (plan.gpuUuids.some((uuid) => this.lostGpus.has(uuid))) {
+      throw new ClusterError('precondition', 'GPU_UNAVAILABLE', 'a GPU is gone');
+    }
+    this.#containers += 1;
+    const behaviour = this.sim.workload.behaviourOf(plan.key);
+    const started = {
+      containerId: `${this.name}-c${this.#containers}`,
+      startedAtMs: Math.trunc(this.sim.wallMs + this.wallOffsetMs),
+      ports: [],
+    };
+    const container: Container = {
+      name,
+      key: plan.key,
+      gpuUuids: plan.gpuUuids,
+      started,
+      ignoresTerm: behaviour.ignoresTerm,
+      exit: undefined,
+      endEvent: undefined,
+      killEvent: undefined,
+      onEnd: new Set(),
+    };
+    this.containers.set(name, container);
+    this.sim.checker.containerStarted(this, container);
+    container.endEvent = this.sim.world.schedule(behaviour.runMs, 'container-end', () =>
+      this.end(container, { code: behaviour.code, signal: 0 }),
+    );
+    return started;
+  }
+
+  end(container: Container, how: { readonly code?: number; readonly signal: number }): void {
+    if (container.exit !== undefined) return;
+    const finishedAtMs = Math.trunc(this.sim.wallMs + this.wallOffsetMs);
+    container.exit = { ...how, outOfMemory: false, finishedAtMs };
+    if (container.endEvent !== undefined) container.endEvent.cancelled = true;
+    if (container.killEvent !== undefined) container.killEvent.cancelled = true;
+    this.sim.world.mark(`${container.name} ended on ${this.name}`);
+    for (const tell of [...container.onEnd]) tell();
+    container.onEnd.clear();
+  }
+
+  /** SIGTERM, grace, SIGKILL. */
+  stop(name: string, graceMs: number): void {
+    const container = this.containers.get(name);
+    if (container === undefined || container.exit !== undefined || container.killEvent !== undefined) return;
+    const termMs = container.ignoresTerm ? graceMs : Math.min(graceMs, 20 + this.sim.chance.integer(400));
+    const signal = termMs < graceMs ? SIGTERM : SIGKILL;
+    container.killEvent = this.sim.world.schedule(termMs, 'container-kill', () => this.end(container, { signal }));
+  }
+
+  remove(name: string): void {
+    const container = this.containers.get(name);
+    if (container === undefined) return;
+    if (container.exit === undefined) throw new ClusterError('precondition', 'TASK_RUNNING', 'the task runs');
+    this.containers.delete(name);
+  }
+
+  /** Everything stops at once: no signal, no report. */
+  powerOff(): void {
+    this.up = false;
+    this.engine = 'up';
+    this.losesReplies = false;
+    this.excusedAtMs = this.sim.world.nowMs;
+    for (const container of [...this.containers.values()]) {
+      container.onEnd.clear();
+      this.end(container, { signal: SIGKILL });
+      if (!this.keepsContainers) this.containers.delete(container.name);
+    }
+  }
+
+  powerOn(): void {
+    this.up = true;
+    this.boots += 1;
+  }
+
+  engineTrouble(state: 'hung' | 'down'): void {
+    this.engine = state;
+    for (const tell of [...this.onEngineTrouble]) tell();
+    this.onEngineTrouble.clear();
+  }
+}
