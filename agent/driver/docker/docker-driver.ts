@@ -35,6 +35,8 @@ export interface DockerDriverOptions {
   readonly log: Logger;
   /** A network of the engine to use as it is; by default a private bridge on which tasks cannot reach one another. */
   readonly network?: string;
+  /** How long one call may take; default 30 s. Starting and waiting have limits of their own. */
+  readonly callTimeoutMs?: number;
   /** For tests on hosts without GPUs: leaves device requests out. */
   readonly noDeviceRequests?: boolean;
 }
@@ -48,7 +50,7 @@ const WAIT_TIMEOUT_MS = 300_000;
 
 /** @throws ClusterError DRIVER_UNAVAILABLE when no engine answers at the socket in time */
 export async function openDockerDriver(options: DockerDriverOptions): Promise<Driver> {
-  const engine = createEngine(options.socketPath);
+  const engine = createEngine(options.socketPath, options.callTimeoutMs);
   return new DockerDriver(options, engine, await readFacts(engine));
 }
 
@@ -179,10 +181,14 @@ class DockerDriver implements Driver {
   }
 
   async *output(key: TaskKey, cursor: OutputCursor, signal: AbortSignal): AsyncIterable<OutputChunk> {
-    const found = await this.#find(key);
-    if (found === undefined) throw taskAbsent(key);
-    const container = this.#engine.docker.getContainer(found.Id);
     const inspect = (): Promise<DriverTask> => this.inspect(key);
+    for (let task = await inspect(); ; task = await inspect()) {
+      signal.throwIfAborted();
+      if (task.state === 'absent') throw taskAbsent(key);
+      if (task.state !== 'unknown') break;
+      await this.#pause(RETRY_MS);
+    }
+    const container = this.#engine.docker.getContainer(toContainerName(this.#options.hostId, key));
     yield* followLog(
       { engine: this.#engine, clock: this.#options.clock, container, inspect },
       cursor,

@@ -26,11 +26,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
-export function createEngine(socketPath: string): Engine {
+export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine {
   const docker = new Docker({ socketPath });
   return {
     docker,
-    async call(work, { timeoutMs = CALL_TIMEOUT_MS, signal } = {}) {
+    async call(work, { timeoutMs = callTimeoutMs, signal } = {}) {
       const deadline = AbortSignal.timeout(timeoutMs);
       const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
       try {
@@ -47,6 +47,7 @@ export function createEngine(socketPath: string): Engine {
 async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return await new Promise<T>((resolve, reject) => {
     const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });

@@ -196,6 +196,7 @@ async function* toLines(stream: Readable): AsyncGenerator<string> {
 async function orAborted(done: Promise<void>, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const onAbort = (): void => reject(startCancelled());
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
     done.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
