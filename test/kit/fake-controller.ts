@@ -26,6 +26,7 @@ import { createServer, type RpcServer } from '../../proto/rpc/server.ts';
 import { SILENT_LOGGER } from '../../proto/runtime/logger.ts';
 import { fromWireTelemetryReport } from '../../proto/wire/agent-wire.ts';
 import { fromWireAgentMessage, toWireControllerMessage } from '../../proto/wire/session-wire.ts';
+import { eventually } from './eventually.ts';
 import { makeTestCertificate } from './test-certificate.ts';
 
 export const FAKE_TOKEN = 'agent-token-of-the-fake-controller';
@@ -294,6 +295,19 @@ export class FakeController {
     const breakAt = this.workspaceBreaks.shift();
     if (breakAt === undefined) return void response.end(rest);
     response.write(rest.subarray(0, breakAt), () => response.destroy());
+  }
+
+  /** Stops every task that still runs, so that a failed test leaves no process behind. Needs a live agent. */
+  async stopTasks(): Promise<void> {
+    for (const [name, order] of this.desired) {
+      if (this.observed.get(name)?.stopped === true) continue;
+      const generation = order.generation + 100;
+      this.order({ ...order, phase: 'stop', generation, stopCause: 'operator', graceMs: 0 });
+    }
+    const stopped = (): boolean =>
+      [...this.desired.keys()].every((name) => this.observed.get(name)?.stopped !== false);
+    // A task that cannot be stopped is the failing test's own subject.
+    await eventually(stopped, { deadlineMs: 15_000, what: 'all tasks stopped' }).catch(() => undefined);
   }
 
   async close(): Promise<void> {

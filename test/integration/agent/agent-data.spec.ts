@@ -34,6 +34,7 @@ async function setUp(t: TapTest): Promise<{ controller: FakeController; agent: A
     '--git-allow-file',
   ]);
   t.teardown(async () => {
+    await controller.stopTasks();
     await agent.stop();
     await controller.close();
     await rm(folder, { recursive: true, force: true });

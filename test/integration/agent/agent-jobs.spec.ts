@@ -34,6 +34,7 @@ async function setUp(t: TapTest): Promise<Setting> {
   const controller = await startFakeController({ heartbeatMs: 500 });
   const agent = await startAgentChild(controller, path.join(folder, 'agent'), ['--gpu-probe', 'none']);
   t.teardown(async () => {
+    await controller.stopTasks();
     await agent.stop();
     await controller.close();
     await rm(folder, { recursive: true, force: true });

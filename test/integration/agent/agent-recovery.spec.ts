@@ -47,13 +47,7 @@ async function setUp(t: TapTest, options: FakeControllerOptions = {}): Promise<S
     },
   };
   t.teardown(async () => {
-    for (const order of controller.desired.values()) {
-      if (order.phase === 'run')
-        controller.order({ ...order, phase: 'stop', generation: 90, stopCause: 'operator', graceMs: 0 });
-    }
-    await eventually(() => [...controller.observed.values()].every(({ stopped }) => stopped), {
-      deadlineMs: 10_000,
-    }).catch(() => undefined);
+    await controller.stopTasks();
     await setting.agent.stop();
     await controller.close();
     await rm(folder, { recursive: true, force: true });
