@@ -13,6 +13,7 @@ import type {
   JobView,
   MachineTypeView,
 } from '../../proto/domain/views.ts';
+import type { AdminCalls } from './admin-calls.ts';
 import type { BulkClient } from './bulk-client.ts';
 
 export interface Page<T> {
@@ -161,6 +162,7 @@ export interface ClusterClient {
   readonly secrets: SecretCalls;
   readonly machineTypes: MachineTypeCalls;
   readonly hosts: HostCalls;
+  readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;
   /** The HTTP side, for bulk bytes. */

@@ -17,6 +17,7 @@ import { createClient } from '../../proto/rpc/client.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../proto/runtime/rng.ts';
 import { fromWireEventRecord, fromWireIdentity } from '../../proto/wire/catalog-wire.ts';
+import { createAdminCalls } from './admin-calls.ts';
 import { createCatalogCalls } from './catalog-calls.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { relabel, relabelStream } from './connection-error.ts';
@@ -42,6 +43,7 @@ export function openClusterClient(target: ConnectionTarget): ClusterClient {
       },
       told,
     ),
+    admin: createAdminCalls(channel, told),
     whoAmI,
     events: (query, signal) =>
       relabelStream(

@@ -73,6 +73,13 @@ const NOUNS: readonly Noun[] = [
     load: async () => (await import('./cluster/hosts-commands.ts')).GPUS_COMMANDS,
   },
   {
+    name: 'admin',
+    connects: true,
+    group: 'cluster',
+    summary: 'Status, backup, restore and check of the controller',
+    load: async () => (await import('./admin/admin-commands.ts')).ADMIN_COMMANDS,
+  },
+  {
     name: 'login',
     connects: true,
     group: 'account',
@@ -143,7 +150,6 @@ const REFUSED_NOUNS: readonly RefusedNoun[] = [
   { name: 'users', hint: LATER },
   { name: 'tokens', hint: LATER },
   { name: 'audit', hint: 'nabla events shows who did what' },
-  { name: 'admin', hint: LATER },
   { name: 'top', hint: 'nabla gpus list and nabla hosts list show the load' },
   { name: 'why', hint: 'nabla jobs show JOB says why a job waits' },
   { name: 'apiKey', hint: 'log in with nabla login URL --token @FILE' },
