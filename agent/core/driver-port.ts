@@ -87,9 +87,12 @@ export type DriverTask =
 export interface OutputCursor {
   readonly stdout: number;
   readonly stderr: number;
-  /** Nanosecond timestamp text of the last Docker frame taken; empty for drivers with plain files. */
+  /** The driver's own, at most OUTPUT_CURSOR_TEXT_MAX bytes: for Docker where it stands in each stream; empty for plain files. */
   readonly since: string;
 }
+
+/** Two streams, each a time of 35 characters and three numbers. Fits the length byte of a log mark: <= 255. */
+export const OUTPUT_CURSOR_TEXT_MAX = 160;
 
 export const OUTPUT_START: OutputCursor = { stdout: 0, stderr: 0, since: '' };
 

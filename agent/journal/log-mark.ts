@@ -11,14 +11,14 @@ import {
   LOG_FRAME_PAYLOAD_BYTES_MAX,
 } from '../../proto/domain/frame.ts';
 import { invariant } from '../../proto/errors/cluster-error.ts';
-import type { OutputChunk, OutputCursor } from '../core/driver-port.ts';
+import { OUTPUT_CURSOR_TEXT_MAX, type OutputChunk, type OutputCursor } from '../core/driver-port.ts';
 
 /** Not a log frame kind, so a reader that forgot about marks would stop, not show them. */
 const MARK_KIND = 0x4d;
 /** stdout u64, stderr u64, logical end u64, crc32 of the batch u32; then the cursor's text and its length u8. */
 const MARK_FIXED_BYTES = 28;
-/** Longest mark; the text of a cursor is at most 64 bytes. */
-export const MARK_BYTES_MAX = LOG_FRAME_HEADER_BYTES + MARK_FIXED_BYTES + 64 + 1;
+/** Longest mark. */
+export const MARK_BYTES_MAX = LOG_FRAME_HEADER_BYTES + MARK_FIXED_BYTES + OUTPUT_CURSOR_TEXT_MAX + 1;
 
 export interface LogMark {
   readonly cursor: OutputCursor;
@@ -61,7 +61,7 @@ export function encodeFrames(chunks: readonly OutputChunk[]): Buffer {
 
 function encodeMark(mark: Omit<LogMark, 'sizeBytes'>): Uint8Array {
   const text = Buffer.from(mark.cursor.since, 'utf8');
-  invariant(text.length <= 64, 'LOG_CURSOR_TOO_LONG');
+  invariant(text.length <= OUTPUT_CURSOR_TEXT_MAX, 'LOG_CURSOR_TOO_LONG');
   const length = MARK_FIXED_BYTES + text.length + 1;
   const bytes = Buffer.alloc(LOG_FRAME_HEADER_BYTES + length);
   bytes.writeUInt8(MARK_KIND, 0);

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import type { OutputChunk } from '../../../../agent/core/driver-port.ts';
+import { OUTPUT_CURSOR_TEXT_MAX, type OutputChunk } from '../../../../agent/core/driver-port.ts';
 import type { LogReadOptions, TaskLog } from '../../../../agent/core/log-port.ts';
 import { createLogStore } from '../../../../agent/journal/log-store.ts';
 import { createClock } from '../../../../proto/runtime/clock.ts';
@@ -250,4 +250,14 @@ t.test('output larger than a frame is cut, and nothing is lost', async (t) => {
   const seen = await read(log);
   t.ok(seen.stdout.equals(bytes));
   t.equal(seen.frames.length, Math.ceil(300_000 / 65_536));
+});
+
+t.test('the longest cursor of a driver survives a restart', async (t) => {
+  const folder = await scratch(t);
+  const written = chunk('text', 0);
+  const since = 'c'.repeat(OUTPUT_CURSOR_TEXT_MAX);
+  const log = store(folder).create(NAME);
+  await log.append([{ ...written, cursor: { ...written.cursor, since } }]);
+  await (await log.read({})).pieces[Symbol.asyncIterator]().next();
+  t.equal((await store(folder).recover(NAME)).cursor.since, since);
 });

@@ -3,7 +3,7 @@
  * streams out of order is cut after every entry and within entries, the engine's inclusive `since` played over it.
  */
 import t from 'tap';
-import { OUTPUT_START } from '../../../../../agent/core/driver-port.ts';
+import { OUTPUT_CURSOR_TEXT_MAX, OUTPUT_START } from '../../../../../agent/core/driver-port.ts';
 import {
   advance,
   createStreamWalk,
@@ -89,4 +89,14 @@ t.test('a newline that the engine dropped is missed at the next line only', asyn
   tt.equal(isNewlineMissing(open, at(1)), false, 'a piece of the same line');
   tt.equal(isNewlineMissing(open, at(2)), true);
   tt.equal(isNewlineMissing({ ...open, open: false }, at(2)), false);
+});
+
+t.test('the longest position fits a cursor', async (t) => {
+  const stream = {
+    timestamp: '2026-01-01T00:00:00.000000000+00:00',
+    taken: Number.MAX_SAFE_INTEGER,
+    offset: Number.MAX_SAFE_INTEGER,
+    open: true,
+  };
+  t.ok(renderPosition({ stdout: stream, stderr: stream }).length <= OUTPUT_CURSOR_TEXT_MAX);
 });
