@@ -45,7 +45,18 @@ export interface EngineOptions {
   readonly commandsQueuedMax?: number;
   /** Default: the core's own. */
   readonly decide?: typeof decide;
+  /**
+   * Awaited before each group is closed: what is submitted meanwhile belongs to it. Absent: nothing is waited for.
+   */
+  readonly gather?: () => Promise<void>;
 }
+
+/**
+ * Waits until everything that had arrived was read: with many connections a group then holds the commands of all of
+ * them, where the first would otherwise be synced alone and the rest wait for that. No timer: an idle process goes on
+ * at once.
+ */
+export const untilAllIsRead = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 export class GroupCommitEngine implements Engine {
   readonly epoch: number;
@@ -160,8 +171,12 @@ export class GroupCommitEngine implements Engine {
 
   /** Group after group until nothing waits. Never rejects: what goes wrong poisons the engine. */
   async #run(): Promise<void> {
+    const { gather } = this.#options;
     try {
-      while (this.#tickets.length > 0 && this.#failure === undefined) await this.#commitGroup();
+      while (this.#tickets.length > 0 && this.#failure === undefined) {
+        if (gather !== undefined) await gather();
+        await this.#commitGroup();
+      }
     } catch (error) {
       this.#poison(isClusterError(error) ? error : bug(error));
     } finally {

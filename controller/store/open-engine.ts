@@ -21,7 +21,7 @@ import {
 } from './data-keys.ts';
 import type { DiskGuard, DiskLimits } from './disk-guard.ts';
 import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
-import { GroupCommitEngine } from './engine.ts';
+import { GroupCommitEngine, untilAllIsRead } from './engine.ts';
 import { prepareFolder } from './folder-check.ts';
 import { KEY_FILE, LOG_FOLDER, RECOVERY_FILE, WITNESS_FILE } from './folder-layout.ts';
 import { withWitness } from './head-witness.ts';
@@ -168,7 +168,7 @@ async function openOver(
     epoch,
     chainHash,
     onFatal,
-    ...(disk === undefined ? {} : { guard: disk.guard }),
+    ...(disk === undefined ? {} : { guard: disk.guard, gather: untilAllIsRead }),
     ...(history.eventsKeptMax === undefined ? {} : { eventsKeptMax: history.eventsKeptMax }),
     ...(snapshots === undefined ? {} : { prunableBefore: () => snapshots.prunableBefore }),
     async beforeClose() {

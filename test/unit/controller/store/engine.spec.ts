@@ -57,6 +57,31 @@ t.test('an answer comes after the sync, and a read waits for it', async (t) => {
   await engine.close();
 });
 
+t.test('what arrives while a group is gathered belongs to it', async (t) => {
+  let close: () => void = () => undefined;
+  const gather = (): Promise<void> =>
+    new Promise((resolve) => {
+      close = resolve;
+    });
+  const log = createMemoryLog();
+  const engine = new GroupCommitEngine(new ClusterState(), log, {
+    epoch: await log.acquireLeadership(),
+    chainHash: '0'.repeat(64),
+    onFatal: (error) => t.fail('fatal', { error }),
+    gather,
+  });
+  const groups: number[] = [];
+  engine.onCommit(({ jobs }) => groups.push(jobs.size));
+  const found = engine.submit({ type: 'found-cluster', clusterId: 'c', projectId: projectId('1') }, context);
+  await settle();
+  t.same(groups, [], 'it waits');
+  const jobs = [1, 2].map((index) => engine.submit(createJob(index), context));
+  close();
+  await Promise.all([found, ...jobs]);
+  t.same(groups, [2], 'one group for all three');
+  await engine.close();
+});
+
 t.test('what comes during a sync is committed together in the next one, in order', async (t) => {
   const { engine, release, sizes } = await openGated();
   const commits: Commit[] = [];
