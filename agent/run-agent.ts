@@ -160,7 +160,7 @@ async function openTasks(
     rng,
     logger: logger.child('session'),
     onDirty: (name) => link.reporter?.markDirty(name),
-    onStrangerGone: () => link.reporter?.refresh(),
+    onAbsence: () => link.reporter?.refresh(),
     onBug: (error) => lifecycle.crash(error),
   });
   lifecycle.onClose('tasks', () => supervisor.close());

@@ -40,8 +40,8 @@ export interface SupervisorOptions {
   readonly logger: Logger;
   /** Something about the task is to be told. */
   readonly onDirty: (name: string) => void;
-  /** A container that nothing explained is gone: only a complete report tells that. */
-  readonly onStrangerGone?: () => void;
+  /** Something that the controller asks about is not here any more, or never was: only a complete report proves it. */
+  readonly onAbsence?: () => void;
   /** A bug: the process must end, and its supervisor start it anew. */
   readonly onBug: (error: ClusterError) => void;
 }
@@ -221,7 +221,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         await driver.remove(key);
         unknown.delete(name);
         conditions.clear('TASK_UNKILLABLE', name);
-        options.onStrangerGone?.();
+        options.onAbsence?.();
         break;
       } catch (error) {
         const { code } = toClusterError(error);
@@ -252,6 +252,10 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     return whole;
   }
 
+  function isGone(name: string): boolean {
+    return desired.tasks.get(name)?.phase === 'gone';
+  }
+
   function records(): ReadonlyMap<string, TaskEntry['record']> {
     return new Map([...table.entries].map(([name, { record }]) => [name, record]));
   }
@@ -272,6 +276,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       }
       desired = merged.set;
       epoch = newEpoch;
+      const gone = (message.complete ? [...desired.tasks.keys()] : merged.changed).filter(isGone);
       if (message.complete) await reconcileAll();
       else {
         const only = merged.changed;
@@ -281,6 +286,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         const { acts } = reconcile({ desired, records: known, observed, ended, only });
         await carryOut(acts, seen);
       }
+      if (gone.some((name) => !table.entries.has(name) && !unknown.has(name))) options.onAbsence?.();
       return 'applied';
     },
     get appliedRevision() {

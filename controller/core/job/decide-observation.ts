@@ -228,11 +228,13 @@ function isOver(report: TaskObservation): boolean {
  */
 function miss(draft: Draft, command: ObserveTasks, context: CommandContext): void {
   const { attempt } = draft;
-  const rebooted = attempt.seenBootId !== '' && attempt.seenBootId !== command.bootId;
+  // Sent to a boot that is over: it may have run there though nobody lived to tell, so it is not sent again.
+  const knownBootId = attempt.seenBootId || (attempt.placedBootId ?? '');
+  const rebooted = knownBootId !== '' && knownBootId !== command.bootId;
   const applied = command.revisionApplied !== undefined && command.revisionApplied >= attempt.orderedSeq;
   const neverStarted = attempt.seenBootId === '' && attempt.stopCause !== undefined && applied;
   if (attempt.phase !== 'ended') {
-    if (attempt.seenBootId === '' && !neverStarted) return;
+    if (attempt.seenBootId === '' && !neverStarted && !rebooted) return;
     draft.end(
       lostEvent(draft, { rebooted, neverStarted, bootId: command.bootId }, context.nowMs),
       context.nowMs,

@@ -68,6 +68,8 @@ export interface AttemptPlaced extends OfAttempt {
   readonly secretIds: readonly SecretId[];
   /** As it is named now: what a task was told must not change while it runs. */
   readonly projectName: string;
+  /** Boot of the host at this time; absent in events of earlier versions. */
+  readonly bootId?: string;
 }
 export interface AttemptAccepted extends OfAttempt {
   readonly type: 'attempt-accepted';

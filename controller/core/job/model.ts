@@ -19,6 +19,8 @@ export interface AttemptRecord extends Attempt {
   readonly graceMs: number;
   /** Sequence of the event that gave the present order (run, stop, gone). */
   readonly orderedSeq: number;
+  /** Boot of the host when it was placed there; absent in records of earlier versions. */
+  readonly placedBootId?: string;
   /** Boot of the host in which it was last seen; empty until the host reported it. */
   readonly seenBootId: string;
   /** Outcome as decided when the main process ended; absent before. */

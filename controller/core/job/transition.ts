@@ -198,6 +198,7 @@ function place(now: JobRecord, event: AttemptPlaced, stamp: EventStamp): JobStep
     driver: event.driver,
     gpusSimulated: event.gpusSimulated,
     projectName: event.projectName,
+    ...(event.bootId === undefined ? {} : { placedBootId: event.bootId }),
     secretIds: event.secretIds,
     graceMs: now.spec.graceMs,
     orderedSeq: stamp.seq,

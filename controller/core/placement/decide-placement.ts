@@ -52,6 +52,7 @@ export function decidePlacement(
       ports: job.spec.ports,
       secretIds: secretIdsOf(reader, job.projectId, job.spec),
       projectName: reader.project(job.projectId)?.name ?? '',
+      bootId: room.host.bootId,
     });
   }
   const subject = command.placements[0]?.jobId ?? '';

@@ -124,3 +124,17 @@ t.test('numbers are reserved in blocks', async (t) => {
   t.equal(sent[0]?.reportSeq, 5_000, 'never below what was reserved before');
   t.same(commits, [{ meta: { reportSeqReserved: 6_000 } }], 'one sync for all of them');
 });
+
+t.test('everything can be told again while the connection stands', async (t) => {
+  const { clock, sent, reporter, sink } = setUp();
+  reporter.refresh();
+  await settle();
+  t.same(sent, [], 'not without a connection');
+  let names = ['job_a.1.0'];
+  reporter.attach(sink, () => names.map(observationOf));
+  await settle();
+  names = [];
+  reporter.refresh();
+  await clock.run(20);
+  t.match(sent[1], { reportSeq: 2, complete: true, tasks: [] });
+});
