@@ -28,7 +28,7 @@ export const PLANTED_BUGS = {
   'ack-before-sync': ['controller-crash', 'slow-log'],
   'reply-before-commit': ['controller-crash', 'slow-log'],
   'torn-commit': ['controller-crash', 'slow-log'],
-  'free-on-lost': ['journal-loss', 'driver-hang'],
+  'free-on-lost': ['connection-loss'],
   'stop-taken-for-stopped': [],
   'forget-exit-before-ack': ['agent-crash', 'connection-loss'],
   'kill-before-full-sync': ['journal-loss', 'agent-crash', 'partition'],
@@ -64,8 +64,10 @@ export class Planted {
     if (bug === 'old-epoch-obeyed' && message.kind === 'hello') return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
     if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
     if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
-      const { nonce } = message;
-      lane.down.send({ message: { epoch: 0, message: { kind: 'heartbeat-ack', nonce } } });
+      const { epoch } = lane.controller.engine;
+      // The answer does not cross the network: whoever listens only to himself is always in contact.
+      lane.down.dead = false;
+      lane.down.send({ message: { epoch, message: { kind: 'heartbeat-ack', nonce: message.nonce } } });
     }
     if (message.kind !== 'observed') return message;
     if (bug === 'report-seq-reused') {
@@ -81,7 +83,7 @@ export class Planted {
   down(envelope: ControllerEnvelope, lane: Lane): ControllerEnvelope {
     const { bug } = this.#sim;
     const { message } = envelope;
-    if (bug === 'old-epoch-obeyed' || bug === 'contact-without-round-trip') {
+    if (bug === 'old-epoch-obeyed') {
       return { ...envelope, epoch: Number.MAX_SAFE_INTEGER };
     }
     if (message.kind !== 'desired') return envelope;
@@ -114,7 +116,7 @@ export class Planted {
     }
   }
 
-  /** Gives the newest complete report of a dead connection to whoever leads a while later. */
+  /** Gives a report of a dead connection to whoever leads a while later. */
   replay(lane: Lane, report: Extract<AgentMessage, { kind: 'observed' }>): void {
     const { world } = this.#sim;
     const hostId = lane.host.id as HostId;
@@ -128,6 +130,15 @@ export class Planted {
         .submit({ type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks }, context)
         .catch(() => undefined);
     });
+  }
+
+  /** The controller heard the end of a connection. */
+  ended(lane: Lane): void {
+    if (this.#sim.bug !== 'free-on-lost' || !lane.controller.ready || !lane.controller.process.alive) return;
+    const { id: hostId, bootId } = lane.host;
+    const context = { principal: `agent:${hostId}` as Principal, nowMs: lane.controller.process.clock.nowMs() };
+    const nothing = { reportSeq: 0, complete: true, tasks: [] };
+    lane.controller.engine.submit({ type: 'observe-tasks', hostId, bootId, ...nothing }, context).catch(() => undefined);
   }
 
   decide(inner: Decide): Decide {

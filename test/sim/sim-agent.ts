@@ -50,7 +50,7 @@ export class SimAgent {
       rng,
       logger,
       onDirty: (name) => this.#reporter?.markDirty(name),
-      onStrangerGone: () => this.#reporter?.refresh(),
+      onAbsence: () => this.#reporter?.refresh(),
       onBug: (error) => {
         if (error.kind === 'bug') sim.world.violate(`an agent met a bug: ${error.code} ${JSON.stringify(error.details)}`);
         sim.world.mark(`${process.name} gives up: ${error.code} ${error.message}`);

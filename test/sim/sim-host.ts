@@ -19,6 +19,8 @@ export interface Container {
   readonly key: TaskKey;
   readonly gpuUuids: readonly string[];
   readonly started: StartedTask;
+  /** Virtual time of its start. */
+  readonly beganMs: number;
   readonly ignoresTerm: boolean;
   exit: DriverExit | undefined;
   endEvent: SimEvent | undefined;
@@ -90,6 +92,7 @@ export class SimHost {
       key: plan.key,
       gpuUuids: plan.gpuUuids,
       started,
+      beganMs: this.sim.world.nowMs,
       ignoresTerm: behaviour.ignoresTerm,
       exit: undefined,
       endEvent: undefined,

@@ -130,6 +130,7 @@ export class Lane {
       if ('end' in item) {
         this.aborted.abort();
         this.sim.network.forget(this);
+        this.sim.planted.ended(this);
         return;
       }
       yield item.message;

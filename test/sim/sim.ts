@@ -224,6 +224,15 @@ export class Sim {
         return world.violate(`${host.name} is not connected after 60 s without faults`);
       }
     }
+    for (const host of this.hosts) {
+      for (const container of host.containers.values()) {
+        const { timeLimitMs = 0 } = this.checker.shadow.job(container.key.jobId)?.spec ?? {};
+        const late = timeLimitMs > 0 && container.exit === undefined;
+        if (late && container.beganMs + timeLimitMs < world.nowMs - CONVERGED_AFTER_MS / 2) {
+          return world.violate(`${container.name} runs past its time limit`);
+        }
+      }
+    }
     if (this.workload.openRequests > 0) return world.violate('a request has no answer after 60 s without faults');
     const before = this.#placeable(controller);
     await this.#pass(SETTLE_MS);
