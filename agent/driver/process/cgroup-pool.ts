@@ -21,6 +21,7 @@ export interface CgroupPool {
 
 export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
   const free: string[] = [];
+  const epoch = clock.nowMs().toString(36);
   let last = 0;
   let closed = false;
   const discard = (name: string): Promise<void> => clearGroups(root, name, clock);
@@ -29,8 +30,8 @@ export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
       const known = fresh ? undefined : free.pop();
       if (known !== undefined) return known;
       for (;;) {
-        // The number of this process keeps two agents of one host, one of them dying, out of each other's way.
-        const name = `g${process.pid}-${++last}`;
+        // Unique among all agents of this boot: a record may name a group long after its maker is gone.
+        const name = `g${process.pid}-${epoch}-${++last}`;
         if (await isMade(root, name)) return name;
       }
     },
@@ -53,7 +54,7 @@ export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
 export async function sweepGroups(root: CgroupRoot, kept: ReadonlySet<string>): Promise<void> {
   const names = await readdir(root.folders.pids).catch(() => []);
   for (const name of names) {
-    const maker = Number(/^g(\d+)-\d+$/.exec(name)?.[1] ?? 0);
+    const maker = Number(/^g(\d+)-[0-9a-z]+-\d+$/.exec(name)?.[1] ?? 0);
     if (maker === 0 || kept.has(name) || isRunning(maker)) continue;
     // A group with a process in it cannot be removed, which is right: it is somebody's.
     for (const folder of taskGroups(root, name)) await rmdir(folder).catch(() => undefined);

@@ -155,10 +155,7 @@ class TaskRunState implements TaskRun {
     // No process and no status: the wrapper was killed too, or the host was restarted. Twice, because the wrapper
     // may be about to write.
     if (this.record.bootId === (await this.#host.table.bootId())) {
-      const sessionId = this.#main?.sessionId;
-      const wrapper = sessionId === undefined ? undefined : await this.#host.table.stat(sessionId);
-      const gone = wrapper === undefined || wrapper.sessionId !== sessionId || !isLive(wrapper);
-      this.#missedLooks = gone ? this.#missedLooks + 1 : 0;
+      this.#missedLooks = (await this.#isWrapperAlive()) ? 0 : this.#missedLooks + 1;
       if (this.#missedLooks < 2) return;
     }
     this.#end({ signal: 9 }, { outOfMemory: false, written: false, atMs: this.#host.options.clock.nowMs() });
@@ -190,6 +187,7 @@ class TaskRunState implements TaskRun {
   }
 
   async kill(): Promise<void> {
+    if (this.record.bootId !== (await this.#host.table.bootId())) return;
     // Both marks are set without a pause between look and mark: a group that is being killed is never given to
     // another task, and one that was given away is never killed.
     if (this.#groupGivenBack) return;
@@ -243,6 +241,8 @@ class TaskRunState implements TaskRun {
   async #clear(wrapper: WrapperExit | undefined, outOfMemory: boolean): Promise<void> {
     const { clock } = this.#host.options;
     const alone = wrapper !== undefined && this.#isAlone(wrapper);
+    // Nothing outlives its boot, and names of groups may be given again in another one.
+    if (this.record.bootId !== (await this.#host.table.bootId())) return;
     if (this.#groups !== undefined) {
       const { group } = this.record;
       if (alone && !outOfMemory && !this.#hadExec && !this.#killed) {
@@ -251,7 +251,7 @@ class TaskRunState implements TaskRun {
       }
       return await clearGroups(this.#groups, group, clock);
     }
-    if (alone || this.record.bootId !== (await this.#host.table.bootId())) return;
+    if (alone) return;
     for (let round = 0; ; round++) {
       const left = await this.#findLeft();
       if (left.length === 0) return;
@@ -277,9 +277,22 @@ class TaskRunState implements TaskRun {
     return await this.#host.table.isAlive({ pid, startTicks, bootId: this.record.bootId });
   }
 
+  /** A process that has the wrapper's number but began after the task's program is somebody else. */
+  async #isWrapperAlive(): Promise<boolean> {
+    const main = this.#main;
+    const wrapper = main === undefined ? undefined : await this.#host.table.stat(main.sessionId);
+    if (main === undefined || wrapper === undefined || !isLive(wrapper)) return false;
+    return wrapper.sessionId === main.sessionId && Number(wrapper.startTicks) <= Number(main.startTicks);
+  }
+
+  /**
+   * Live processes of the task: by the mark in their environment, and by session while that number is surely the
+   * task's: its leader lives, or has just told its end.
+   */
   async #findLeft(): Promise<readonly ProcStat[]> {
     const { hostId, clock } = this.#host.options;
-    const sessionId = this.#main?.sessionId;
+    const ours = this.#wrapper !== undefined || (await this.#isWrapperAlive());
+    const sessionId = ours ? this.#main?.sessionId : undefined;
     const ageMs = clock.nowMs() - this.record.startedAtMs;
     const recent = sessionId !== undefined && ageMs >= 0 && ageMs < RECENT_MS;
     return await this.#host.table.findMarked({
