@@ -130,9 +130,15 @@ function createNaming(keysOfFile: ReadonlySet<string>): Naming {
     },
     byPath(path) {
       const field = findJobFieldByPath(path);
-      return field === undefined ? path : nameOf(field);
+      return field === undefined ? path : `${nameOf(field)}${keyWithin(field, path)}`;
     },
   };
+}
+
+/** Which of several pairs is meant: ` NAME` of `spec.env.NAME`. */
+function keyWithin(field: JobField, path: string): string {
+  const rest = path.slice((field.path ?? '').length);
+  return rest.startsWith('.') ? ` ${rest.slice(1)}` : '';
 }
 
 function toRefusal(refusal: JobRequestRefusal, naming: Naming): ClusterError {
@@ -160,7 +166,7 @@ export function nameFlags(error: unknown): unknown {
   if (!isClusterError(error) || error.fields.length === 0) return error;
   const fields = error.fields.map(({ path, reason }) => {
     const field = findJobFieldByPath(path);
-    return { path: field === undefined ? path : `--${field.flag}`, reason };
+    return { path: field === undefined ? path : `--${field.flag}${keyWithin(field, path)}`, reason };
   });
   return new ClusterError(error.kind, error.code, error.message, {
     hint: error.hint,

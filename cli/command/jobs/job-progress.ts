@@ -1,7 +1,7 @@
 /**
  * What a waiting person is told about a job, and the code that its end gives.
  */
-import { EXIT_CODES, INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
+import { EXIT_CODES, INFRASTRUCTURE_VERDICTS, isFinished } from '../../../proto/domain/job.ts';
 import type { AttemptView, JobView } from '../../../proto/domain/views.ts';
 import { formatBytes } from '../../render/units-text.ts';
 
@@ -43,6 +43,18 @@ export function exitCodeOf(job: JobView): number {
   if (exit.verdict === 'time-limit') return EXIT_CODES.timeLimit;
   if (exit.signal > 0) return EXIT_CODES.signalBase + exit.signal;
   return exit.code ?? EXIT_CODES.nabla;
+}
+
+/** Attempts that have ended while the job goes on with another: its last one is told as the end of the job. */
+export function attemptsOver(job: JobView): readonly AttemptView[] {
+  const over = job.attempts.filter(({ phase }) => phase === 'ended');
+  return isFinished(job.state) && over.length === job.attempts.length ? over.slice(0, -1) : over;
+}
+
+/** Why there will be another attempt. */
+export function attemptText({ number, outcome, exit }: AttemptView): string {
+  const why = exit === undefined || exit.message === '' ? '' : `: ${exit.message}`;
+  return `attempt ${number} ${outcome ?? 'ended'}${why}; the job is tried again`;
 }
 
 /** What a person is told at the end; empty after a plain success. */

@@ -11,7 +11,7 @@ import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-tree.ts';
 import { type FollowEnd, followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
-import { endText, exitCodeOf, progressText } from './job-progress.ts';
+import { attemptsOver, attemptText, endText, exitCodeOf, progressText } from './job-progress.ts';
 import { submitJob } from './submit-job.ts';
 
 export async function runJob(context: CommandContext): Promise<number> {
@@ -76,8 +76,15 @@ export async function followToEnd(context: CommandContext, following: Following)
 
 export function createHandlers(context: CommandContext, line: StatusLine, output: JobOutput) {
   let broken = false;
+  let told: number | undefined;
   return {
     onJob(job: JobView) {
+      const over = attemptsOver(job);
+      for (const attempt of over.slice(told ?? over.length)) {
+        line.clear();
+        context.note(attemptText(attempt));
+      }
+      told = over.length;
       const text = progressText(job);
       if (text === '') line.clear();
       else line.show(`${job.id} ${text}`);
