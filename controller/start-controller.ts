@@ -4,6 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { HostId } from '../proto/domain/ids.ts';
 import type { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
 import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
@@ -18,6 +19,7 @@ import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
 import { createPlanningLoop, type PlanningLoop } from './effects/planning-loop.ts';
+import { createRecovery, type RecoveryPhase } from './effects/recovery.ts';
 import { resolveSecrets } from './effects/resolve-secrets.ts';
 import { createTelemetryBoard, type TelemetryBoard } from './effects/telemetry-board.ts';
 import { createAgentRoutes } from './http/agent-routes.ts';
@@ -144,6 +146,7 @@ interface Parts {
   readonly liveness: Liveness;
   readonly telemetry: TelemetryBoard;
   readonly planning: PlanningLoop;
+  readonly readyHosts: () => ReadonlySet<HostId>;
   readonly link: AgentLink;
   readonly tickets: DataTickets;
   readonly connections: DataConnections;
@@ -158,20 +161,11 @@ function createParts(
   stores: Stores,
   undo: (() => Promise<void> | void)[],
 ): Parts {
-  const { clock, logger, rng, settings } = options;
+  const { clock, logger, settings } = options;
   const { engine, blobs } = stores;
   const liveness = createLiveness(clock);
   undo.push(() => liveness.close());
-  const planning = createPlanningLoop({
-    engine,
-    planner: options.planner ?? planFirstFit,
-    readyHosts: liveness.readyHosts,
-    clock,
-    rng: rng.split('planning'),
-    logger: logger.child('effects'),
-  });
-  liveness.onChange(() => planning.wake());
-  undo.push(() => planning.close());
+  const { planning, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
   const parts: { httpPort: number } = { httpPort: 0 };
   const secretsLogger = logger.child('secrets');
   const link = createAgentLink({
@@ -187,6 +181,7 @@ function createParts(
       httpPort: () => parts.httpPort,
     },
     onFenced: options.onFatal,
+    ...(recovery === undefined ? {} : { keeper: recovery }),
   });
   undo.push(() => link.close());
   const tickets = createDataTickets(clock, options.ids);
@@ -204,7 +199,49 @@ function createParts(
   const sweeper = createBlobSweeper({ engine, blobs: toDeletedBlobs(blobs), logger: logger.child('blobs') });
   undo.push(() => sweeper.close());
   const telemetry = createTelemetryBoard();
-  return Object.assign(parts, { liveness, telemetry, planning, link, tickets, connections, hub, sweeper });
+  const made = { liveness, telemetry, planning, readyHosts, link, tickets, connections, hub, sweeper };
+  return Object.assign(parts, made);
+}
+
+interface Planning {
+  readonly planning: PlanningLoop;
+  /** Present after a restore. */
+  readonly recovery: RecoveryPhase | undefined;
+  /** Hosts that may get work. */
+  readonly readyHosts: () => ReadonlySet<HostId>;
+}
+
+function createPlanning(
+  { clock, logger, rng, planner = planFirstFit }: ControllerOptions,
+  engine: OpenedEngine,
+  liveness: Liveness,
+  undo: (() => Promise<void> | void)[],
+): Planning {
+  const mark = engine.recovery;
+  const recovery =
+    mark === undefined
+      ? undefined
+      : createRecovery({
+          engine,
+          readyHosts: liveness.readyHosts,
+          clock,
+          logger: logger.child('effects'),
+          onOpen: () => planning.wake(),
+          onDone: () => mark.finish(),
+        });
+  if (recovery !== undefined) undo.push(() => recovery.close());
+  const readyHosts = recovery === undefined ? liveness.readyHosts : () => recovery.readyHosts();
+  const planning = createPlanningLoop({
+    engine,
+    planner: recovery === undefined ? planner : recovery.guard(planner),
+    readyHosts,
+    clock,
+    rng: rng.split('planning'),
+    logger: logger.child('effects'),
+  });
+  liveness.onChange(() => planning.wake());
+  undo.push(() => planning.close());
+  return { planning, recovery, readyHosts };
 }
 
 function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[0]['blobs'] {
@@ -233,7 +270,8 @@ async function openDoors(
   parts.httpPort = await http.listen(httpHost, httpWanted);
   undo.push(() => rpc.server.close({ graceMs: CLOSE_GRACE_MS }));
   const grpcPort = await rpc.server.listen(settings.grpcAddress);
-  await parts.sweeper.sweep();
+  // After a restore blobs may belong to jobs that the backup is too old to know: they are swept once that is over.
+  if (engine.recovery === undefined) await parts.sweeper.sweep();
   const addresses = {
     grpcAddress: joinAddress(grpcHost, grpcPort),
     httpAddress: joinAddress(httpHost, parts.httpPort),
@@ -283,7 +321,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       hub: parts.hub,
       connections: createTaskRequests(parts.connections),
       live: { stateOf: liveness.stateOf, lastSeenMs: liveness.lastSeenMs, telemetry: telemetry.find },
-      readyHosts: liveness.readyHosts,
+      readyHosts: parts.readyHosts,
       waitReason: parts.planning.waitReason,
       seal: engine.sealer.seal,
       clock: options.clock,

@@ -5,7 +5,7 @@
  */
 import { parseTaskName } from '../../proto/domain/ids.ts';
 import type { Exit } from '../../proto/domain/job.ts';
-import type { DesiredTask } from '../../proto/domain/task.ts';
+import { type DesiredTask, KEPT_SPEC_HASH } from '../../proto/domain/task.ts';
 import type { DesiredSet } from './desired-set.ts';
 import type { DriverTask } from './driver-port.ts';
 import type { TaskRecord } from './task-record.ts';
@@ -113,6 +113,8 @@ function actForOrder(
 ): TaskAct | undefined {
   const present = seen !== undefined && seen.state !== 'absent';
   if (order.phase === 'gone') return present ? { type: 'kill-unknown', name } : undefined;
+  // An order to keep what runs, given after a restore, starts nothing.
+  if (order.phase === 'run' && order.specHash === KEPT_SPEC_HASH) return undefined;
   if (present) return { type: 'adopt', name, order };
   // A start happens at most once per key, also when the controller's memory went back in time.
   if (ended !== undefined) return { type: 'repeat-end', name, order, exit: ended };

@@ -102,6 +102,9 @@ export function toObservation(record: TaskRecord, live: TaskLiveView = NO_LIVE_V
     logBytes: live.logBytes,
     stopped: !isLive(state),
     logArchived: state.phase === 'exited' && state.logArchived,
+    ...(record.spec === undefined || record.spec.gpuUuids.length === 0
+      ? {}
+      : { gpuUuids: record.spec.gpuUuids }),
   };
 }
 

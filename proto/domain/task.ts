@@ -23,12 +23,18 @@ export interface TaskSpec {
 export const DESIRED_PHASES = ['run', 'stop', 'gone'] as const;
 export type DesiredPhase = (typeof DESIRED_PHASES)[number];
 
+/**
+ * Stands in place of a spec's hash in an order of generation 0 to keep running what the controller does not know, as
+ * after a restore: no spec comes with it, and nothing is started by it.
+ */
+export const KEPT_SPEC_HASH = 'kept';
+
 export interface DesiredTask {
   readonly key: TaskKey;
   readonly generation: number;
   readonly phase: DesiredPhase;
   readonly specHash: string;
-  /** Present with `run`. */
+  /** Present with `run`, unless the task is only kept. */
   readonly spec?: TaskSpec;
   readonly graceMs: number;
   readonly stopCause?: StopCause;
@@ -58,4 +64,6 @@ export interface TaskObservation {
   /** No process of it is left; its GPUs are free of it. */
   readonly stopped: boolean;
   readonly logArchived: boolean;
+  /** GPUs that it was given; absent: none, or not known. */
+  readonly gpuUuids?: readonly GpuUuid[];
 }

@@ -13,7 +13,7 @@ import {
   type TaskKey,
 } from '../domain/ids.ts';
 import type { TelemetryReport } from '../domain/session.ts';
-import type { DesiredTask, TaskObservation, TaskSpec } from '../domain/task.ts';
+import { type DesiredTask, KEPT_SPEC_HASH, type TaskObservation, type TaskSpec } from '../domain/task.ts';
 import * as wire from '../gen/nabla/v1/agent_pb.ts';
 import {
   fromWireCapacity,
@@ -158,7 +158,7 @@ export function toWireDesiredTask(task: DesiredTask): wire.DesiredTask {
 
 export function fromWireDesiredTask(task: wire.DesiredTask, path = 'task'): DesiredTask {
   const phase = desiredPhaseBridge.fromWire(task.phase, `${path}.phase`);
-  if (phase === 'run') fromPresent(task.spec, `${path}.spec`);
+  if (phase === 'run' && task.specHash !== KEPT_SPEC_HASH) fromPresent(task.spec, `${path}.spec`);
   return {
     key: fromWireTaskKey(task.key, `${path}.key`),
     generation: fromCount(task.generation, `${path}.generation`),
@@ -186,6 +186,7 @@ export function toWireTaskObservation(task: TaskObservation): wire.TaskObservati
     logBytes: toInt64(task.logBytes),
     stopped: task.stopped,
     logArchived: task.logArchived,
+    gpuUuids: [...(task.gpuUuids ?? [])],
   });
 }
 
@@ -204,6 +205,7 @@ export function fromWireTaskObservation(task: wire.TaskObservation, path = 'task
     logBytes: fromInt64(task.logBytes, `${path}.logBytes`),
     stopped: task.stopped,
     logArchived: task.logArchived,
+    ...(task.gpuUuids.length === 0 ? {} : { gpuUuids: task.gpuUuids as GpuUuid[] }),
   };
 }
 

@@ -8,6 +8,7 @@ import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import type { Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
+import type { TaskKeeper } from '../recovery.ts';
 import { sessionDisplaced } from './agent-link-error.ts';
 import { type AgentSession, createAgentSession, type WelcomeTerms } from './agent-session.ts';
 import { createDesiredSource, type ResolveSecrets } from './desired-source.ts';
@@ -21,6 +22,8 @@ export interface AgentLinkOptions {
   readonly resolveSecrets: ResolveSecrets;
   readonly terms: WelcomeTerms;
   readonly onFenced: (error: ClusterError) => void;
+  /** Present after a restore. */
+  readonly keeper?: TaskKeeper;
 }
 
 export interface AgentLink {
@@ -77,6 +80,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
         terms: options.terms,
         onHello: takeOver,
         onFenced: options.onFenced,
+        ...(options.keeper === undefined ? {} : { keeper: options.keeper }),
         onDataConnectionFailed(connectionId, message) {
           for (const listener of listeners) listener(connectionId, message);
         },

@@ -17,6 +17,7 @@ import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts';
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
+import type { TaskKeeper } from '../recovery.ts';
 import { controllerBehind, controllerFenced, helloExpected } from './agent-link-error.ts';
 import type { DesiredSource } from './desired-source.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
@@ -47,6 +48,8 @@ export interface AgentSessionPorts {
   /** A newer leader exists: this process must stop. */
   readonly onFenced: (error: ClusterError) => void;
   readonly onDataConnectionFailed: (connectionId: string, message: string) => void;
+  /** Present after a restore. */
+  readonly keeper?: TaskKeeper;
 }
 
 export interface AgentSession {
@@ -181,6 +184,7 @@ class LiveAgentSession implements AgentSession {
         this.#context(hostId),
       ),
     ]);
+    await this.#ports.keeper?.welcome(hostId, bootId, tasks);
     const { heartbeatMs, selfFenceMs, httpPort } = terms;
     this.#outbox.putWelcome({
       kind: 'welcome',
@@ -226,6 +230,11 @@ class LiveAgentSession implements AgentSession {
 
   async #takeReport({ hostId, bootId }: HelloMessage, report: ObservedMessage): Promise<void> {
     const { reportSeq, complete, revisionApplied, tasks } = report;
+    if (this.#ports.keeper?.observed(hostId, tasks) === true) {
+      // A complete set that no longer names it lets the agent forget it.
+      this.#sent = undefined;
+      this.#outbox.markChanged();
+    }
     const committed = this.#ports.engine.submit(
       { type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks },
       this.#context(hostId),
@@ -264,7 +273,7 @@ class LiveAgentSession implements AgentSession {
     if (!complete && step.tasks.length + step.dropped.length === 0) return undefined;
     this.#sentRevision = wanted.revision;
     return complete
-      ? desired.toComplete(step, wanted.revision)
+      ? desired.toComplete(step, wanted.revision, this.#ports.keeper?.kept(hostId) ?? [])
       : desired.toDelta(step, baseRevision, wanted.revision);
   }
 }

@@ -4,7 +4,12 @@
  */
 import { toTaskName } from '../../../proto/domain/ids.ts';
 import { type DesiredMessage, desiredHashLines } from '../../../proto/domain/session.ts';
-import type { DesiredTask, TaskSpec } from '../../../proto/domain/task.ts';
+import {
+  type DesiredTask,
+  KEPT_SPEC_HASH,
+  type TaskObservation,
+  type TaskSpec,
+} from '../../../proto/domain/task.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { canonicalTaskSpecBytes } from '../../../proto/wire/agent-wire.ts';
 import type { DroppedTask, SyncBudget, SyncStep } from '../../core/agent-sync.ts';
@@ -22,7 +27,8 @@ export type ResolveSecrets = (spec: TaskSpec) => Promise<ReadonlyMap<string, Uin
 
 export interface DesiredSource {
   readonly budget: SyncBudget;
-  toComplete(step: SyncStep, revision: number): Promise<DesiredMessage>;
+  /** `kept` are tasks that nobody ordered and that are to run on all the same. */
+  toComplete(step: SyncStep, revision: number, kept: readonly TaskObservation[]): Promise<DesiredMessage>;
   toDelta(step: SyncStep, baseRevision: number, revision: number): Promise<DesiredMessage>;
 }
 
@@ -34,6 +40,11 @@ interface HashedSpec {
 /** The task is not wanted any more, so nothing of its order is left but that. */
 function toGone({ key, generation }: DroppedTask): DesiredTask {
   return { key, generation, phase: 'gone', specHash: '', graceMs: 0, secretValues: NO_SECRETS };
+}
+
+/** Of no generation, so that it goes before no order that the agent ever had; and without a spec to start from. */
+function toKept({ key }: TaskObservation): DesiredTask {
+  return { key, generation: 0, phase: 'run', specHash: KEPT_SPEC_HASH, graceMs: 0, secretValues: NO_SECRETS };
 }
 
 const NO_SECRETS: ReadonlyMap<string, Uint8Array> = new Map();
@@ -65,8 +76,8 @@ export function createDesiredSource(resolveSecrets: ResolveSecrets): DesiredSour
       bytesOf: (task) => TASK_BYTES + (task.phase === 'run' ? hashOf(task).bytes : 0),
       bytesMax: DESIRED_BYTES_MAX,
     },
-    async toComplete(step, revision) {
-      const tasks = await Promise.all(step.tasks.map(toDesired));
+    async toComplete(step, revision, kept) {
+      const tasks = [...(await Promise.all(step.tasks.map(toDesired))), ...kept.map(toKept)];
       const hash = sha256Hex(desiredHashLines(tasks));
       return { kind: 'desired', baseRevision: 0, revision, complete: true, count: tasks.length, hash, tasks };
     },
