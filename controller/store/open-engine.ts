@@ -5,12 +5,14 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
-import { type ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
+import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import { readTextFile } from '../../proto/runtime/durable-file.ts';
 import type { Engine } from '../core/engine.ts';
+import type { ClusterState } from '../state/cluster-state.ts';
 import { releaseBallast } from './ballast.ts';
 import { type BallastKeeper, keepBallast } from './ballast-keeper.ts';
+import { openBytes } from './codec.ts';
 import type { CommitLog } from './commit-log.ts';
 import {
   createVolatileDataKeys,
@@ -26,7 +28,7 @@ import { prepareFolder } from './folder-check.ts';
 import { KEY_FILE, LOG_FOLDER, RECOVERY_FILE, WITNESS_FILE } from './folder-layout.ts';
 import { withWitness } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
-import { loadState } from './load-state.ts';
+import { loadState, SEALED_ROW_PREFIX } from './load-state.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
 import { migrate } from './migrations.ts';
@@ -160,6 +162,7 @@ async function openOver(
   const sealer = inMemory
     ? await createVolatileSealer()
     : await openSealer(join(folder, KEY_FILE), !hasSecrets, dataKeys);
+  if (!inMemory) await verifyKeyFile({ log, sealer, dataKeys, state, path: join(folder, KEY_FILE) });
   const epoch = await log.acquireLeadership();
   const { chainHash, seq } = await log.head();
   const { onFatal, history = {} } = options;
@@ -194,6 +197,44 @@ async function readRecovery(folder: string): Promise<Recovery | undefined> {
   const text = await readTextFile(path, MARK_BYTES_MAX);
   if (text === undefined) return undefined;
   return { ...(JSON.parse(text) as RecoveryMark), finish: () => rm(path, { force: true }) };
+}
+
+interface KeyFileParts {
+  readonly log: CommitLog;
+  readonly sealer: Sealer;
+  readonly dataKeys: DataKeys;
+  readonly state: ClusterState;
+  readonly path: string;
+}
+
+/** Secrets that are tried: one that is damaged itself must not stand for all. */
+const SECRETS_TRIED = 8;
+
+/**
+ * A wrong key would go unnoticed until some job needs a secret, and new ones would be sealed with it meanwhile.
+ *
+ * @throws ClusterError corrupt KEY_FILE_WRONG when it opens none of some secrets
+ */
+async function verifyKeyFile({ log, sealer, dataKeys, state, path }: KeyFileParts): Promise<void> {
+  let tried = 0;
+  for (const { id } of state.secretTable.all()) {
+    const key = SEALED_ROW_PREFIX + id;
+    const value = await log.row(key);
+    try {
+      if (value === undefined || (await dataKeys.get(id)) === undefined) continue;
+      await sealer.open(id, openBytes(key, value));
+      return;
+    } catch (error) {
+      if (!isClusterError(error)) throw error;
+      tried += 1;
+      if (tried >= SECRETS_TRIED) break;
+    }
+  }
+  if (tried === 0) return;
+  throw new ClusterError('corrupt', 'KEY_FILE_WRONG', 'the key file opens none of the stored secrets', {
+    hint: `restore ${path} and the data keys beside it from where their copies are kept`,
+    details: { path },
+  });
 }
 
 /** A key goes after the commit that erased its secret; what a crash leaves is swept at the next start. */
