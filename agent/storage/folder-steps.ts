@@ -63,10 +63,10 @@ function carryOut(step: FolderStep, places: FolderPlaces): void {
       if (!places.shelf.keep(step.root)) moveToTrash(step.root, places);
       return;
     case 'open-folder':
-      makeFolder(step.path, OPEN_FOLDER_MODE);
+      if (!places.shelf.takeEmpty(step.path)) makeFolder(step.path, OPEN_FOLDER_MODE);
       return;
     case 'remove-empty':
-      removeEmpty(step.path);
+      if (!places.shelf.keepEmpty(step.path)) removeEmpty(step.path);
       return;
   }
 }

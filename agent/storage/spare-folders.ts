@@ -5,7 +5,14 @@
  */
 import { lstatSync, readdirSync, renameSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { METRICS_FILE, RUN_FILE_MODE, RUN_FILES, TASK_ROOT_MODE, TASK_SUBFOLDERS } from './task-skeleton.ts';
+import {
+  METRICS_FILE,
+  OPEN_FOLDER_MODE,
+  RUN_FILE_MODE,
+  RUN_FILES,
+  TASK_ROOT_MODE,
+  TASK_SUBFOLDERS,
+} from './task-skeleton.ts';
 
 /** More tasks than this rarely begin at once. */
 export const SPARES_MAX = 64;
@@ -19,43 +26,96 @@ export interface SpareShelf {
   keep(root: string): boolean;
   /** Puts a spare in the place of `root`, which must not exist; false when there is none. Blocks. Never throws. */
   take(root: string): boolean;
+  /** As {@link keep}, for a single folder that every user may write to and that nothing was written to. */
+  keepEmpty(path: string): boolean;
+  /** As {@link take}, for a single folder that every user may write to. */
+  takeEmpty(path: string): boolean;
 }
 
 /** What lies in `folder` is read once: after that the shelf knows. */
 export function openSpareShelf(folder: string): SpareShelf {
-  let names: string[] | undefined;
-  const list = (): string[] => {
-    names ??= readdirSync(folder);
-    return names;
-  };
+  const tasks = openRow(folder, 'spare');
+  const empty = openRow(folder, 'empty');
   return {
     keep(root) {
       try {
         clearDriverFolder(root);
-        if (!isUnused(root) || list().length >= SPARES_MAX) return false;
+        if (!isUnused(root) || tasks.isFull()) return false;
         truncateSync(join(root, 'run', METRICS_FILE), 0);
-        const name = freeName(list());
-        renameSync(root, join(folder, name));
-        list().push(name);
+        tasks.put(root);
         return true;
       } catch {
         // Gone, half-made or not ours to move: its owner deletes it the long way.
         return false;
       }
     },
-    take(root) {
+    take: (root) => takeFrom(tasks, root),
+    keepEmpty(path) {
       try {
-        const name = list().at(-1);
-        if (name === undefined || exists(root)) return false;
-        list().pop();
-        renameSync(join(folder, name), root);
+        const uid = process.getuid?.() ?? -1;
+        if (empty.isFull() || !isFolderAs(path, OPEN_FOLDER_MODE, uid) || readdirSync(path).length > 0)
+          return false;
+        const kept = empty.put(path);
+        if (readdirSync(kept).length === 0) return true;
+        // Somebody wrote between look and move: it goes back to where they will look for it.
+        empty.forget(kept);
+        renameSync(kept, path);
         return true;
       } catch {
-        // A spare that cannot be had is no loss: the folders are made anew.
+        // As above; a folder on another disk cannot be moved here either.
         return false;
       }
     },
+    takeEmpty: (path) => takeFrom(empty, path),
   };
+}
+
+/** Spares of one kind, by the first part of their names. */
+interface Row {
+  isFull(): boolean;
+  /** Moves the folder here and returns its new path. @throws the error of node:fs */
+  put(path: string): string;
+  /** The path of one of them, which is no longer counted; undefined when there is none. @throws the error of node:fs */
+  pop(): string | undefined;
+  forget(path: string): void;
+}
+
+function openRow(folder: string, kind: string): Row {
+  let known: string[] | undefined;
+  const names = (): string[] => {
+    known ??= readdirSync(folder).filter((name) => name.startsWith(`${kind}-`));
+    return known;
+  };
+  return {
+    isFull: () => names().length >= SPARES_MAX,
+    put(path) {
+      const name = freeName(kind, names());
+      const place = join(folder, name);
+      renameSync(path, place);
+      names().push(name);
+      return place;
+    },
+    pop() {
+      const name = names().pop();
+      return name === undefined ? undefined : join(folder, name);
+    },
+    forget(path) {
+      known = names().filter((name) => join(folder, name) !== path);
+    },
+  };
+}
+
+function takeFrom(row: Row, path: string): boolean {
+  try {
+    if (exists(path)) return false;
+    const spare = row.pop();
+    if (spare === undefined) return false;
+    renameSync(spare, path);
+    return true;
+  } catch {
+    // A spare that cannot be had is no loss: the folder is made anew.
+    return false;
+  }
 }
 
 /** A driver leaves files in which nothing was written: what makes the folder the next task's must not outlive this one. */
@@ -67,10 +127,10 @@ function clearDriverFolder(root: string): void {
   }
 }
 
-function freeName(taken: readonly string[]): string {
+function freeName(kind: string, taken: readonly string[]): string {
   let index = taken.length;
-  while (taken.includes(`spare-${index}`)) index += 1;
-  return `spare-${index}`;
+  while (taken.includes(`${kind}-${index}`)) index += 1;
+  return `${kind}-${index}`;
 }
 
 function exists(path: string): boolean {

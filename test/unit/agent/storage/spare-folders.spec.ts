@@ -43,6 +43,8 @@ function open(t: Test) {
     at,
     make: (name: string, files = FILES) => run({ op: 'make-task', root: at('tasks', name), files }),
     drop: (name: string) => run({ op: 'drop-task', root: at('tasks', name) }),
+    openFolder: (name: string) => run({ op: 'open-folder', path: at('tasks', name) }),
+    removeEmpty: (name: string) => run({ op: 'remove-empty', path: at('tasks', name) }),
     trashed: () => trashed,
   };
 }
@@ -102,4 +104,36 @@ t.test('making and dropping may be repeated', async (t) => {
   drop('a');
   drop('a');
   t.strictSame(readdirSync(at('spares')), ['spare-0']);
+});
+
+t.test('an empty open folder is used again, beside those of tasks', async (t) => {
+  const { at, make, drop, openFolder, removeEmpty } = open(t);
+  make('task');
+  drop('task');
+  openFolder('a');
+  const { ino, mode } = lstatSync(at('tasks', 'a'));
+  t.equal(mode & 0o7777, 0o777);
+  openFolder('a');
+  removeEmpty('a');
+  t.equal(existsSync(at('tasks', 'a')), false);
+  t.strictSame(readdirSync(at('spares')), ['empty-0', 'spare-0']);
+  removeEmpty('a');
+  openFolder('b');
+  t.equal(lstatSync(at('tasks', 'b')).ino, ino);
+  t.strictSame(readdirSync(at('spares')), ['spare-0']);
+});
+
+t.test('an open folder that holds something stays, one with another mode goes', async (t) => {
+  const { at, openFolder, removeEmpty } = open(t);
+  openFolder('full');
+  writeFileSync(at('tasks', 'full', 'checkpoint'), 'x');
+  removeEmpty('full');
+  t.equal(readFileSync(at('tasks', 'full', 'checkpoint'), 'utf8'), 'x');
+  openFolder('closed');
+  chmodSync(at('tasks', 'closed'), 0o700);
+  removeEmpty('closed');
+  t.equal(existsSync(at('tasks', 'closed')), false);
+  symlinkSync(at('spares'), at('tasks', 'link'));
+  t.throws(() => removeEmpty('link'));
+  t.strictSame(readdirSync(at('spares')), []);
 });
