@@ -18,6 +18,7 @@ import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { createTaskEnding } from './task-ending.ts';
 import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
+import { findStarted, lookUntilKnown } from './task-sight.ts';
 import { startTask } from './task-start.ts';
 import type { TaskEntry } from './task-table.ts';
 
@@ -86,13 +87,14 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   async function begin(): Promise<boolean> {
     const driver = driverOf();
-    if (options.restored && driver !== undefined) seen ??= await lookUntilKnown(driver);
+    if (options.restored && driver !== undefined) seen ??= await lookUntilKnown(context, entry, driver);
     if (seen !== undefined && seen.state !== 'absent') return adopt(driver, seen);
     const { stop, spec } = entry.record;
     if (stop !== undefined) return end(toExitBeforeStart(stop, context.clock.nowMs()));
     const secretValues = options.secretValues();
     // It may have begun before the machine went down, and a start happens at most once.
-    if (options.restored && entry.record.bootId !== context.bootId) return end(toExitInterrupted(context.clock.nowMs()));
+    if (options.restored && entry.record.bootId !== context.bootId)
+      return end(toExitInterrupted(context.clock.nowMs()));
     // After a restart only a new order may start it, and only that order carries its secrets.
     if (secretValues === undefined || spec === undefined) return false;
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
@@ -143,7 +145,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   async function follow(started: StartedTask | undefined): Promise<void> {
     const driver = driverOf();
-    const known = started ?? (await findStarted(driver));
+    const known = started ?? (await findStarted(context, entry, driver));
     if (driver === undefined || known === undefined) {
       await end(toExitVanished(context.clock.nowMs()));
       return;
@@ -161,26 +163,6 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
       await end(exit);
     } finally {
       follower = undefined;
-    }
-  }
-
-  /** A task in sight again after its driver could not say: what the driver knows of its start. */
-  async function findStarted(driver: Driver | undefined): Promise<StartedTask | undefined> {
-    if (driver === undefined) return undefined;
-    const found = await lookUntilKnown(driver);
-    return found.state === 'running' || found.state === 'exited' ? found.started : undefined;
-  }
-
-  /** Asks the driver until it can say. */
-  async function lookUntilKnown(driver: Driver): Promise<Exclude<DriverTask, { state: 'unknown' }>> {
-    for (let failures = 1; ; failures += 1) {
-      throwIfStopping(context.signal);
-      const found = await driver
-        .inspect(entry.key)
-        .catch((error: unknown) => ({ state: 'unknown', reason: toClusterError(error).message }) as const);
-      if (found.state !== 'unknown') return found;
-      await table.advance(entry, [{ type: 'sight-lost', reason: found.reason }], { durable: false });
-      await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), context.signal);
     }
   }
 

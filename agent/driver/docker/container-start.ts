@@ -3,12 +3,12 @@
  * looked at and adopted, and whatever a failed start made is removed.
  */
 import type Docker from 'dockerode';
-import { type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
+import { type HostId, type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
+import type { Logger } from '../../../proto/ports/index.ts';
 import type { StartedTask, TaskPlan } from '../../core/driver-port.ts';
 import { driverUnavailable } from '../driver-error.ts';
 import { type ContainerOptions, fromLabels, toContainerName, toContainerOptions } from './container-plan.ts';
 import { toDriverTask, toStarted } from './container-state.ts';
-import type { DockerDriverOptions } from './docker-driver.ts';
 import { refusedUlimit, statusOf } from './docker-error.ts';
 import { type Engine, type EngineFacts, START_TIMEOUT_MS } from './engine.ts';
 import { createImageCommands } from './image-command.ts';
@@ -19,10 +19,20 @@ export interface ContainerStart {
   find(key: TaskKey): Promise<Docker.ContainerInspectInfo | undefined>;
 }
 
+/** What of the driver's options a start needs. */
+export interface ContainerStartOptions {
+  readonly hostId: HostId;
+  readonly log: Logger;
+  /** A network of the engine to use as it is; by default a private bridge on which tasks cannot reach one another. */
+  readonly network?: string;
+  /** For tests on hosts without GPUs: leaves device requests out. */
+  readonly noDeviceRequests?: boolean;
+}
+
 export interface ContainerStartParts {
   readonly engine: Engine;
   readonly facts: EngineFacts;
-  readonly options: DockerDriverOptions;
+  readonly options: ContainerStartOptions;
 }
 
 /** The bridge shared by all agents of an engine: tasks on it reach the world, not one another. */

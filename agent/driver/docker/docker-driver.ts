@@ -3,9 +3,9 @@
  * agent to find every task of its host again. An answer that does not come is `unknown`, never taken for an end.
  */
 import type Docker from 'dockerode';
-import { type HostId, type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
+import { type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
 import { toClusterError } from '../../../proto/errors/cluster-error.ts';
-import type { Clock, Logger } from '../../../proto/ports/index.ts';
+import type { Clock } from '../../../proto/ports/index.ts';
 import type {
   Driver,
   DriverExit,
@@ -20,7 +20,7 @@ import type {
 import { driverUnavailable, startCancelled, taskAbsent, taskEnded, taskRunning } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
 import { fromLabels, LABEL_HOST, toContainerName } from './container-plan.ts';
-import { type ContainerStart, createContainerStart } from './container-start.ts';
+import { type ContainerStart, type ContainerStartOptions, createContainerStart } from './container-start.ts';
 import { toDriverTask } from './container-state.ts';
 import { statusOf } from './docker-error.ts';
 import { openDockerExec } from './docker-exec.ts';
@@ -28,17 +28,11 @@ import { createEngine, type Engine, type EngineFacts, readFacts } from './engine
 import { createImagePuller, type ImagePuller } from './image-pull.ts';
 import { followLog } from './log-stream.ts';
 
-export interface DockerDriverOptions {
-  readonly hostId: HostId;
+export interface DockerDriverOptions extends ContainerStartOptions {
   readonly socketPath: string;
   readonly clock: Clock;
-  readonly log: Logger;
-  /** A network of the engine to use as it is; by default a private bridge on which tasks cannot reach one another. */
-  readonly network?: string;
   /** How long one call may take; default 30 s. Starting and waiting have limits of their own. */
   readonly callTimeoutMs?: number;
-  /** For tests on hosts without GPUs: leaves device requests out. */
-  readonly noDeviceRequests?: boolean;
 }
 
 /** Between two looks when the engine cannot be waited on. */

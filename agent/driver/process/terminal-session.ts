@@ -5,7 +5,7 @@ import type { IPty } from '@lydell/node-pty';
 import type { ExecPlan, ExecSession } from '../../core/driver-port.ts';
 import { unsupported } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
-import type { ExecCommand, ExecParts } from './exec-session.ts';
+import type { ExecCommand, ExecParts } from './exec-command.ts';
 
 /** Output that may wait for a slow reader before the terminal is paused. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
