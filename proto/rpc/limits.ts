@@ -38,7 +38,11 @@ export const CONTROL_LIMITS: RpcLimits = {
  * For an agent's channel and the server behind it: a complete set names every task of a host, whose specs may hold
  * 200 KiB of environment each. Received by agents only; nothing a user sends may be larger than the rest.
  */
-export const SESSION_LIMITS: RpcLimits = { ...CONTROL_LIMITS, receiveBytesMax: 64 * MIB, sendBytesMax: 8 * MIB };
+export const SESSION_LIMITS: RpcLimits = {
+  ...CONTROL_LIMITS,
+  receiveBytesMax: 64 * MIB,
+  sendBytesMax: 8 * MIB,
+};
 
 /** A unary call without a deadline of its own gets this one. */
 export const CALL_TIMEOUT_MS = 30_000;

@@ -33,7 +33,14 @@ interface Terminal {
 
 t.test('exec', { timeout: 60_000 }, async (t) => {
   const { cli, cluster } = await openCluster(t);
-  const job = await cli.submit(['--name', 'host-of-exec', '--env', 'FROM=job', '--command', 'echo up; sleep 300']);
+  const job = await cli.submit([
+    '--name',
+    'host-of-exec',
+    '--env',
+    'FROM=job',
+    '--command',
+    'echo up; sleep 300',
+  ]);
   const isUp = async (): Promise<boolean> => (await cli.run(['jobs', 'logs', job])).stdout === 'up\n';
   await eventually(isUp, { what: 'the job to run' });
 
@@ -51,7 +58,15 @@ t.test('exec', { timeout: 60_000 }, async (t) => {
     const end = await cli.run(['jobs', 'exec', '-i', job, '--', 'cat'], { input: bytes });
     t.ok(end.stdoutBytes.equals(bytes), 'what went in came out');
     const own = ['--env', 'OWN=1', '--working-directory', '/tmp', job];
-    const seen = await cli.run(['jobs', 'exec', ...own, '--', 'sh', '-c', 'echo $FROM $OWN $NABLA_JOB_ID; pwd']);
+    const seen = await cli.run([
+      'jobs',
+      'exec',
+      ...own,
+      '--',
+      'sh',
+      '-c',
+      'echo $FROM $OWN $NABLA_JOB_ID; pwd',
+    ]);
     t.equal(seen.stdout, `job 1 ${job}\n/tmp\n`);
   });
 

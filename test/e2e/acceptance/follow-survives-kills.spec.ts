@@ -75,8 +75,7 @@ t.test('kill -9 of the agent: the job goes on, its log has no gap, its exit is t
 t.test('a job that ends while its agent is dead still ends with its own code', BOUND, async (t) => {
   const { cli, killAgent, restartAgent } = await openCluster(t);
   const id = await cli.submit(['--command', 'echo begin; sleep 1.25; echo end; exit 5']);
-  const firstLine = async (): Promise<boolean> =>
-    (await cli.run(['jobs', 'logs', id])).stdout === 'begin\n';
+  const firstLine = async (): Promise<boolean> => (await cli.run(['jobs', 'logs', id])).stdout === 'begin\n';
   await eventually(firstLine, { what: 'the first line' });
   await killAgent();
   const isOver = (): boolean => !listCommandLines().some((line) => line.includes('sleep 1.25; echo end'));

@@ -13,7 +13,12 @@ const ENDS = [
   { name: 'the highest code', args: ['--command', 'exit 255'], code: 255, verdict: 'user-code' },
   { name: 'death by signal 9', args: ['--command', 'kill -9 $$'], code: 137, verdict: 'user-code' },
   { name: 'death by signal 6', args: ['--command', 'kill -6 $$'], code: 134, verdict: 'user-code' },
-  { name: 'a time limit', args: ['--time-limit', '1s', '--', 'sleep', '60'], code: 124, verdict: 'time-limit' },
+  {
+    name: 'a time limit',
+    args: ['--time-limit', '1s', '--', 'sleep', '60'],
+    code: 124,
+    verdict: 'time-limit',
+  },
 ] as const;
 
 t.test('jobs run ends as its job ended', { timeout: 60_000 }, async (t) => {
@@ -63,7 +68,16 @@ t.test('jobs run ends as its job ended', { timeout: 60_000 }, async (t) => {
   });
 
   await t.test('a stopped job ends with 143 for whoever runs and waits', async (t) => {
-    const run = cli.start(['jobs', 'run', '--name', 'to-stop', '--grace', '2s', '--command', 'echo up; sleep 60']);
+    const run = cli.start([
+      'jobs',
+      'run',
+      '--name',
+      'to-stop',
+      '--grace',
+      '2s',
+      '--command',
+      'echo up; sleep 60',
+    ]);
     await eventually(() => run.stdout().includes('up'), { what: 'the job to print' });
     const wait = cli.start(['jobs', 'wait', 'to-stop']);
     const stop = await cli.run(['jobs', 'stop', 'to-stop']);

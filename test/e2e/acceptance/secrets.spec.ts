@@ -8,7 +8,12 @@ import t from 'tap';
 import { eventually } from '../../kit/eventually.ts';
 import { listCommandLines, openCluster } from './live-processes.ts';
 
-const CANARIES = ['canary-in-env-5d1f', 'canary-of-registry-77aa', 'canary-of-git-90c3', 'canary-old-1b2e'] as const;
+const CANARIES = [
+  'canary-in-env-5d1f',
+  'canary-of-registry-77aa',
+  'canary-of-git-90c3',
+  'canary-old-1b2e',
+] as const;
 const [IN_ENV, REGISTRY, GIT, OLD] = CANARIES;
 
 t.test('secrets stay secret', { timeout: 60_000 }, async (t) => {
@@ -32,7 +37,16 @@ t.test('secrets stay secret', { timeout: 60_000 }, async (t) => {
     );
     t.equal(end.code, 0, end.stderr);
     const git = await cli.run(
-      ['jobs', 'create', '--workspace', 'https://127.0.0.1:9/x.git', '--workspace-username', 'u', '--', 'true'],
+      [
+        'jobs',
+        'create',
+        '--workspace',
+        'https://127.0.0.1:9/x.git',
+        '--workspace-username',
+        'u',
+        '--',
+        'true',
+      ],
       { env: { NABLA_WORKSPACE_PASSWORD: GIT } },
     );
     t.equal(git.code, 0, git.stderr);

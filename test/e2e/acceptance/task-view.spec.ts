@@ -12,9 +12,10 @@ const SEE = [
   'for name in STORAGE ARTIFACTS WORKSPACE RUN; do eval place=\\$NABLA_$name; test -d "$place" && echo "$name ok"; done',
   'test "$(pwd -P)" = "$(cd $NABLA_WORKSPACE && pwd -P)" && echo in-workspace',
   'cat $NABLA_RUN/hostfile >/dev/null && cat $NABLA_RUN/job.json >/dev/null && echo run-files',
-  "echo '{\"step\":1}' >> $NABLA_METRICS_FILE && echo metrics",
+  'echo \'{"step":1}\' >> $NABLA_METRICS_FILE && echo metrics',
   'mkdir -p $NABLA_CHECKPOINT_DIR && echo checkpoints',
   'echo "$NABLA_ATTEMPT $NABLA_PROJECT $NABLA_RANK $NABLA_WORLD_SIZE $NNODES $NODE_RANK $RANK $WORLD_SIZE $LOCAL_RANK"',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: the task's shell expands it.
   'echo "$CUDA_DEVICE_ORDER $NPROC_PER_NODE $MINE ${MASTER_ADDR:+addr} ${MASTER_PORT:+port} ${TF_CONFIG:+tf}"',
 ].join('\n');
 

@@ -59,7 +59,10 @@ const ROWS: readonly Row[] = [
   },
   {
     name: 'has entries over one another',
-    entries: [{ name: 'one', data: Buffer.alloc(MIB) }, { name: 'one2', sharesFirst: true, data: Buffer.alloc(MIB) }],
+    entries: [
+      { name: 'one', data: Buffer.alloc(MIB) },
+      { name: 'one2', sharesFirst: true, data: Buffer.alloc(MIB) },
+    ],
     says: /overlap|disagree/,
   },
   { name: 'names a file twice', entries: [{ name: 'twice' }, { name: 'twice' }], says: /occurs twice/ },

@@ -18,13 +18,30 @@ t.test('binary output is byte-exact', { timeout: 60_000 }, async (t) => {
   const folder = t.testdir({});
   const { writeFileSync } = await import('node:fs');
   writeFileSync(`${folder}/bytes.bin`, bytes);
-  const end = await cli.run(['jobs', 'run', '--name', 'bytes', '--workspace', folder, '--', 'cat', 'bytes.bin']);
+  const end = await cli.run([
+    'jobs',
+    'run',
+    '--name',
+    'bytes',
+    '--workspace',
+    folder,
+    '--',
+    'cat',
+    'bytes.bin',
+  ]);
   t.equal(sha256(end.stdoutBytes), sha256(bytes), 'while following');
   const later = await cli.run(['jobs', 'logs', 'bytes']);
   t.equal(sha256(later.stdoutBytes), sha256(bytes), 'and afterwards');
   const part = await cli.run(['jobs', 'logs', 'bytes', '--offset', '1000']);
   t.ok(part.stdoutBytes.equals(bytes.subarray(1_000)), 'from an offset');
-  const err = await cli.run(['jobs', 'run', '--name', 'err', '--command', 'printf "\\000\\377\\n" >&2; echo out']);
+  const err = await cli.run([
+    'jobs',
+    'run',
+    '--name',
+    'err',
+    '--command',
+    'printf "\\000\\377\\n" >&2; echo out',
+  ]);
   t.equal(err.stdout, 'out\n');
   const stream = await cli.run(['jobs', 'logs', 'err', '--stream', 'stderr']);
   t.ok(stream.stdoutBytes.length + Buffer.byteLength(stream.stderr) >= 3);

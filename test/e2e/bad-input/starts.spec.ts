@@ -4,8 +4,8 @@
  * Method: second controllers, taken ports, data folders of the future, dead controllers and wrong tokens.
  */
 import { execFile } from 'node:child_process';
-import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import t from 'tap';
@@ -24,7 +24,9 @@ async function runController(args: readonly string[]): Promise<ProgramEnd> {
   const script = distPath('controller', 'main.js');
   try {
     const words = [script, '--allow-volatile-store', ...args];
-    const { stdout, stderr } = await promisify(execFile)(process.execPath, words, { timeout: START_TIMEOUT_MS });
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, words, {
+      timeout: START_TIMEOUT_MS,
+    });
     return { code: 0, text: stdout + stderr };
   } catch (error) {
     const failed = error as { code?: number; stdout?: string; stderr?: string };

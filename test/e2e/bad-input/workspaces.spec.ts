@@ -84,7 +84,16 @@ t.test('workspaces that cannot be sent', { timeout: 60_000 }, async (t) => {
     const end = await cli.run(['jobs', 'run', '--workspace', folder, '--', 'true']);
     t.equal(end.code, 2);
     t.match(end.stderr, /socket, pipe or device.*sock/);
-    const ignored = await cli.run(['jobs', 'run', '--workspace', folder, '--ignore-files', 'sock', '--', 'ls']);
+    const ignored = await cli.run([
+      'jobs',
+      'run',
+      '--workspace',
+      folder,
+      '--ignore-files',
+      'sock',
+      '--',
+      'ls',
+    ]);
     t.equal(ignored.code, 0, 'ignored, it does not matter');
     t.equal(ignored.stdout, '');
   });
@@ -95,6 +104,9 @@ t.test('workspaces that cannot be sent', { timeout: 60_000 }, async (t) => {
     t.match(end.stderr, /workspace does not exist/);
   });
 
-  const jobs = await cli.json<readonly { readonly spec: { readonly workspace: unknown } }[]>(['jobs', 'list']);
+  const jobs = await cli.json<readonly { readonly spec: { readonly workspace: unknown } }[]>([
+    'jobs',
+    'list',
+  ]);
   t.equal(jobs.length, 1, 'no refusal left a job behind');
 });

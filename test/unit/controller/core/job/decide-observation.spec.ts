@@ -286,10 +286,21 @@ t.test('a host that does not know how a task ended is to blame, not the job', as
   t.match(world.job(id), { state: 'queued', reason: 'EXIT_UNKNOWN', retriesUsed: 0 });
 });
 
-t.test('an attempt sent to a boot that is over is not sent to the next one, even if nobody ever heard of it', async (t) => {
-  const { world, id } = start();
-  t.same(types(world.report(theHost, [], { complete: true })), [], 'in the same boot the order may be under way');
-  const done = world.report(theHost, [], { bootId: 'boot-2', complete: true });
-  t.same(types(done), ['attempt-ended', 'job-requeued', 'attempt-forgotten']);
-  t.match(world.job(id).attempts[0], { outcome: 'lost', exit: { reason: 'HOST_RESTARTED' }, released: true });
-});
+t.test(
+  'an attempt sent to a boot that is over is not sent to the next one, even if nobody ever heard of it',
+  async (t) => {
+    const { world, id } = start();
+    t.same(
+      types(world.report(theHost, [], { complete: true })),
+      [],
+      'in the same boot the order may be under way',
+    );
+    const done = world.report(theHost, [], { bootId: 'boot-2', complete: true });
+    t.same(types(done), ['attempt-ended', 'job-requeued', 'attempt-forgotten']);
+    t.match(world.job(id).attempts[0], {
+      outcome: 'lost',
+      exit: { reason: 'HOST_RESTARTED' },
+      released: true,
+    });
+  },
+);
