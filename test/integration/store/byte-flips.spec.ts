@@ -39,20 +39,24 @@ async function makeStore(folder: string, backup: string): Promise<string> {
   return stateHash;
 }
 
-t.test(`every one of ${flips} flipped bits in each kind of file is told or harmless`, async (t) => {
-  await withFolder(async (base) => {
-    const folder = join(base, 'store');
-    const backup = join(base, 'a.backup');
-    const stateHash = await makeStore(folder, backup);
-    for (const [kind, pattern] of Object.entries(FLIPPED_KINDS)) {
-      const tally = await flipInStore(folder, pattern, flips, createRng(1), stateHash);
-      t.same(tally.wrong, [], `${kind}: ${tally.detected} told, ${tally.harmless} harmless`);
-    }
-    const tally = await flipInBackup(backup, flips, createRng(1), stateHash);
-    t.same(tally.wrong, [], `backup: ${tally.detected} told, ${tally.harmless} harmless`);
-    t.equal(tally.harmless, 0, 'no bit of a backup is without a checksum');
-  });
-});
+t.test(
+  `every one of ${flips} flipped bits in each kind of file is told or harmless`,
+  { timeout: 30_000 + flips * 4_000 },
+  async (t) => {
+    await withFolder(async (base) => {
+      const folder = join(base, 'store');
+      const backup = join(base, 'a.backup');
+      const stateHash = await makeStore(folder, backup);
+      for (const [kind, pattern] of Object.entries(FLIPPED_KINDS)) {
+        const tally = await flipInStore(folder, pattern, flips, createRng(1), stateHash);
+        t.same(tally.wrong, [], `${kind}: ${tally.detected} told, ${tally.harmless} harmless`);
+      }
+      const tally = await flipInBackup(backup, flips, createRng(1), stateHash);
+      t.same(tally.wrong, [], `backup: ${tally.detected} told, ${tally.harmless} harmless`);
+      t.equal(tally.harmless, 0, 'no bit of a backup is without a checksum');
+    });
+  },
+);
 
 t.test('the key file of another store is told at the start', async (t) => {
   await withFolder(async (base) => {
