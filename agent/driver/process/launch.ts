@@ -13,6 +13,7 @@ import { driverUnavailable, folderMissing, portInUse, unsupported } from '../dri
 import { processGpuEnvironment, withoutGpuSteering } from '../gpu-environment.ts';
 import { toHostPath } from '../host-path.ts';
 import { clearGroups, toAttachments, toLeftFiles } from './cgroup.ts';
+import { steersLoader } from './loader-environment.ts';
 import type { ViewRequest } from './mount-view.ts';
 import { checkPorts } from './port-check.ts';
 import { isGroupGone, toStartError } from './process-error.ts';
@@ -145,7 +146,7 @@ function toEnvironment(plan: TaskPlan, host: ProcessHost): ReadonlyMap<string, s
   const at = marker.indexOf('=');
   return new Map([
     ['PATH', DEFAULT_PATH],
-    ...withoutGpuSteering(plan.env),
+    ...[...withoutGpuSteering(plan.env)].filter(([name]) => !steersLoader(name)),
     ...processGpuEnvironment(plan),
     [marker.slice(0, at), marker.slice(at + 1)],
   ]);

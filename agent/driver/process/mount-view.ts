@@ -34,19 +34,21 @@ export interface MountViewProbe {
 const PROBE_TIMEOUT_MS = 5000;
 /** Never shown as they are on the host: kernel interfaces, sockets of daemons, other people's temporary files. */
 const OWN_ENTRIES = new Set(['proc', 'sys', 'dev', 'run', 'tmp', 'boot', 'lost+found']);
-/** What programs read below /sys and /run: processors and devices, and the resolver that /etc/resolv.conf names. */
-const SHOWN_PATHS = [
-  '/sys/devices',
-  '/sys/bus',
-  '/sys/class',
-  '/sys/module',
-  '/run/systemd/resolve',
-  '/run/resolvconf',
-];
+/** What programs read below /sys and /run: the processors, and the resolver that /etc/resolv.conf names. */
+const SHOWN_PATHS = ['/sys/devices', '/run/systemd/resolve', '/run/resolvconf'];
+/** What the libraries of accelerators read besides; each mount costs a tenth of a millisecond. */
+const GPU_PATHS = ['/sys/bus', '/sys/class', '/sys/module'];
 /** Device nodes of accelerators and RDMA; shown to tasks that hold a GPU. Which of them it uses is advisory. */
 const GPU_DEVICES = /^(nvidia.*|infiniband|dri|kfd)$/;
-/** `hidden`: host folders that no task may read, such as the agent's own. Never throws. */
-export async function probeMountView(hidden: readonly string[], program = 'bwrap'): Promise<MountViewProbe> {
+/**
+ * `hidden`: host folders that no task may read, such as the agent's own. `program` is a whole path: a name would be
+ * looked up in the PATH of each task, where the task may have put a program of its own. Never throws.
+ */
+export async function probeMountView(
+  hidden: readonly string[],
+  program: string | undefined,
+): Promise<MountViewProbe> {
+  if (program === undefined) return { reason: 'bwrap is not installed' };
   const base = [program, ...(await baseArguments()), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
   const args = [
     ...base.slice(1),
@@ -114,9 +116,11 @@ async function baseArguments(): Promise<readonly string[]> {
 
 async function gpuArguments(): Promise<readonly string[]> {
   const names = await readdir('/dev').catch(() => []);
-  return names
-    .filter((name) => GPU_DEVICES.test(name))
-    .flatMap((name) => ['--dev-bind-try', `/dev/${name}`, `/dev/${name}`]);
+  const devices = names.filter((name) => GPU_DEVICES.test(name)).map((name) => `/dev/${name}`);
+  return [
+    ...devices.flatMap((path) => ['--dev-bind-try', path, path]),
+    ...GPU_PATHS.flatMap((path) => ['--ro-bind-try', path, path]),
+  ];
 }
 
 function isolationArguments(folder: string): readonly string[] {

@@ -48,8 +48,8 @@ const PERL_SETSID =
 
 /** @throws ClusterError DRIVER_UNAVAILABLE when no new session can be made here. */
 export async function openProcessHost(options: ProcessDriverOptions): Promise<ProcessHost> {
-  const [setsid, perl, fallocate, setpriv, nsenter] = await Promise.all(
-    ['setsid', 'perl', 'fallocate', 'setpriv', 'nsenter'].map(findProgram),
+  const [setsid, perl, fallocate, setpriv, nsenter, bwrap] = await Promise.all(
+    ['setsid', 'perl', 'fallocate', 'setpriv', 'nsenter', 'bwrap'].map(findProgram),
   );
   const setsidArgv =
     setsid !== undefined ? [setsid, '-f'] : perl !== undefined ? [perl, '-e', PERL_SETSID] : undefined;
@@ -57,7 +57,8 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   const { log } = options;
   const cgroups =
     options.limits === 'none' ? { reason: 'off' } : await probeCgroups(`nabla-${options.hostId}`);
-  const view = options.mountView === 'none' ? { reason: 'off' } : await probeMountView(options.hiddenFolders);
+  const view =
+    options.mountView === 'none' ? { reason: 'off' } : await probeMountView(options.hiddenFolders, bwrap);
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
   const root = 'root' in cgroups ? cgroups.root : undefined;
@@ -76,7 +77,8 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   };
 }
 
-async function findProgram(name: string): Promise<string | undefined> {
+/** The whole path of a program of the host, looked for where the host's administrator puts them and nowhere else. */
+export async function findProgram(name: string): Promise<string | undefined> {
   for (const folder of PROGRAM_FOLDERS) {
     const path = `${folder}/${name}`;
     const found = await access(path, constants.X_OK).then(

@@ -91,9 +91,12 @@ fi
 echo "$1 exit $2 $f.$m"
 `;
 
-/** Text sent to a starter once, before any request. */
+/**
+ * Text sent to a starter once, before any request. The wrapper's text is a position and not a variable, because a
+ * variable of the user with its name would take its place, and run outside the task's view.
+ */
 export function renderPrologue(): string {
-  return `W=${quote(WRAPPER_SCRIPT)}\n`;
+  return `set -- ${quote(WRAPPER_SCRIPT)}\n`;
 }
 
 /**
@@ -103,14 +106,14 @@ export function renderPrologue(): string {
  */
 export function renderStart(request: StartRequest, setsidArgv: readonly string[]): string {
   const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
-  const exports = [...request.env].map(([name, value]) => `export ${assign(name, value)}\n`).join('');
+  const exports = [...request.env].map(([name, value]) => exportLine(name, value)).join('');
   const words = [
     ...[String(request.id), runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile],
     ...[...request.requiredPaths, '--'],
     ...[...request.attachments.flatMap(({ file, value }) => [value, file]), '--'],
     ...request.argv,
   ];
-  const command = `exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$W" nabla ${words.map(quote).join(' ')}`;
+  const command = `exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$1" nabla ${words.map(quote).join(' ')}`;
   return `(\n${exports}${command}\n) </dev/null\n`;
 }
 
@@ -122,6 +125,14 @@ export function quote(text: string): string {
     });
   }
   return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/**
+ * A shell gives up at once when `export` meets a name that it keeps for itself (UID in bash, a wrong OPTIND in dash);
+ * run by `command`, it only goes without that one variable.
+ */
+function exportLine(name: string, value: string): string {
+  return `command export ${assign(name, value)}\n`;
 }
 
 function assign(name: string, value: string): string {

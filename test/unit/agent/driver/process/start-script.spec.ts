@@ -46,7 +46,7 @@ t.test('a request keeps the order that the wrapper reads', async (tt) => {
   );
   tt.equal(
     text,
-    `(\nexport A='x'\\''y'\nexec '/usr/bin/setsid' '-f' /bin/sh -c "$W" nabla '7' '/state/a.run' '/task/stdout' ` +
+    `(\ncommand export A='x'\\''y'\nexec '/usr/bin/setsid' '-f' /bin/sh -c "$1" nabla '7' '/state/a.run' '/task/stdout' ` +
       `'/task/stderr' '/work' '{"version":1}' '' '' '/data' '--' '0' '/cg/procs' '--' 'echo' 'a b'\n) </dev/null\n`,
   );
 });

@@ -1,0 +1,13 @@
+/**
+ * Which variables never pass through programs of the host on their way to a task. The shell, bubblewrap and nsenter
+ * that carry them run outside the task's view, so a library that a variable names would be loaded there.
+ */
+
+/** Names by which the dynamic loader and the C library of the host load code or data from elsewhere. */
+const LOADER =
+  /^(LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|NLSPATH|MALLOC_TRACE|PERL5LIB|PERL5OPT|PERL5DB)$/;
+
+/** Whether programs of the host would heed the variable. */
+export function steersLoader(name: string): boolean {
+  return LOADER.test(name);
+}

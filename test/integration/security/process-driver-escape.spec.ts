@@ -1,0 +1,110 @@
+/**
+ * Aim: nothing that a job names in its environment makes the host run a program of the job outside the job's own view
+ * of the file system. Method: real tasks inside bubblewrap bring the names that shells, loaders and program lookup
+ * listen to, with programs that leave a mark on the host if anything of the host runs them.
+ */
+import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
+import t from 'tap';
+import type { ExecPlan } from '../../../agent/core/driver-port.ts';
+import { probeMountView } from '../../../agent/driver/process/mount-view.ts';
+import { openProcessDriver } from '../../../agent/driver/process/process-driver.ts';
+import { findProgram } from '../../../agent/driver/process/process-host.ts';
+import {
+  type DriverBench,
+  type DriverSuite,
+  gather,
+  openBench,
+  shell,
+  testClock,
+  testLog,
+  toShell,
+} from '../../conformance/driver-setup.ts';
+import { skipUnless } from '../../kit/skips.ts';
+
+t.setTimeout(120_000);
+
+const SUITE: DriverSuite = {
+  name: 'process',
+  image: '',
+  real: true,
+  toCommand: toShell,
+  open: ({ folder, hostId }) =>
+    openProcessDriver({ hostId, stateFolder: folder, hiddenFolders: [], clock: testClock, log: testLog }),
+};
+const HAS_VIEW = (await probeMountView([], await findProgram('bwrap'))).view !== undefined;
+
+/** Where a program of the job would leave a mark: a folder of the host that no view shows as writable. */
+function markOf(bench: DriverBench): string {
+  return `${bench.folder}/state/escaped`;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+t.test('a variable never takes the place of the text that starts a task', async (tt) => {
+  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
+  const bench = await openBench(tt, SUITE);
+  const script = `echo out >${markOf(bench)}; exit 0`;
+  const names = ['W', 'NABLA', 'IFS', 'ENV', 'BASH_ENV', 'PS4', 'CDPATH'];
+  const env = new Map(names.map((name) => [name, script]));
+  const { exit, stdout } = await bench.run(await bench.plan(shell('echo "$W"'), { env }));
+  tt.equal(exit.code, 0);
+  tt.equal(String(stdout), `${script}\n`, 'the task gets its variable as it was given');
+  tt.notOk(await isThere(markOf(bench)), 'and nobody else runs it');
+});
+
+t.test('the program that makes the view is never looked for where the job says', async (tt) => {
+  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
+  const bench = await openBench(tt, SUITE);
+  const programs = `${bench.folder}/programs`;
+  await mkdir(programs);
+  for (const name of ['bwrap', 'setpriv', 'setsid', 'sh', 'nsenter']) {
+    await writeFile(`${programs}/${name}`, `#!/bin/sh\n/bin/echo out >${markOf(bench)}\n`);
+    await chmod(`${programs}/${name}`, 0o755);
+  }
+  const env = new Map([['PATH', `${programs}:/usr/bin:/bin`]]);
+  const { stdout } = await bench.run(await bench.plan(shell('echo inside'), { env }));
+  tt.equal(String(stdout), 'inside\n');
+  tt.notOk(await isThere(markOf(bench)), 'the view was made by the program of the host');
+});
+
+t.test('names that a shell of the host refuses to take never hold up a start', async (tt) => {
+  const bench = await openBench(tt, SUITE);
+  const env = new Map([
+    ['OPTIND', 'no number'],
+    ['UID', 'x'],
+    ['PPID', 'x'],
+    ['SHELLOPTS', 'xtrace'],
+    ['KEPT', 'yes'],
+  ]);
+  const { exit, stdout } = await bench.run(await bench.plan(shell('echo $KEPT'), { env }));
+  tt.equal(exit.code, 0);
+  tt.equal(String(stdout), 'yes\n');
+});
+
+t.test('a command run inside a task loads no library of the job into programs of the host', async (tt) => {
+  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
+  const bench = await openBench(tt, SUITE);
+  const plan = await bench.start(await bench.plan({ kind: 'run' }));
+  const ask: ExecPlan = {
+    argv: ['/bin/sh', '-c', 'echo "[$LD_PRELOAD$GCONV_PATH$LD_AUDIT]" "$KEPT"'],
+    tty: false,
+    rows: 24,
+    columns: 80,
+    env: { LD_PRELOAD: '/nowhere.so', LD_AUDIT: '/nowhere.so', GCONV_PATH: '/nowhere', KEPT: 'yes' },
+    workingDirectory: '',
+  };
+  const session = await bench.driver.exec(plan.key, ask, bench.never);
+  const { stdout, stderr } = await gather(
+    (async function* () {
+      for await (const piece of session.output) yield { ...piece, cursor: '' } as never;
+    })(),
+  );
+  tt.equal((await session.exit()).code, 0);
+  tt.equal(String(stdout), '[] yes\n');
+  tt.equal(String(stderr), '', 'no loader of the host looked for it');
+});
