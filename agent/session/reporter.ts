@@ -58,8 +58,8 @@ export function createReporter(options: ReporterOptions): Reporter {
   let sending = false;
   let timer: Timer | undefined;
   let sentAtMs = Number.NEGATIVE_INFINITY;
-  /** Tasks of which nothing newer than an early phase is known. */
-  const early = new Set<string>();
+  /** Tasks of which nothing newer than an early phase is known, with when they are told; the first due comes first. */
+  const early = new Map<string, number>();
   let earlyTimer: Timer | undefined;
 
   function isEarly(name: string): boolean {
@@ -68,11 +68,21 @@ export function createReporter(options: ReporterOptions): Reporter {
   }
 
   function holdBack(name: string): void {
-    early.add(name);
-    earlyTimer ??= clock.after(EARLY_PHASE_MS, () => {
+    if (early.has(name)) return;
+    early.set(name, clock.monotonicMs() + EARLY_PHASE_MS);
+    if (earlyTimer === undefined) armEarly(EARLY_PHASE_MS);
+  }
+
+  function armEarly(afterMs: number): void {
+    earlyTimer = clock.after(afterMs, () => {
       earlyTimer = undefined;
-      reports = markDirty(reports, early);
-      early.clear();
+      const nowMs = clock.monotonicMs();
+      const due = [...early].filter(([, dueMs]) => dueMs <= nowMs).map(([name]) => name);
+      for (const name of due) early.delete(name);
+      const [next] = early.values();
+      if (next !== undefined) armEarly(next - nowMs);
+      if (due.length === 0) return;
+      reports = markDirty(reports, due);
       schedule();
     });
   }

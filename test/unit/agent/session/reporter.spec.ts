@@ -33,15 +33,19 @@ function setUp(reserved = 1) {
     close: async () => undefined,
   } satisfies Journal;
   const sent: ObservedMessage[] = [];
+  const phases = new Map<string, TaskObservation['phase']>();
   const reporter = createReporter({
     journal,
     clock,
     logger: SILENT_LOGGER,
-    observe: observationOf,
+    observe: (name) => ({
+      ...observationOf(name),
+      ...(phases.has(name) ? { phase: phases.get(name)! } : {}),
+    }),
     revisionApplied: () => 3,
   });
   const sink = async (message: ObservedMessage): Promise<void> => void sent.push(message);
-  return { clock, commits, sent, reporter, sink };
+  return { clock, commits, sent, reporter, sink, phases };
 }
 
 const namesOf = ({ tasks }: ObservedMessage): readonly string[] => tasks.map(({ key }) => key.jobId);
@@ -137,4 +141,28 @@ t.test('everything can be told again while the connection stands', async (t) => 
   reporter.refresh();
   await clock.run(20);
   t.match(sent[1], { reportSeq: 2, complete: true, tasks: [] });
+});
+
+t.test('an early phase is told when it lasts, each task by its own time', async (t) => {
+  const { clock, sent, reporter, sink, phases } = setUp();
+  reporter.attach(sink, () => []);
+  await settle();
+  const begin = (name: string): void => {
+    phases.set(name, 'preparing');
+    reporter.markDirty(name);
+  };
+  begin('job_slow.1.0');
+  await clock.run(100);
+  begin('job_quick.1.0');
+  await clock.run(49);
+  t.equal(sent.length, 1, 'nothing of either yet');
+  await clock.run(1);
+  t.same(namesOf(sent[1] as ObservedMessage), ['job_slow']);
+  await clock.run(60);
+  phases.set('job_quick.1.0', 'running');
+  reporter.markDirty('job_quick.1.0');
+  await clock.run(200);
+  t.equal(sent.length, 3, 'the early phase of the quick one is never told');
+  t.match(sent[2]?.tasks, [{ key: { jobId: 'job_quick' }, phase: 'running' }]);
+  t.equal(clock.pending, 0);
 });
