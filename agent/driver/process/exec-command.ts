@@ -8,6 +8,7 @@ import { DEFAULT_PATH } from '../command-path.ts';
 import { driverUnavailable, taskEnded } from '../driver-error.ts';
 import { toHostPath } from '../host-path.ts';
 import { toJoin } from './cgroup.ts';
+import { steersLoader } from './loader-environment.ts';
 import type { ProcessHost } from './process-host.ts';
 import type { TaskRun } from './task-run.ts';
 
@@ -42,11 +43,7 @@ export async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessH
   run.noteExec();
   const { record } = run;
   const taskEnv = run.env ?? (await host.table.environment(main.pid)) ?? new Map<string, string>();
-  const env: Record<string, string> = {
-    ...Object.fromEntries(taskEnv),
-    ...(plan.tty ? { TERM: 'xterm-256color' } : {}),
-    ...plan.env,
-  };
+  const env = toExecEnvironment(taskEnv, plan);
   const folder = plan.workingDirectory === '' ? record.workingDirectory : plan.workingDirectory;
   const hostFolder = toHostPath(folder, record.mounts);
   if (!record.viewed) {
@@ -61,6 +58,16 @@ export async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessH
     env,
     cwd: record.viewed ? '/' : hostFolder,
   };
+}
+
+/** What the task wrote over its own block of variables is as little to be trusted as what the user asks for now. */
+function toExecEnvironment(taskEnv: ReadonlyMap<string, string>, plan: ExecPlan): Record<string, string> {
+  const asked = [
+    ...taskEnv,
+    ...(plan.tty ? [['TERM', 'xterm-256color'] as const] : []),
+    ...Object.entries(plan.env),
+  ];
+  return Object.fromEntries(asked.filter(([name]) => !steersLoader(name)));
 }
 
 /** The group that a command on a terminal leads: its own, or that of the session made inside the view. */
