@@ -55,7 +55,11 @@ export function createMaintenance(options: MaintenanceOptions): Maintenance {
       await disk?.look();
       const { schemaVersion, epoch, seq: headSeq, firstSeq } = await log.head();
       return {
-        ...{ clusterId, schemaVersion, epoch, headSeq, firstSeq },
+        clusterId,
+        schemaVersion,
+        epoch,
+        headSeq,
+        firstSeq,
         folder: disk === undefined ? '' : folder,
         diskState: disk?.state ?? '',
         diskFreeBytes: disk?.space?.freeBytes ?? 0,

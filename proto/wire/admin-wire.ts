@@ -28,7 +28,14 @@ export function fromWireStatus(status: wire.StatusResponse): ClusterStatus {
   const { clusterId, serverVersion, schemaVersion, folder, diskState, recovering, hosts, hostsConnected } =
     status;
   return {
-    ...{ clusterId, serverVersion, schemaVersion, folder, diskState, recovering, hosts, hostsConnected },
+    clusterId,
+    serverVersion,
+    schemaVersion,
+    folder,
+    diskState,
+    recovering,
+    hosts,
+    hostsConnected,
     epoch: fromInt64(status.epoch, 'epoch'),
     headSeq: fromInt64(status.headSeq, 'headSeq'),
     firstSeq: fromInt64(status.firstSeq, 'firstSeq'),
@@ -46,7 +53,11 @@ export function fromWireStatus(status: wire.StatusResponse): ClusterStatus {
 export function toWireStoreCheck(check: StoreCheck): wire.FsckResponse {
   const { ok, stateHash, snapshots, findings, findingsDropped, foldedFrom } = check;
   return create(wire.FsckResponseSchema, {
-    ...{ ok, stateHash, snapshots, findings: [...findings], findingsDropped },
+    ok,
+    stateHash,
+    snapshots,
+    findings: [...findings],
+    findingsDropped,
     epoch: toInt64(check.epoch),
     headSeq: toInt64(check.headSeq),
     firstSeq: toInt64(check.firstSeq),
@@ -60,7 +71,10 @@ export function toWireStoreCheck(check: StoreCheck): wire.FsckResponse {
 export function fromWireStoreCheck(check: wire.FsckResponse): StoreCheck {
   const { ok, stateHash, snapshots, findingsDropped, foldedFrom } = check;
   return {
-    ...{ ok, stateHash, snapshots, findingsDropped },
+    ok,
+    stateHash,
+    snapshots,
+    findingsDropped,
     findings: check.findings.map(({ code, message, where, hint }) => ({ code, message, where, hint })),
     epoch: fromInt64(check.epoch, 'epoch'),
     headSeq: fromInt64(check.headSeq, 'headSeq'),

@@ -125,7 +125,7 @@ async function badCommands(t: Test, suite: DriverSuite): Promise<void> {
 async function folders(t: Test, suite: DriverSuite): Promise<void> {
   const bench = await openBench(t, suite);
   const plan = await bench.plan(shell('pwd; cat input; echo made > output; mkdir -p sub'));
-  const [{ source = '' } = {}] = plan.mounts;
+  const source = plan.mounts[0]?.source ?? '';
   await writeFile(`${source}/input`, 'from the host\n');
   const { stdout, exit } = await bench.run(plan);
   t.equal(exit.code, 0);

@@ -137,7 +137,7 @@ t.test('helpers that die', async (tt) => {
       .map(({ pid }) => pid);
   const plan = await bench.start(await bench.plan(shell('while [ ! -e go ]; do sleep 0.05; done; exit 4')));
   for (const pid of await starters()) process.kill(pid, 'SIGKILL');
-  const [{ source = '' } = {}] = plan.mounts;
+  const source = plan.mounts[0]?.source ?? '';
   await writeFile(`${source}/go`, '');
   tt.equal((await bench.driver.wait(plan.key, bench.never)).code, 4, 'a dead starter takes nothing with it');
   tt.equal(

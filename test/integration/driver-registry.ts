@@ -64,17 +64,12 @@ export async function openTestRegistry(): Promise<TestRegistry> {
     const url = req.url ?? '';
     asked.push(url);
     if (registry.mood === 'silent' && url !== '/v2/') return;
-    if (registry.mood === 'denied')
-      return void answer(
-        res,
-        401,
-        '{"errors":[{"code":"UNAUTHORIZED","message":"authentication required"}]}',
-      );
-    if (url === '/v2/') return void answer(res, 200, '{}');
-    if (registry.mood === 'missing')
-      return void answer(res, 404, '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}');
     const found = url.includes('/manifests/') ? manifest : blobs.get(url.slice(url.lastIndexOf('/') + 1));
-    if (found === undefined) return void answer(res, 404, '{}');
+    const told = refusal(registry.mood, url) ?? (found === undefined ? NOTHING : undefined);
+    if (found === undefined || told !== undefined) {
+      answer(res, told ?? NOTHING);
+      return;
+    }
     res.setHeader('Docker-Content-Digest', url.includes('/manifests/') ? manifestDigest : '');
     res.writeHead(200, {
       'Content-Type': url.includes('/manifests/') ? MANIFEST_TYPE : 'application/octet-stream',
@@ -95,7 +90,24 @@ export async function openTestRegistry(): Promise<TestRegistry> {
   return registry;
 }
 
-function answer(res: ServerResponse, status: number, body: string): void {
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+const NOTHING: Answer = { status: 404, body: '{}' };
+
+/** What the registry says instead of serving; undefined when it serves. */
+function refusal(mood: TestRegistry['mood'], url: string): Answer | undefined {
+  if (mood === 'denied') return { status: 401, body: toErrors('UNAUTHORIZED', 'authentication required') };
+  if (url === '/v2/') return { status: 200, body: '{}' };
+  if (mood === 'missing') return { status: 404, body: toErrors('MANIFEST_UNKNOWN', 'manifest unknown') };
+  return undefined;
+}
+
+const toErrors = (code: string, message: string): string => JSON.stringify({ errors: [{ code, message }] });
+
+function answer(res: ServerResponse, { status, body }: Answer): void {
   res.writeHead(status, { 'Content-Type': 'application/json' });
   res.end(body);
 }

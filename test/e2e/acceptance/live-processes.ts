@@ -31,7 +31,11 @@ export async function openCluster(t: Test, options: ClusterOptions = {}): Promis
   let controller = cluster.controller;
   let agent = cluster.agents[0];
   t.teardown(async () => {
-    await Promise.all([controller, agent].map((child) => child && stopProcess(child)));
+    await Promise.all(
+      [controller, agent].map(async (child) => {
+        if (child !== undefined) await stopProcess(child);
+      }),
+    );
     await cluster.close();
   });
   const { grpc, http } = cluster.addresses;

@@ -24,6 +24,8 @@ function wanted(name: string, phase: DesiredPhase = 'run', generation = 1): Want
   return { key: aTaskKey({ jobId: jobId(name) }), generation, phase, spec: aTaskSpec(), graceMs: 0 };
 }
 
+const byName = ([left]: readonly [string, string], [right]: readonly [string, string]): number =>
+  left < right ? -1 : 1;
 const namesOf = (step: SyncStep): string[] => step.tasks.map(({ key }) => key.jobId.slice(4));
 
 t.test('a delta names what is new or changed and nothing else', async (t) => {
@@ -101,7 +103,7 @@ t.test('random histories leave the agent with the wanted set', async (t) => {
         ({ key, phase, generation }) => [toTaskName(key), `${phase} ${generation}`] as const,
       );
       const live = [...held].filter(([name, order]) => !order.startsWith('gone') || world.has(toJob(name)));
-      if (JSON.stringify(live.sort()) !== JSON.stringify(want.sort())) {
+      if (JSON.stringify(live.sort(byName)) !== JSON.stringify(want.sort(byName))) {
         t.fail('the agent holds something else', { live, want });
         return;
       }

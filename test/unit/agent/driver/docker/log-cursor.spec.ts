@@ -51,7 +51,7 @@ function readFrom(
       continue;
     const skipped = walks[name].skip(timestamp, words.length);
     if (skipped === words.length) continue;
-    for (const [index, byte] of [...words.slice(skipped)].entries()) {
+    for (const [index, byte] of words.slice(skipped).split('').entries()) {
       if (text.length >= limit) return { text, position };
       const left = words.length - skipped - index - 1;
       position = { ...position, [name]: advance(position[name], timestamp, Buffer.from(byte), left) };
