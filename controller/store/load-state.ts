@@ -2,7 +2,6 @@
  * State from what is stored: from the rows at start (fast), or from the events (the proof that the rows are right).
  */
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { StampedEvent } from '../core/event.ts';
 import { apply, Touched } from '../state/apply.ts';
 import { ClusterState } from '../state/cluster-state.ts';
 import { StateLoader } from '../state/rows.ts';
@@ -47,17 +46,6 @@ async function verifyHead(log: LogReader, head: LogHead): Promise<void> {
     hint: 'stop the controller and restore a backup',
     details: { seq: String(head.seq) },
   });
-}
-
-/** Kept events after `afterSeq`, in order, checksums verified. */
-export async function* readEvents(log: LogReader, afterSeq: number): AsyncIterable<StampedEvent> {
-  for (let seq = afterSeq; ; ) {
-    const entries = await log.readFrom(seq, ENTRIES_PER_READ);
-    for (const entry of entries) yield decodeEntry(entry.seq, entry.value).stamped;
-    const last = entries[entries.length - 1];
-    if (last === undefined) return;
-    seq = last.seq;
-  }
 }
 
 /**

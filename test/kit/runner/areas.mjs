@@ -13,6 +13,7 @@ export const AREAS = [
   { name: 'conformance', timeoutMs: 420_000 },
   { name: 'integration', timeoutMs: 900_000 },
   { name: 'e2e', timeoutMs: 900_000 },
+  { name: 'chaos', timeoutMs: 900_000 },
 ];
 
 export const AREA_NAMES = AREAS.map((area) => area.name);
