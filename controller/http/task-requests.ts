@@ -2,37 +2,12 @@
  * Logs and exec of tasks over data connections: the implementation of what the RPC handlers ask for.
  */
 import { type ClientHttp2Stream, constants } from 'node:http2';
-import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
+import { toTaskName } from '../../proto/domain/ids.ts';
+import type { TaskConnections } from '../core/task-connections.ts';
 import { hostUnreachable, toDataConnectionError } from './data-connection-error.ts';
 import type { DataConnections } from './data-connections.ts';
 
-export interface LogRequest {
-  readonly offset: number;
-  readonly follow: boolean;
-  /** 0: from the offset. */
-  readonly tailLines: number;
-  readonly signal: AbortSignal;
-}
-
-export interface HostLog {
-  readonly offset: number;
-  readonly content: AsyncIterable<Uint8Array>;
-}
-
-export interface ExecStream {
-  readonly output: AsyncIterable<Uint8Array>;
-  write(bytes: Uint8Array): Promise<void>;
-  end(): void;
-  close(): void;
-}
-
-/** Satisfies rpc's TaskConnections, which doors may not import from one another. */
-export interface TaskRequests {
-  openLog(hostId: HostId, key: TaskKey, request: LogRequest): Promise<HostLog>;
-  openExec(hostId: HostId, key: TaskKey, signal: AbortSignal): Promise<ExecStream>;
-}
-
-export function createTaskRequests(connections: DataConnections): TaskRequests {
+export function createTaskRequests(connections: DataConnections): TaskConnections {
   return {
     async openLog(hostId, key, { offset, follow, tailLines, signal }) {
       const query = new URLSearchParams({ offset: String(offset), follow: follow ? '1' : '0' });

@@ -7,7 +7,7 @@ import type { CallContext } from '../../proto/rpc/call-context.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { CommandContext } from '../core/command.ts';
 import type { Engine } from '../core/engine.ts';
-import type { TaskConnections } from './logs/task-connections.ts';
+import type { TaskConnections } from '../core/task-connections.ts';
 import type { LiveHosts } from './view/host-view.ts';
 import type { FindWaitReason } from './view/job-view.ts';
 import type { ChangeHub } from './watch/change-hub.ts';

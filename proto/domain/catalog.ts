@@ -92,8 +92,6 @@ export interface Gpu {
   readonly schedulable: boolean;
 }
 
-export const TOPOLOGY_RANKS = ['X', 'NV', 'PIX', 'PXB', 'PHB', 'NODE', 'SYS'] as const;
-
 /** Rank between two GPUs as in `nvidia-smi topo -m` (`NV12`, `PIX`, …). */
 export interface TopologyLink {
   readonly gpuUuidA: GpuUuid;

@@ -12,7 +12,7 @@ import {
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { ExecRequest, ExecStart } from '../../../proto/gen/nabla/v1/job_pb.ts';
 import { fromErrorBody } from '../../core/error-body.ts';
-import type { ExecStream } from '../logs/task-connections.ts';
+import type { ExecStream } from '../../core/task-connections.ts';
 import { EXEC_ARGUMENTS_MAX, EXEC_BYTES_MAX, failRequest } from '../request-field.ts';
 
 /** What goes to the client, in the form of ExecResponse. */

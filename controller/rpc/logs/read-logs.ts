@@ -9,10 +9,10 @@ import { ClusterError, isClusterError } from '../../../proto/errors/cluster-erro
 import { logKey } from '../../blobs/blob-layout.ts';
 import type { BlobStore } from '../../blobs/blob-store.ts';
 import type { Engine } from '../../core/engine.ts';
+import type { TaskConnections } from '../../core/task-connections.ts';
 import type { ChangeHub, Subscription } from '../watch/change-hub.ts';
 import { isWanted, readArchivedLog } from './archived-log.ts';
 import { type PlacedFrame, readLogFrames } from './log-frames.ts';
-import type { TaskConnections } from './task-connections.ts';
 
 /** Pause before a followed log is asked for again; doubles up to the bound, a change of the job cuts it short. */
 const RETRY_FIRST_MS = 100;

@@ -1,7 +1,8 @@
 /**
- * What the RPC handlers need of the agents' data connections. The HTTP port implements it.
+ * What the RPC handlers need of the agents' data connections. The HTTP port implements it; it stands here because
+ * doors may not import from one another.
  */
-import type { HostId, TaskKey } from '../../../proto/domain/ids.ts';
+import type { HostId, TaskKey } from '../../proto/domain/ids.ts';
 
 export interface LogRequest {
   readonly offset: number;
