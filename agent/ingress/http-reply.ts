@@ -2,7 +2,7 @@
  * Answers of the agent's HTTP/2 side: errors as the JSON body that every HTTP door of Nabla uses, and writes
  * that wait for the reader.
  */
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import { type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../../proto/errors/status-table.ts';
 
@@ -17,8 +17,9 @@ export function replyError(stream: ServerHttp2Stream, cause: unknown): void {
   if (stream.destroyed || stream.closed) return;
   const error = toClusterError(cause);
   if (stream.headersSent) {
-    // Destroyed without a code, the stream would end like a whole answer.
-    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // Only destroying with an error ends the stream by a reset alone. Closing with a code also ends its content,
+    // which a reader takes for a whole answer: half the output of a job was lost that way.
+    stream.destroy(error);
     return;
   }
   stream.respond({ ':status': STATUS_TABLE[error.kind].http, 'content-type': 'application/json' });
