@@ -11,13 +11,13 @@ import {
   opendirSync,
   openSync,
   renameSync,
-  rmdirSync,
   rmSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, join } from 'node:path';
+import { type FolderChain, makeOpenFolders, removeEmptyFolder, type SpareFolders } from './open-folder.ts';
 import type { SpareShelf } from './spare-folders.ts';
-import { OPEN_FOLDER_MODE, RUN_FILE_MODE, TASK_ROOT_MODE, TASK_SUBFOLDERS } from './task-skeleton.ts';
+import { RUN_FILE_MODE, TASK_ROOT_MODE, TASK_SUBFOLDERS } from './task-skeleton.ts';
 
 export interface RunFile {
   readonly name: string;
@@ -35,10 +35,10 @@ export type FolderStep =
     }
   /** Out of the way at once: kept as a spare if it is as good as new, else moved into the trash. Idempotent. */
   | { readonly op: 'drop-task'; readonly root: string }
-  /** A folder that every user may write to. */
-  | { readonly op: 'open-folder'; readonly path: string }
-  /** Goes only if nothing is in it. */
-  | { readonly op: 'remove-empty'; readonly path: string };
+  /** Folders that every user may write to. */
+  | ({ readonly op: 'open-folders' } & FolderChain)
+  /** The last one goes, and only if nothing is in it. */
+  | ({ readonly op: 'remove-empty' } & FolderChain);
 
 /** Where the steps put what is dropped. */
 export interface FolderPlaces {
@@ -62,13 +62,21 @@ function carryOut(step: FolderStep, places: FolderPlaces): void {
     case 'drop-task':
       if (!places.shelf.keep(step.root)) moveToTrash(step.root, places);
       return;
-    case 'open-folder':
-      if (!places.shelf.takeEmpty(step.path)) makeFolder(step.path, OPEN_FOLDER_MODE);
+    case 'open-folders':
+      makeOpenFolders(step, sparesOf(step, places.shelf));
       return;
     case 'remove-empty':
-      if (!places.shelf.keepEmpty(step.path)) removeEmpty(step.path);
+      removeEmptyFolder(step, sparesOf(step, places.shelf));
       return;
   }
+}
+
+/** A spare goes back to the project that it came from, the first part of the chain, and to no other. */
+function sparesOf({ parts: [owner = ''] }: FolderChain, shelf: SpareShelf): SpareFolders {
+  return {
+    take: (path) => shelf.takeEmpty(path, owner),
+    keep: (path) => shelf.keepEmpty(path, owner),
+  };
 }
 
 function makeTask(root: string, files: readonly RunFile[], shelf: SpareShelf): void {
@@ -95,10 +103,12 @@ function makeFolder(path: string, mode: number): void {
 }
 
 function makeFile(path: string, { text, keep }: RunFile, hasMode: boolean): void {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLLOW } = constants;
+  // A pipe that a task left in the file's place would block without O_NONBLOCK.
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
   let file: number;
   try {
-    file = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | (keep ? O_EXCL : O_TRUNC), RUN_FILE_MODE);
+    const flags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK;
+    file = openSync(path, flags | (keep ? O_EXCL : O_TRUNC), RUN_FILE_MODE);
   } catch (error) {
     if (keep && codeOf(error) === 'EEXIST') return;
     throw error;
@@ -109,14 +119,6 @@ function makeFile(path: string, { text, keep }: RunFile, hasMode: boolean): void
     if (!hasMode) fchmodSync(file, RUN_FILE_MODE);
   } finally {
     closeSync(file);
-  }
-}
-
-function removeEmpty(path: string): void {
-  try {
-    rmdirSync(path);
-  } catch (error) {
-    if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error))) throw error;
   }
 }
 

@@ -26,10 +26,13 @@ export interface SpareShelf {
   keep(root: string): boolean;
   /** Puts a spare in the place of `root`, which must not exist; false when there is none. Blocks. Never throws. */
   take(root: string): boolean;
-  /** As {@link keep}, for a single folder that every user may write to and that nothing was written to. */
-  keepEmpty(path: string): boolean;
+  /**
+   * As {@link keep}, for a single folder that every user may write to and that nothing was written to. Other tasks of
+   * its project may run on with a handle of it, so only {@link takeEmpty} for the same `owner` gives it out again.
+   */
+  keepEmpty(path: string, owner: string): boolean;
   /** As {@link take}, for a single folder that every user may write to. */
-  takeEmpty(path: string): boolean;
+  takeEmpty(path: string, owner: string): boolean;
 }
 
 /** What lies in `folder` is read once: after that the shelf knows. */
@@ -50,12 +53,12 @@ export function openSpareShelf(folder: string): SpareShelf {
       }
     },
     take: (root) => takeFrom(tasks, root),
-    keepEmpty(path) {
+    keepEmpty(path, owner) {
       try {
         const uid = process.getuid?.() ?? -1;
         if (empty.isFull() || !isFolderAs(path, OPEN_FOLDER_MODE, uid) || readdirSync(path).length > 0)
           return false;
-        const kept = empty.put(path);
+        const kept = empty.put(path, owner);
         if (readdirSync(kept).length === 0) return true;
         // Somebody wrote between look and move: it goes back to where they will look for it.
         empty.forget(kept);
@@ -66,7 +69,7 @@ export function openSpareShelf(folder: string): SpareShelf {
         return false;
       }
     },
-    takeEmpty: (path) => takeFrom(empty, path),
+    takeEmpty: (path, owner) => takeFrom(empty, path, owner),
   };
 }
 
@@ -74,9 +77,13 @@ export function openSpareShelf(folder: string): SpareShelf {
 interface Row {
   isFull(): boolean;
   /** Moves the folder here and returns its new path. @throws the error of node:fs */
-  put(path: string): string;
-  /** The path of one of them, which is no longer counted; undefined when there is none. @throws the error of node:fs */
-  pop(): string | undefined;
+  put(path: string, owner?: string): string;
+  /**
+   * The path of one of the owner's, which is no longer counted; undefined when there is none.
+   *
+   * @throws the error of node:fs
+   */
+  pop(owner?: string): string | undefined;
   forget(path: string): void;
 }
 
@@ -88,15 +95,17 @@ function openRow(folder: string, kind: string): Row {
   };
   return {
     isFull: () => names().length >= SPARES_MAX,
-    put(path) {
-      const name = freeName(kind, names());
+    put(path, owner) {
+      const name = freeName(prefixOf(kind, owner), names());
       const place = join(folder, name);
       renameSync(path, place);
       names().push(name);
       return place;
     },
-    pop() {
-      const name = names().pop();
+    pop(owner) {
+      const prefix = `${prefixOf(kind, owner)}-`;
+      const at = names().findLastIndex((name) => name.startsWith(prefix));
+      const [name] = at === -1 ? [] : names().splice(at, 1);
       return name === undefined ? undefined : join(folder, name);
     },
     forget(path) {
@@ -105,10 +114,14 @@ function openRow(folder: string, kind: string): Row {
   };
 }
 
-function takeFrom(row: Row, path: string): boolean {
+function prefixOf(kind: string, owner: string | undefined): string {
+  return owner === undefined ? kind : `${kind}-${owner}`;
+}
+
+function takeFrom(row: Row, path: string, owner?: string): boolean {
   try {
     if (exists(path)) return false;
-    const spare = row.pop();
+    const spare = row.pop(owner);
     if (spare === undefined) return false;
     renameSync(spare, path);
     return true;
@@ -127,10 +140,10 @@ function clearDriverFolder(root: string): void {
   }
 }
 
-function freeName(kind: string, taken: readonly string[]): string {
+function freeName(prefix: string, taken: readonly string[]): string {
   let index = taken.length;
-  while (taken.includes(`${kind}-${index}`)) index += 1;
-  return `${kind}-${index}`;
+  while (taken.includes(`${prefix}-${index}`)) index += 1;
+  return `${prefix}-${index}`;
 }
 
 function exists(path: string): boolean {

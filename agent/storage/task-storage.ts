@@ -7,10 +7,9 @@ import type { JobId, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
 import type { Credentials, Workspace } from '../../proto/domain/job.ts';
 import type { TaskSpec } from '../../proto/domain/task.ts';
 import { writeFileAtomically } from '../../proto/runtime/durable-file.ts';
-import { type AgentLayout, toStorageFolder, toTaskFolders } from '../core/layout.ts';
+import { type AgentLayout, CHECKPOINT_FOLDER, toStorageFolder, toTaskFolders } from '../core/layout.ts';
 import type { PreparedFolders, TaskStorage, WorkspaceOrder } from '../core/storage-port.ts';
 import { secretText } from '../core/task-plan.ts';
-import { toCheckpointFolder } from '../core/task-view.ts';
 import type { ArtifactUpload } from './artifact-upload.ts';
 import type { ControllerHttp } from './controller-http.ts';
 import type { FolderStep, RunFile } from './folder-steps.ts';
@@ -18,6 +17,7 @@ import type { FolderThread } from './folder-thread.ts';
 import type { GitCredentials } from './git-command.ts';
 import { checkOutGit, type GitLimits } from './git-workspace.ts';
 import { archiveLog } from './log-archive.ts';
+import type { FolderChain } from './open-folder.ts';
 import { METRICS_FILE } from './task-skeleton.ts';
 import { unpackArchive } from './unpack-archive.ts';
 import type { WorkspaceCache } from './workspace-cache.ts';
@@ -35,7 +35,6 @@ export interface TaskStorageOptions {
 
 export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
   const { layout, http, artifacts, folderThread } = options;
-  const openProjects = new Set<ProjectId>();
 
   function foldersOf(key: TaskKey, projectId: ProjectId): PreparedFolders {
     return { folders: toTaskFolders(layout, key), storageFolder: toStorageFolder(layout, projectId) };
@@ -44,14 +43,11 @@ export function createTaskStorage(options: TaskStorageOptions): TaskStorage {
   return {
     foldersOf,
     async makeFolders(key, spec, jobFile) {
-      const { folders, storageFolder } = foldersOf(key, spec.projectId);
-      const isNewProject = !openProjects.has(spec.projectId);
+      const { folders } = foldersOf(key, spec.projectId);
       await folderThread.run([
-        ...(isNewProject ? toStorageSteps(storageFolder) : []),
         { op: 'make-task', root: folders.root, files: toRunFiles(spec, jobFile) },
-        { op: 'open-folder', path: toCheckpointFolder(storageFolder, key.jobId) },
+        { op: 'open-folders', ...toCheckpointChain(layout, spec.projectId, key.jobId) },
       ]);
-      openProjects.add(spec.projectId);
     },
     async writePreemptFile(folders, deadlineMs) {
       const deadline = new Date(deadlineMs).toISOString();
@@ -91,11 +87,9 @@ function hasEntry(folder: string): boolean {
   }
 }
 
-function toStorageSteps(folder: string): readonly FolderStep[] {
-  return [folder, `${folder}/.nabla`, `${folder}/.nabla/checkpoints`].map((path) => ({
-    op: 'open-folder',
-    path,
-  }));
+/** The checkpoint folder of a job, from the storage of its project down. */
+function toCheckpointChain(layout: AgentLayout, projectId: ProjectId, jobId: JobId): FolderChain {
+  return { base: layout.storage, parts: [projectId, ...CHECKPOINT_FOLDER.split('/'), jobId] };
 }
 
 function toRunFiles(spec: TaskSpec, jobFile: Readonly<Record<string, unknown>>): readonly RunFile[] {
@@ -107,7 +101,7 @@ function toRunFiles(spec: TaskSpec, jobFile: Readonly<Record<string, unknown>>):
 }
 
 function dropCheckpoints(layout: AgentLayout, projectId: ProjectId, jobId: JobId): FolderStep {
-  return { op: 'remove-empty', path: toCheckpointFolder(toStorageFolder(layout, projectId), jobId) };
+  return { op: 'remove-empty', ...toCheckpointChain(layout, projectId, jobId) };
 }
 
 async function fetchWorkspace({ git, cache }: TaskStorageOptions, order: WorkspaceOrder): Promise<void> {

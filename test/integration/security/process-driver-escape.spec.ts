@@ -6,9 +6,7 @@
 import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
 import t from 'tap';
 import type { ExecPlan } from '../../../agent/core/driver-port.ts';
-import { probeMountView } from '../../../agent/driver/process/mount-view.ts';
 import { openProcessDriver } from '../../../agent/driver/process/process-driver.ts';
-import { findProgram } from '../../../agent/driver/process/process-host.ts';
 import {
   type DriverBench,
   type DriverSuite,
@@ -31,7 +29,6 @@ const SUITE: DriverSuite = {
   open: ({ folder, hostId }) =>
     openProcessDriver({ hostId, stateFolder: folder, hiddenFolders: [], clock: testClock, log: testLog }),
 };
-const HAS_VIEW = (await probeMountView([], await findProgram('bwrap'))).view !== undefined;
 
 /** Where a program of the job would leave a mark: a folder of the host that no view shows as writable. */
 function markOf(bench: DriverBench): string {
@@ -46,8 +43,8 @@ async function isThere(path: string): Promise<boolean> {
 }
 
 t.test('a variable never takes the place of the text that starts a task', async (tt) => {
-  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
   const bench = await openBench(tt, SUITE);
+  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
   const script = `echo out >${markOf(bench)}; exit 0`;
   const names = ['W', 'NABLA', 'IFS', 'ENV', 'BASH_ENV', 'PS4', 'CDPATH'];
   const env = new Map(names.map((name) => [name, script]));
@@ -58,8 +55,8 @@ t.test('a variable never takes the place of the text that starts a task', async 
 });
 
 t.test('the program that makes the view is never looked for where the job says', async (tt) => {
-  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
   const bench = await openBench(tt, SUITE);
+  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
   const programs = `${bench.folder}/programs`;
   await mkdir(programs);
   for (const name of ['bwrap', 'setpriv', 'setsid', 'sh', 'nsenter']) {
@@ -87,8 +84,8 @@ t.test('names that a shell of the host refuses to take never hold up a start', a
 });
 
 t.test('a command run inside a task loads no library of the job into programs of the host', async (tt) => {
-  if (skipUnless(tt, HAS_VIEW, 'bubblewrap does not work here')) return;
   const bench = await openBench(tt, SUITE);
+  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
   const plan = await bench.start(await bench.plan({ kind: 'run' }));
   const ask: ExecPlan = {
     argv: ['/bin/sh', '-c', 'echo "[$LD_PRELOAD$GCONV_PATH$LD_AUDIT]" "$KEPT"'],

@@ -27,7 +27,7 @@ const FILES: readonly RunFile[] = [
 ];
 
 function open(t: Test) {
-  const folder = t.testdir({ tasks: {}, spares: {}, trash: {} });
+  const folder = t.testdir({ tasks: {}, storage: {}, spares: {}, trash: {} });
   const at = (...parts: readonly string[]): string => join(folder, ...parts);
   let trashed = 0;
   const shelf = openSpareShelf(at('spares'));
@@ -43,8 +43,10 @@ function open(t: Test) {
     at,
     make: (name: string, files = FILES) => run({ op: 'make-task', root: at('tasks', name), files }),
     drop: (name: string) => run({ op: 'drop-task', root: at('tasks', name) }),
-    openFolder: (name: string) => run({ op: 'open-folder', path: at('tasks', name) }),
-    removeEmpty: (name: string) => run({ op: 'remove-empty', path: at('tasks', name) }),
+    openFolder: (name: string, owner = 'prj_a') =>
+      run({ op: 'open-folders', base: at('storage'), parts: [owner, name] }),
+    removeEmpty: (name: string, owner = 'prj_a') =>
+      run({ op: 'remove-empty', base: at('storage'), parts: [owner, name] }),
     trashed: () => trashed,
   };
 }
@@ -111,29 +113,44 @@ t.test('an empty open folder is used again, beside those of tasks', async (t) =>
   make('task');
   drop('task');
   openFolder('a');
-  const { ino, mode } = lstatSync(at('tasks', 'a'));
+  const { ino, mode } = lstatSync(at('storage', 'prj_a', 'a'));
   t.equal(mode & 0o7777, 0o777);
   openFolder('a');
   removeEmpty('a');
-  t.equal(existsSync(at('tasks', 'a')), false);
-  t.strictSame(readdirSync(at('spares')), ['empty-0', 'spare-0']);
+  t.equal(existsSync(at('storage', 'prj_a', 'a')), false);
+  t.strictSame(readdirSync(at('spares')), ['empty-prj_a-0', 'spare-0']);
   removeEmpty('a');
   openFolder('b');
-  t.equal(lstatSync(at('tasks', 'b')).ino, ino);
+  t.equal(lstatSync(at('storage', 'prj_a', 'b')).ino, ino);
   t.strictSame(readdirSync(at('spares')), ['spare-0']);
 });
 
 t.test('an open folder that holds something stays, one with another mode goes', async (t) => {
   const { at, openFolder, removeEmpty } = open(t);
   openFolder('full');
-  writeFileSync(at('tasks', 'full', 'checkpoint'), 'x');
+  writeFileSync(at('storage', 'prj_a', 'full', 'checkpoint'), 'x');
   removeEmpty('full');
-  t.equal(readFileSync(at('tasks', 'full', 'checkpoint'), 'utf8'), 'x');
+  t.equal(readFileSync(at('storage', 'prj_a', 'full', 'checkpoint'), 'utf8'), 'x');
   openFolder('closed');
-  chmodSync(at('tasks', 'closed'), 0o700);
+  chmodSync(at('storage', 'prj_a', 'closed'), 0o700);
   removeEmpty('closed');
-  t.equal(existsSync(at('tasks', 'closed')), false);
-  symlinkSync(at('spares'), at('tasks', 'link'));
-  t.throws(() => removeEmpty('link'));
+  t.equal(existsSync(at('storage', 'prj_a', 'closed')), false);
+  symlinkSync(at('spares'), at('storage', 'prj_a', 'link'));
+  removeEmpty('link');
+  t.ok(lstatSync(at('storage', 'prj_a', 'link')).isSymbolicLink());
   t.strictSame(readdirSync(at('spares')), []);
 });
+
+t.test(
+  'an empty folder never comes to another project, where a task of the first could still write to it',
+  async (t) => {
+    const { at, openFolder, removeEmpty } = open(t);
+    openFolder('a');
+    const { ino } = lstatSync(at('storage', 'prj_a', 'a'));
+    removeEmpty('a');
+    openFolder('b', 'prj_b');
+    t.not(lstatSync(at('storage', 'prj_b', 'b')).ino, ino);
+    openFolder('c');
+    t.equal(lstatSync(at('storage', 'prj_a', 'c')).ino, ino);
+  },
+);
