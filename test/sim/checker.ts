@@ -83,7 +83,7 @@ export class Checker {
     }
     switch (event.type) {
       case 'attempt-placed':
-        return this.#placed(event, stamped.timeMs);
+        return this.#placed(event, stamped);
       case 'attempt-ended':
         return this.#ended(event);
       case 'attempt-released':
@@ -98,7 +98,7 @@ export class Checker {
     }
   }
 
-  #placed(event: EventOf<'attempt-placed'>, timeMs: number): void {
+  #placed(event: EventOf<'attempt-placed'>, { seq, timeMs }: StampedEvent): void {
     const { jobId, attempt, hostId, gpuUuids } = event;
     const name = toTaskName({ jobId, attempt, task: 0 });
     const job = this.shadow.job(jobId);
@@ -111,7 +111,7 @@ export class Checker {
       if (holder !== undefined) this.#fail(`GPU ${uuid} is given to ${name} while ${holder} holds it`);
       this.#gpuHolder.set(uuid, name);
       const host = this.#sim.hostOf(hostId);
-      if (host?.toldLost.has(uuid) === true) this.#fail(`GPU ${uuid} is given to ${name} though it was told as lost`);
+      if (seq > (host?.toldLost.get(uuid) ?? seq)) this.#fail(`GPU ${uuid} is given to ${name} though it was told as lost`);
     }
     this.#attempts.set(name, { placedAtMs: this.#sim.world.nowMs, hostId, gpuUuids, ended: false });
   }

@@ -1,8 +1,9 @@
 /**
  * `npm run sim -- --seed N --steps M [--verbose]`, `--seeds COUNT [--from N]`, or `--planted NAME|all`: runs seeds
- * one after another. Exit 1 and one line to replay on a violation.
+ * one after another. `--faults A,B` replaces the faults that a seed draws. Exit 1 and one line to replay on a violation.
  */
 import { parseArgs } from 'node:util';
+import { FAULTS, type Fault } from './options.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted.ts';
 import { findPlanted, runSeeds } from './seeds.ts';
 import { runSeed } from './sim.ts';
@@ -17,10 +18,17 @@ async function main(): Promise<number> {
       from: { type: 'string', default: '1' },
       steps: { type: 'string', default: '5000' },
       planted: { type: 'string' },
+      faults: { type: 'string' },
       verbose: { type: 'boolean', default: false },
     },
   });
   const steps = Number(values.steps);
+  const faults = values.faults?.split(',').filter((name) => name !== '') as Fault[] | undefined;
+  const stranger = faults?.find((name) => !FAULTS.includes(name));
+  if (stranger !== undefined) {
+    say(`unknown fault ${stranger}; known: ${FAULTS.join(' ')}`);
+    return 2;
+  }
   const bug = values.planted as PlantedBug | 'all' | undefined;
   if (bug !== undefined && bug !== 'all' && !(bug in PLANTED_BUGS)) {
     say(`unknown planted bug ${bug}; known: all ${Object.keys(PLANTED_BUGS).join(' ')}`);
@@ -32,13 +40,15 @@ async function main(): Promise<number> {
   }
   if (values.seed !== undefined) {
     const log = values.verbose ? say : undefined;
-    const result = await runSeed({ seed: Number(values.seed), steps, log, bug: bug === 'all' ? undefined : bug });
+    const planted = bug === 'all' ? undefined : bug;
+    const result = await runSeed({ seed: Number(values.seed), steps, log, faults, bug: planted });
     if (result.violation !== undefined) say(`seed ${result.seed}, step ${result.violation.step}: ${result.violation.message}`);
     say(`trace ${result.traceHash}, ${result.commits} commits, ${Math.round(result.virtualMs / 1000)} virtual seconds`);
     say(`1 seeds, ${result.steps} steps, ${result.violation === undefined ? 0 : 1} violations`);
     return result.violation === undefined ? 0 : 1;
   }
-  const tally = await runSeeds({ from: Number(values.from), count: Number(values.seeds ?? '100'), steps, say });
+  const count = Number(values.seeds ?? '100');
+  const tally = await runSeeds({ from: Number(values.from), count, steps, faults, say });
   return tally.violations === 0 ? 0 : 1;
 }
 

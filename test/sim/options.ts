@@ -41,11 +41,16 @@ export interface SimOptions {
   readonly requestEveryMs: number;
 }
 
-/** Most seeds have some faults, a few have none, and a few have all. */
-export function drawOptions(rng: SplittableRng, forced: readonly Fault[] = []): SimOptions {
+/** Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. */
+export function drawOptions(
+  rng: SplittableRng,
+  forced: readonly Fault[] = [],
+  exactly?: readonly Fault[],
+): SimOptions {
   const share = [0, 0.15, 0.3, 0.5, 1][rng.integer(5)] as number;
   const faults = new Set<Fault>(FAULTS.filter(() => rng.fraction() < share));
-  for (const fault of forced) faults.add(fault);
+  if (exactly !== undefined) faults.clear();
+  for (const fault of [...forced, ...(exactly ?? [])]) faults.add(fault);
   return {
     hosts: 1 + rng.integer(5),
     gpusPerHost: 1 + rng.integer(4),

@@ -180,8 +180,11 @@ export class Planted {
     return (reader, command, context) => {
       if (command.type === 'register-host') {
         const host = this.#sim.hostOf(command.hostId);
+        const known = new Map(host?.toldLost);
         host?.toldLost.clear();
-        for (const gpu of command.inventory.gpus) if (!gpu.schedulable) host?.toldLost.add(gpu.uuid);
+        for (const { uuid, schedulable } of command.inventory.gpus) {
+          if (!schedulable) host?.toldLost.set(uuid, known.get(uuid) ?? reader.headSeq);
+        }
       }
       return inner(reader, command, context);
     };

@@ -35,8 +35,8 @@ export class SimHost {
   readonly journalDisk: SimJournalDisk;
   readonly containers = new Map<string, Container>();
   readonly lostGpus = new Set<string>();
-  /** Lost GPUs that a controller has been told about. */
-  readonly toldLost = new Set<string>();
+  /** Lost GPUs that a controller has been told about, and where its log ended then. */
+  readonly toldLost = new Map<string, number>();
   readonly gpuCount: number;
   /** Ended containers are still there after a reboot, as with a container engine. */
   readonly keepsContainers: boolean;

@@ -4,6 +4,7 @@
  */
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { isFinished } from '../../proto/domain/job.ts';
+import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { Checker } from './checker.ts';
 import { Faults } from './faults.ts';
@@ -29,6 +30,8 @@ export interface SimRun {
   readonly seed: number;
   readonly steps: number;
   readonly bug?: PlantedBug | undefined;
+  /** These faults instead of those that the seed draws. */
+  readonly faults?: readonly Fault[] | undefined;
   readonly log?: ((line: string) => void) | undefined;
 }
 
@@ -60,11 +63,11 @@ export class Sim {
   readonly #faults: Faults;
   #lives = 0;
 
-  constructor({ seed, bug, log }: SimRun) {
+  constructor({ seed, bug, faults, log }: SimRun) {
     this.world = new World(seed, log);
     this.bug = bug;
     const forced: readonly Fault[] = bug === undefined ? [] : PLANTED_BUGS[bug];
-    this.options = drawOptions(this.world.rng.split('options'), forced);
+    this.options = drawOptions(this.world.rng.split('options'), forced, faults);
     this.chance = this.world.rng.split('chance');
     this.logDisk = new SimLogDisk(this);
     this.network = new SimNetwork(this);
@@ -103,7 +106,9 @@ export class Sim {
     const controller = new SimController(this, `controller-${this.#lives}`);
     this.controller = controller;
     this.#controllers.push(controller);
-    this.world.schedule(100 + this.chance.integer(400), 'boot', () => void controller.open(), controller.process);
+    // A store that fails while it is opened ends the process, as it does in production.
+    const open = (): void => void controller.open().catch((error: ClusterError) => controller.die(error));
+    this.world.schedule(100 + this.chance.integer(400), 'boot', open, controller.process);
   }
 
   controllerDied(controller: SimController, why: string): void {
