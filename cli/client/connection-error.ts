@@ -8,13 +8,23 @@ export interface Whereabouts {
   readonly foundBy: string;
 }
 
-/** An `unavailable` error with the address and what chose it; every other error unchanged. */
+/** What the RPC layer says of a connection; any other `unavailable` is the controller's own word. */
+const CONNECTION_CODES: ReadonlySet<string> = new Set([
+  'SERVER_UNREACHABLE',
+  'CONNECTION_LOST',
+  'TLS_REFUSED',
+  'PROTOCOL_BROKEN',
+]);
+const UNREACHABLE_HINT =
+  'check that the controller runs there, or choose another with --url, --profile or NABLA_URL';
+
+/** An error of the connection with the address and what chose it; every other error unchanged. */
 export function toConnectionError(error: unknown, told: Whereabouts): unknown {
-  if (!isClusterError(error) || error.kind !== 'unavailable') return error;
+  if (!isClusterError(error) || !CONNECTION_CODES.has(error.code)) return error;
   if (error.details['lookedAt'] !== undefined) return error;
-  return new ClusterError('unavailable', error.code, error.message, {
+  return new ClusterError(error.kind, error.code, error.message, {
     details: { lookedAt: told.where, chosenBy: told.foundBy },
-    hint: 'check that the controller runs there, or choose another with --url, --profile or NABLA_URL',
+    hint: error.code === 'SERVER_UNREACHABLE' ? UNREACHABLE_HINT : error.hint,
     cause: error,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
   });

@@ -5,11 +5,14 @@ import type { ListOptions } from '../../proto/domain/list-query.ts';
 import type { Page } from '../client/cluster-client.ts';
 import type { JsonRecord, RecordLook } from '../render/records.ts';
 import type { CommandContext } from './command-tree.ts';
+import { usageError } from './usage-error.ts';
 
 /** What `--limit`, `--filter` and `--sort` ask for. */
 export function listOptionsOf(context: CommandContext): ListOptions {
   const { values } = context;
   const limit = values.integer('limit');
+  // On the wire 0 says that nothing was asked for.
+  if (limit === 0) throw usageError('FLAG_INVALID', '--limit must be between 1 and 1000', 'leave it out for 100');
   const sort = values.text('sort');
   const filters = values.list('filter');
   return {

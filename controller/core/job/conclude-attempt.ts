@@ -60,7 +60,7 @@ export function concludeAttempt(
       job,
       {
         reason: 'RUN_ATTEMPTS_SPENT',
-        message: `${attempt.number} attempts were made; the last: ${failure.message}`,
+        message: `${countAttempts(attempt.number)} made; the last: ${failure.message}`,
       },
       exitCodeFor(attempt),
     );
@@ -74,6 +74,10 @@ export function concludeAttempt(
     message: `queued again: ${failure.message}`,
     usesRetry: !endedByInfrastructure(attempt),
   };
+}
+
+function countAttempts(count: number): string {
+  return count === 1 ? '1 attempt was' : `${count} attempts were`;
 }
 
 /** A stop that ends the job: while it was queued, or once its attempt is over. */

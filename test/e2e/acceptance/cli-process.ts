@@ -81,7 +81,7 @@ export function createCli(env: Readonly<Record<string, string>>): Cli {
     return end;
   };
   const json = async <T>(args: readonly string[], options?: CliOptions): Promise<T> =>
-    JSON.parse((await expectOk([...args, '-o', 'json'], options)).stdout) as T;
+    JSON.parse((await expectOk(withJson(args), options)).stdout) as T;
   return {
     run,
     json,
@@ -90,6 +90,12 @@ export function createCli(env: Readonly<Record<string, string>>): Cli {
       (await expectOk(['jobs', 'create', '-o', 'id', ...args], options)).stdout.trim(),
     show: async (job) => await json<ShownJob>(['jobs', 'show', job]),
   };
+}
+
+/** What stands after `--` belongs to the job. */
+function withJson(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return end === -1 ? [...args, '-o', 'json'] : [...args.slice(0, end), '-o', 'json', ...args.slice(end)];
 }
 
 export function clusterCli(cluster: ClusterProcesses): Cli {

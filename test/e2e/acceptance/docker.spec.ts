@@ -37,14 +37,22 @@ async function listContainers(job: string): Promise<string> {
   return (await promisify(execFile)('curl', args)).stdout.trim();
 }
 
-t.test('jobs in containers', { timeout: 90_000 }, async (t) => {
+t.test('jobs in containers', { timeout: 120_000 }, async (t) => {
   const images = await requireDocker(t, { needs: ['busybox', 'noshell'] });
   if (images === undefined) return;
   const { cli } = await openCluster(t, { driver: 'docker' });
   const image = ['--image', images.busybox];
 
   await t.test('end as they ended', async (t) => {
-    const end = await cli.run(['jobs', 'run', '--name', 'ends', ...image, '--command', 'echo o; echo e >&2; exit 3']);
+    const end = await cli.run([
+      'jobs',
+      'run',
+      '--name',
+      'ends',
+      ...image,
+      '--command',
+      'echo o; echo e >&2; exit 3',
+    ]);
     t.equal(end.code, 3, end.stderr);
     t.equal(end.stdout, 'o\n');
     t.match(end.stderr, /^e$/m);
@@ -66,7 +74,17 @@ t.test('jobs in containers', { timeout: 90_000 }, async (t) => {
   });
 
   await t.test('a stop ends the container, and nothing of it is left', async (t) => {
-    const run = cli.start(['jobs', 'run', '--name', 'stop', ...image, '--grace', '1s', '--command', 'echo up; sleep 60']);
+    const run = cli.start([
+      'jobs',
+      'run',
+      '--name',
+      'stop',
+      ...image,
+      '--grace',
+      '1s',
+      '--command',
+      'echo up; sleep 60',
+    ]);
     await eventually(() => run.stdout().includes('up'), { what: 'the container to print' });
     t.equal((await cli.run(['jobs', 'stop', 'stop'])).code, 0);
     t.equal((await run.ended).code, 143);
@@ -78,7 +96,14 @@ t.test('jobs in containers', { timeout: 90_000 }, async (t) => {
   await t.test('a missing image', async (t) => {
     const registry = await openEmptyRegistry();
     t.teardown(() => registry.close());
-    const end = await cli.run(['jobs', 'run', '--name', 'absent', '--image', `${registry.address}/no/such:tag`]);
+    const end = await cli.run([
+      'jobs',
+      'run',
+      '--name',
+      'absent',
+      '--image',
+      `${registry.address}/no/such:tag`,
+    ]);
     t.equal(end.code, 125, end.stderr);
     t.match(end.stderr, /failed: the image does not exist; check its name and tag/);
     const job = await cli.show('absent');
@@ -113,22 +138,41 @@ t.test('jobs in containers', { timeout: 90_000 }, async (t) => {
     const job = await cli.submit([...image, '--command', 'echo in > /only-here; sleep 300']);
     const isRunning = async (): Promise<boolean> => (await cli.show(job)).state === 'running';
     await eventually(isRunning, { everyMs: 100, what: 'the job to run' });
-    const seen = await cli.run(['jobs', 'exec', job, '--', 'sh', '-c', 'cat /only-here; echo e >&2; exit 12']);
+    const seen = await cli.run([
+      'jobs',
+      'exec',
+      job,
+      '--',
+      'sh',
+      '-c',
+      'cat /only-here; echo e >&2; exit 12',
+    ]);
     t.equal(seen.stdout, 'in\n');
     t.match(seen.stderr, /^e$/m);
     t.equal(seen.code, 12);
-    const fed = await cli.run(['jobs', 'exec', '-i', job, '--', 'wc', '-c'], { input: Buffer.alloc(100_000) });
+    const fed = await cli.run(['jobs', 'exec', '-i', job, '--', 'wc', '-c'], {
+      input: Buffer.alloc(100_000),
+    });
     t.match(fed.stdout, /^\s*100000\s*$/);
     await cli.run(['jobs', 'stop', job]);
   });
 });
 
-t.test('a container outlives its agent', { timeout: 60_000 }, async (t) => {
+t.test('a container outlives its agent', { timeout: 120_000 }, async (t) => {
   const images = await requireDocker(t, { needs: ['busybox'] });
   if (images === undefined) return;
   const { cli, killAgent, restartAgent } = await openCluster(t, { driver: 'docker' });
   const counting = 'i=0; while [ $i -lt 80 ]; do i=$((i+1)); echo line $i; sleep 0.05; done; exit 7';
-  const run = cli.start(['jobs', 'run', '--name', 'adopted', '--image', images.busybox, '--command', counting]);
+  const run = cli.start([
+    'jobs',
+    'run',
+    '--name',
+    'adopted',
+    '--image',
+    images.busybox,
+    '--command',
+    counting,
+  ]);
   await eventually(() => run.stdout().includes('line 10\n'), { what: 'the tenth line' });
   await killAgent();
   await restartAgent();

@@ -31,7 +31,7 @@ interface Terminal {
   readonly ended: Promise<number>;
 }
 
-t.test('exec', { timeout: 60_000 }, async (t) => {
+t.test('exec', { timeout: 120_000 }, async (t) => {
   const { cli, cluster } = await openCluster(t);
   const job = await cli.submit([
     '--name',

@@ -12,7 +12,7 @@ const LINES = 60;
 /** Prints 1 to 60, some twenty lines a second, then ends with 7. */
 const COUNTING = `i=0; while [ $i -lt ${LINES} ]; do i=$((i+1)); echo line $i; sleep 0.05; done; exit 7`;
 const EXPECTED = Array.from({ length: LINES }, (_, i) => `line ${i + 1}\n`).join('');
-const BOUND = { timeout: 60_000 };
+const BOUND = { timeout: 120_000 };
 
 t.test('kill -9 of the CLI while following loses nothing', BOUND, async (t) => {
   const { cli } = await openCluster(t);

@@ -21,7 +21,7 @@ const ENDS = [
   },
 ] as const;
 
-t.test('jobs run ends as its job ended', { timeout: 60_000 }, async (t) => {
+t.test('jobs run ends as its job ended', { timeout: 120_000 }, async (t) => {
   const cluster = await startCluster();
   t.teardown(() => cluster.close());
   const cli = clusterCli(cluster);

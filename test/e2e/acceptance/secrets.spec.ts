@@ -16,7 +16,7 @@ const CANARIES = [
 ] as const;
 const [IN_ENV, REGISTRY, GIT, OLD] = CANARIES;
 
-t.test('secrets stay secret', { timeout: 60_000 }, async (t) => {
+t.test('secrets stay secret', { timeout: 120_000 }, async (t) => {
   const { cli, cluster } = await openCluster(t);
   await cli.run(['secrets', 'set', 'TOKEN', '--value', '-'], { input: OLD });
   const replaced = await cli.run(['secrets', 'set', 'TOKEN', '--value', '-'], { input: IN_ENV });

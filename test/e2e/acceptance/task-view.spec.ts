@@ -55,7 +55,7 @@ async function checkStorage(t: Test, cli: Cli, extra: readonly string[]): Promis
   t.equal((await run('default', 'ls $NABLA_STORAGE')).stdout, 'kept\n', 'and the other way round');
 }
 
-t.test('a process sees its places', { timeout: 60_000 }, async (t) => {
+t.test('a process sees its places', { timeout: 120_000 }, async (t) => {
   const { cli } = await openCluster(t);
   await checkView(t, cli, []);
   t.equal((await cli.run(['projects', 'create', 'other'])).code, 0);
@@ -67,7 +67,7 @@ t.test('a process sees its places', { timeout: 60_000 }, async (t) => {
   }
 });
 
-t.test('a container sees its places', { timeout: 60_000 }, async (t) => {
+t.test('a container sees its places', { timeout: 120_000 }, async (t) => {
   const images = await requireDocker(t, { needs: ['busybox'] });
   if (images === undefined) return;
   const { cli } = await openCluster(t, { driver: 'docker' });

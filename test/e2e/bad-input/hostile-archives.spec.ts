@@ -69,7 +69,7 @@ const ROWS: readonly Row[] = [
   { name: 'is a file and a folder', entries: [{ name: 'x' }, { name: 'x/y' }], says: /also a folder/ },
 ];
 
-t.test('hostile archives are refused whole', { timeout: 60_000 }, async (t) => {
+t.test('hostile archives are refused whole', { timeout: 120_000 }, async (t) => {
   const { cli, cluster } = await openCluster(t);
   const folder = t.testdir({});
   const jobs = await Promise.all(
@@ -106,7 +106,7 @@ t.test('hostile archives are refused whole', { timeout: 60_000 }, async (t) => {
   t.equal(fine.stdout, 'fine\n', 'an honest archive made the same way is taken');
 });
 
-t.test('an upload that is not what its address says is refused', { timeout: 60_000 }, async (t) => {
+t.test('an upload that is not what its address says is refused', { timeout: 120_000 }, async (t) => {
   const { cli } = await openCluster(t);
   const file = join(t.testdir({ 'no.zip': 'this is no zip file' }), 'no.zip');
   const end = await cli.run(['jobs', 'run', '--workspace', file, '--', 'true']);

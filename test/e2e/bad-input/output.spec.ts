@@ -12,7 +12,7 @@ const LONG_LINE_BYTES = 100_000_000;
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
-t.test('binary output is byte-exact', { timeout: 60_000 }, async (t) => {
+t.test('binary output is byte-exact', { timeout: 120_000 }, async (t) => {
   const { cli } = await openCluster(t);
   const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * i + (i >> 8)) % 256));
   const folder = t.testdir({});
@@ -49,7 +49,7 @@ t.test('binary output is byte-exact', { timeout: 60_000 }, async (t) => {
   t.equal(odd.stdout, 'no line end');
 });
 
-t.test('one line of 100 MB arrives whole, and the cluster stays well', { timeout: 60_000 }, async (t) => {
+t.test('one line of 100 MB arrives whole, and the cluster stays well', { timeout: 120_000 }, async (t) => {
   const { cli } = await openCluster(t);
   const line = `head -c ${LONG_LINE_BYTES} /dev/zero | tr '\\0' x; echo; echo after`;
   const end = await cli.run(['jobs', 'run', '--name', 'long', '--command', line], { timeoutMs: 55_000 });

@@ -55,7 +55,7 @@ const ROWS: readonly Row[] = [
   },
 ];
 
-t.test('workspaces that cannot be sent', { timeout: 60_000 }, async (t) => {
+t.test('workspaces that cannot be sent', { timeout: 120_000 }, async (t) => {
   const { cli } = await openCluster(t);
   const base = t.testdir({});
 

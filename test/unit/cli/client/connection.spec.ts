@@ -6,10 +6,11 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { toConnectionError } from '../../../../cli/client/connection-error.ts';
 import { createProfileStore } from '../../../../cli/client/profile-store.ts';
 import { parseAddress, resolveTarget } from '../../../../cli/client/resolve-target.ts';
 import { toExitCode } from '../../../../cli/command/run-command-line.ts';
-import { ERROR_KINDS } from '../../../../proto/errors/cluster-error.ts';
+import { ClusterError, ERROR_KINDS } from '../../../../proto/errors/cluster-error.ts';
 import { runCli } from '../cli-kit.ts';
 
 function setup(t: { teardown(fn: () => void): void }) {
@@ -137,4 +138,14 @@ t.test('no controller: the message says where it looked, and run ends with 125',
   });
   t.equal(refused.code, 9);
   t.match(refused.stderr, /lookedAt: 127\.0\.0\.1:1, chosenBy: --url or NABLA_URL/);
+});
+
+t.test("what the controller says of itself keeps its own hint; only a connection's failure is told with its place", async (t) => {
+  const told = { where: '127.0.0.1:1', foundBy: '--url' };
+  const full = new ClusterError('unavailable', 'DISK_FULL', 'the disk is full', { hint: 'free some space' });
+  t.equal(toConnectionError(full, told), full);
+  const lost = new ClusterError('unavailable', 'SERVER_UNREACHABLE', 'cannot be reached', { hint: 'x' });
+  t.match(toConnectionError(lost, told), { details: { lookedAt: '127.0.0.1:1' }, hint: /--url/ });
+  const tls = new ClusterError('unavailable', 'TLS_REFUSED', 'not trusted', { hint: 'log in again' });
+  t.match(toConnectionError(tls, told), { details: { chosenBy: '--url' }, hint: 'log in again' });
 });
