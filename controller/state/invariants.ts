@@ -13,20 +13,29 @@ import { compareInQueue } from './queue-index.ts';
 /** Sentences about what is wrong; empty when all is well. Never throws. */
 export function findViolations(state: ClusterState): readonly string[] {
   const violations: string[] = [];
-  const report = (rule: string): void => {
-    violations.push(rule);
-  };
+  for (const _pause of checkInSteps(state, (rule) => violations.push(rule))) continue;
+  return violations;
+}
+
+/** Jobs that are checked between two pauses. */
+const JOBS_PER_STEP = 500;
+
+/** As {@link findViolations}, pausing now and then for a caller that must let others have a turn. */
+export function* checkInSteps(state: ClusterState, report: (rule: string) => void): Generator<void> {
   const sums = new Map<HostId, Sum>();
   const gpus = new Map<GpuUuid, string>();
+  let jobs = 0;
   for (const job of state.jobs()) {
     checkJob(job, state, report);
     for (const attempt of job.attempts) countAttempt(job, attempt, sums, gpus, report);
+    if (++jobs % JOBS_PER_STEP === 0) yield;
   }
   checkGpuIndex(state, gpus, report);
   for (const host of state.hosts()) checkHost(state, host.id, sums.get(host.id) ?? emptySum(), report);
+  yield;
   checkQueue(state, report);
+  yield;
   checkCounts(state, report);
-  return violations;
 }
 
 type Report = (rule: string) => void;

@@ -3,13 +3,14 @@
  * and the state keeps its invariants (architecture 9). Works on a log that is in use, through a snapshot of it.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { SecretId } from '../../proto/domain/ids.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { StampedEvent } from '../core/event.ts';
 import { apply, Touched } from '../state/apply.ts';
 import { canonicalJson } from '../state/canonical.ts';
 import { ClusterState } from '../state/cluster-state.ts';
-import { findViolations } from '../state/invariants.ts';
+import { checkInSteps } from '../state/invariants.ts';
 import { type RowKey, rowKeysOf, rowOf, StateLoader } from '../state/rows.ts';
 import { checkChain } from './check-chain.ts';
 import { decodeRow, openBytes } from './codec.ts';
@@ -40,7 +41,8 @@ export async function checkStore(reader: LogReader, options: FsckOptions = {}): 
     findings.report('ROWS_MISSING', `there are ${rows.count} records instead of ${head.rowCount}`, 'records');
   }
   if (loaded !== undefined) {
-    for (const violation of findViolations(loaded)) findings.report('INVARIANT_BROKEN', violation, 'state');
+    const report = (rule: string): void => findings.report('INVARIANT_BROKEN', rule, 'state');
+    for (const _pause of checkInSteps(loaded, report)) await nextTurn();
   }
   return {
     ok: findings.all.length === 0,
@@ -53,7 +55,7 @@ export async function checkStore(reader: LogReader, options: FsckOptions = {}): 
     foldedFrom: state === undefined ? undefined : base?.headSeq,
     rows: rows.count,
     jobs: loaded?.jobCount ?? 0,
-    stateHash: loaded === undefined ? '' : await hashInTurns(loaded),
+    stateHash: loaded === undefined ? '' : rows.stateHash,
     snapshots: snapshots.length,
     findings: findings.all,
     findingsDropped: findings.dropped,
@@ -138,6 +140,8 @@ interface RowCheck {
   readonly count: number;
   /** State from the rows; undefined when the fold was there to compare with, or the rows are unsound. */
   readonly loaded: ClusterState | undefined;
+  /** As stateHash of the state that these rows are. */
+  readonly stateHash: string;
 }
 
 /** Every row by checksum and, given the fold, by content. */
@@ -149,7 +153,9 @@ async function checkRows(
 ): Promise<RowCheck> {
   const head = await reader.head();
   const loader = folded === undefined ? new StateLoader() : undefined;
-  const missing = new Set<string>(folded === undefined ? [] : rowKeysOf(folded));
+  // Rows come in the order in which stateHash takes them, so one pass does for both.
+  const hash = createHash('sha256').update(`head ${head.seq}\n`);
+  const found = new Set<string>();
   let count = 0;
   let sound = true;
   for await (const chunk of reader.rows()) {
@@ -162,10 +168,13 @@ async function checkRows(
           continue;
         }
         const row = decodeRow(key, value);
+        const text = canonicalJson(row);
+        hash.update(`${key} ${text}\n`);
         loader?.add(key, row);
         if (folded === undefined) continue;
-        missing.delete(key);
-        if (!isSame(folded, key as RowKey, row)) {
+        found.add(key);
+        const expected = rowOf(folded, key as RowKey);
+        if (expected === undefined || canonicalJson(expected) !== text) {
           findings.report('ROW_DIFFERS', 'a record is not what its events say', key);
         }
       } catch (error) {
@@ -175,13 +184,11 @@ async function checkRows(
       }
     }
   }
-  for (const key of missing) findings.report('ROW_MISSING', 'a record is missing that events tell of', key);
-  return { count, loaded: sound ? finish(loader, head, findings) : undefined };
-}
-
-function isSame(folded: ClusterState, key: RowKey, row: unknown): boolean {
-  const expected = rowOf(folded, key);
-  return expected !== undefined && canonicalJson(expected) === canonicalJson(row);
+  for (const key of folded === undefined ? [] : rowKeysOf(folded)) {
+    if (!found.has(key)) findings.report('ROW_MISSING', 'a record is missing that events tell of', key);
+  }
+  const loaded = sound ? finish(loader, head, findings) : undefined;
+  return { count, loaded, stateHash: hash.digest('hex') };
 }
 
 function finish(
@@ -202,17 +209,4 @@ async function checkDataKey(key: string, { hasDataKey }: FsckOptions, findings: 
   const id = key.slice(SEALED_ROW_PREFIX.length) as SecretId;
   if (hasDataKey === undefined || (await hasDataKey(id))) return;
   findings.report('SECRET_KEY_MISSING', 'the data key of a secret is missing', key);
-}
-
-const LINES_PER_TURN = 500;
-
-/** As stateHash, letting others have the event loop in between. */
-async function hashInTurns(state: ClusterState): Promise<string> {
-  const hash = createHash('sha256').update(`head ${state.headSeq}\n`);
-  let lines = 0;
-  for (const key of [...rowKeysOf(state)].sort()) {
-    hash.update(`${key} ${canonicalJson(rowOf(state, key))}\n`);
-    if (++lines % LINES_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return hash.digest('hex');
 }

@@ -27,7 +27,8 @@ const ENTRY_PREFIX = 'e/';
 const ROW_PREFIX = 's/';
 /** Sorts after every key of the prefix before it. */
 const PREFIX_END = '0';
-const ROWS_PER_CHUNK = 1_000;
+/** Whoever works through rows does a chunk in one turn of the event loop. */
+const ROWS_PER_CHUNK = 500;
 /** LevelDB keeps this much in memory before it writes a table; larger means fewer compactions under load. */
 const WRITE_BUFFER_BYTES = 16 * 1024 * 1024;
 
