@@ -23,7 +23,7 @@ const WALL_START_MS = Date.UTC(2026, 0, 1);
 const CONVERGED_AFTER_MS = 60_000;
 /** Once everything was told to stop. */
 const DRAINED_AFTER_MS = 60_000;
-const COMPARE_EVERY_MS = 60_000;
+const COMPARE_EVERY_MS = 150_000;
 const SETTLE_MS = 3_000;
 
 export interface SimRun {

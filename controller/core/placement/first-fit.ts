@@ -3,6 +3,7 @@
  * over-commits; the leader re-checks every placement all the same.
  */
 import type { Job, JobSpec } from '../../../proto/domain/job.ts';
+import { BACKOFF_MAX_MS } from '../limits.ts';
 import type { Placement } from '../command.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
 import { summariseWait } from './explain.ts';
@@ -37,7 +38,8 @@ export const planFirstFit: Planner = (input) => {
   for (const job of input.queue ?? input.view.queue()) {
     if (round.placements.length >= input.placementsMax) break;
     const notBeforeMs = job.notBeforeMs ?? 0;
-    if (notBeforeMs > input.nowMs) {
+    // No pause is longer than the longest: one that seems to be was noted before the clock was set back.
+    if (notBeforeMs > input.nowMs && notBeforeMs - input.nowMs <= BACKOFF_MAX_MS) {
       nextEligibleMs = Math.min(nextEligibleMs ?? notBeforeMs, notBeforeMs);
       round.waiting.push(pausing(job));
       continue;

@@ -5,7 +5,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { planFirstFit } from '../../../../../controller/core/placement/first-fit.ts';
-import { aCapacity, anInventory, GIB, hostId, someGpus } from '../../../../kit/builders.ts';
+import { aCapacity, anExit, anInventory, GIB, hostId, someGpus } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
 
 t.test('higher priority first, then the older', async (t) => {
@@ -102,4 +102,15 @@ t.test('newcomers alone are placed as with the whole queue, while nothing was fr
   t.equal(part.placements.length, 1);
   t.strictSame(part.placements, whole.placements);
   t.equal(part.waiting.length, 1);
+});
+
+t.test('a pause noted before the clock was set back does not outlast the longest pause', async (t) => {
+  const world = new World();
+  world.addHost();
+  const id = world.addJob();
+  world.place();
+  world.observe(id, { phase: 'exited', exit: anExit({ verdict: 'host', code: 1 }), stopped: true });
+  t.match(world.plan(), { placements: [], waiting: [{ code: 'PAUSED' }] });
+  world.nowMs -= 60 * 60 * 1000;
+  t.match(world.plan(), { placements: [{ jobId: id, attempt: 2 }] }, 'an hour of waiting nobody ordered');
 });
