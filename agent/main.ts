@@ -6,6 +6,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import {
   type ClusterError,
   isClusterError,
@@ -14,7 +15,6 @@ import {
 } from '../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../proto/errors/status-table.ts';
 import { AGENT_CONFIG, type AgentConfig } from './config.ts';
-import { AGENT_VERSION } from './version.ts';
 
 const HELP = `Usage: nabla-agent [flags]
        nabla-agent probe -o json [--nvidia-smi PATH]
@@ -37,7 +37,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (flags['version'] === true) {
-    process.stdout.write(`${AGENT_VERSION}\n`);
+    process.stdout.write(`${PACKAGE_VERSION}\n`);
     return 0;
   }
   return run(await loadConfig(flags));
@@ -77,7 +77,7 @@ async function run(config: AgentConfig): Promise<number> {
     const input = {
       config,
       root,
-      version: AGENT_VERSION,
+      version: PACKAGE_VERSION,
       environment: process.env,
       clock,
       rng: createSystemRng(),

@@ -1,22 +1,10 @@
 /**
  * The whole of `nabla` behind its entry: wires the process's streams and environment to the command line.
  */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { COMMAND_TREE, needsConnection } from './command/nouns.ts';
-import { packageRoot } from './command/package-root.ts';
 import { runCommandLine } from './command/run-command-line.ts';
 import { createTerminal, type EnvironmentVariables } from './command/terminal.ts';
-
-function readVersion(): string {
-  try {
-    const text = readFileSync(join(packageRoot(), 'package.json'), 'utf8');
-    return (JSON.parse(text) as { version: string }).version;
-  } catch {
-    // A copy outside its package has no version to tell, which is no reason to fail.
-    return 'unknown';
-  }
-}
 
 /** Runs the command line of this process and ends it with the command's code. */
 export async function runProgram(variables: EnvironmentVariables): Promise<void> {
@@ -34,7 +22,7 @@ export async function runProgram(variables: EnvironmentVariables): Promise<void>
     argv,
     terminal,
     variables,
-    version: readVersion(),
+    version: PACKAGE_VERSION,
   });
   // Waits for what was written, then leaves at once: closing connections politely would only cost the user time.
   await new Promise((resolve) => process.stderr.write('', resolve));

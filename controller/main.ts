@@ -6,6 +6,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { ClusterError, toClusterError } from '../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../proto/errors/status-table.ts';
 import { createClock } from '../proto/runtime/clock.ts';
@@ -18,7 +19,7 @@ import { createSystemRng } from '../proto/runtime/rng.ts';
 import { type ControllerConfig, controllerConfig } from './config.ts';
 import { startLoopGauge } from './effects/loop-gauge.ts';
 import { isToolName, runTool, type ToolName } from './offline-tools.ts';
-import { type ControllerSettings, SERVER_VERSION, startController } from './start-controller.ts';
+import { type ControllerSettings, startController } from './start-controller.ts';
 
 /** Longest orderly end; what is not done by then is made good by the next start. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -154,7 +155,7 @@ async function main(): Promise<number> {
     const [first = '', ...others] = process.argv.slice(2);
     if (isToolName(first)) return await runToolLine(first, others);
     const flags = readFlags(process.argv.slice(2));
-    if (flags['version'] === true) process.stdout.write(`${SERVER_VERSION}\n`);
+    if (flags['version'] === true) process.stdout.write(`${PACKAGE_VERSION}\n`);
     else if (flags['help'] === true) showHelp();
     else return await run(flags);
     return 0;

@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { HostId } from '../proto/domain/ids.ts';
+import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import type { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
 import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
@@ -37,8 +38,6 @@ import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
 import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
-/** Version of this build, told to clients. */
-export const SERVER_VERSION = '0.1.0';
 /** Without contact for this long an agent stops what may only run once (reliability 3.5). */
 const SELF_FENCE_MS = 240_000;
 /** Time that running calls and answers get at the end. */
@@ -313,7 +312,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       maintenance: engine.maintenance,
       isConnected: link.isConnected,
       isRecovering: () => engine.recovery !== undefined,
-      serverVersion: SERVER_VERSION,
+      serverVersion: PACKAGE_VERSION,
     },
     ports: {
       engine,
@@ -327,7 +326,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       clock: options.clock,
       rng: options.rng.split('rpc'),
       ids: options.ids,
-      serverVersion: SERVER_VERSION,
+      serverVersion: PACKAGE_VERSION,
       httpPort: () => parts.httpPort,
     },
   });

@@ -12,7 +12,11 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 /** Ends this process with the program's exit code, or with that of a step before it that failed. */
 export function runCompiled(program, nodeFlags = []) {
   if (!existsSync(join(ROOT, 'node_modules', 'typescript'))) prepare('npm', ['ci', '--ignore-scripts']);
-  prepare(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json']);
+  prepare(
+    process.execPath,
+    [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.json'],
+    2,
+  );
   const { status } = spawnSync(
     process.execPath,
     [...nodeFlags, join(ROOT, 'dist', 'test', program), ...process.argv.slice(2)],
@@ -21,7 +25,8 @@ export function runCompiled(program, nodeFlags = []) {
   process.exit(status ?? 1);
 }
 
-function prepare(command, args) {
-  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+/** npm's chatter is dropped; what the compiler says is why nothing runs, and goes to stderr. */
+function prepare(command, args, output = 'ignore') {
+  const { status } = spawnSync(command, args, { cwd: ROOT, stdio: ['ignore', output, 'inherit'] });
   if (status !== 0) process.exit(status ?? 1);
 }
