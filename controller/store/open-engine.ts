@@ -90,8 +90,9 @@ export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngi
   if (volatile) logger.warn('the data folder lies in memory and is lost at reboot', { folder });
   const log = await witnessed(await openLog(folder, logger), join(folder, WITNESS_FILE));
   const given = options.disk ?? { ...DISK_LIMITS, ballastBytes: 0 };
-  // In memory a ballast would take from everybody what it is to keep for the store.
-  const limits = volatile ? { ...given, ballastBytes: 0 } : given;
+  // In memory a ballast would take from everybody what it is to keep for the store; and a cluster that may be lost
+  // at reboot is not worth one.
+  const limits = options.allowVolatileStore === true ? { ...given, ballastBytes: 0 } : given;
   const guard = createDiskGuard({
     folder,
     clock,
