@@ -1,8 +1,9 @@
 /**
- * Runs one call of each kind: authenticate, hand the request to its handler, send the answers with back-pressure,
+ * Runs one call of each kind that the door let in: hand the request to its handler, send the answers with back-pressure,
  * and end with exactly one status.
  */
 import type {
+  Metadata,
   ServerDuplexStream,
   ServerReadableStream,
   ServerUnaryCall,
@@ -11,7 +12,7 @@ import type {
 } from '@grpc/grpc-js';
 import { ClusterError } from '../errors/cluster-error.ts';
 import type { Logger } from '../ports/index.ts';
-import { type AnyServerCall, type Caller, type CallMetadata, ServerCallContext } from './call-context.ts';
+import { ANONYMOUS, type AnyServerCall, type Caller, ServerCallContext } from './call-context.ts';
 import { type MalformedMessage, requireMessage } from './codec.ts';
 import { toOutgoingStatus } from './grpc-error.ts';
 
@@ -20,26 +21,19 @@ export interface CallRunner {
   readonly logger: Logger;
   /** Live calls, so that a closing server can end them. */
   readonly live: Set<ServerCallContext>;
+  /** Who the door let in; undefined for methods that anybody may call. */
+  readonly callerOf: (metadata: Metadata) => Caller | undefined;
 }
 
 /** One method as served. */
 export interface ServedMethod {
   readonly path: string;
-  /** Undefined for public services. */
-  readonly authenticate: ((metadata: CallMetadata) => Caller | Promise<Caller>) | undefined;
 }
 
-async function openContext(
-  runner: CallRunner,
-  method: ServedMethod,
-  call: AnyServerCall,
-): Promise<ServerCallContext> {
+function openContext(runner: CallRunner, method: ServedMethod, call: AnyServerCall): ServerCallContext {
   const context = new ServerCallContext(method.path, call);
   runner.live.add(context);
-  if (method.authenticate !== undefined) {
-    const caller = method.authenticate(context);
-    context.caller = caller instanceof Promise ? await caller : caller;
-  }
+  context.caller = runner.callerOf(call.metadata) ?? ANONYMOUS;
   return context;
 }
 
@@ -53,15 +47,13 @@ async function answerOnce(
   reply: sendUnaryData<unknown>,
   ask: (context: ServerCallContext) => Promise<unknown>,
 ): Promise<void> {
-  const opening = openContext(runner, method, call);
-  let context: ServerCallContext | undefined;
+  const context = openContext(runner, method, call);
   try {
-    context = await opening;
     reply(null, await ask(context));
   } catch (error) {
     reply(toOutgoingStatus(error, runner.logger, method.path));
   } finally {
-    if (context !== undefined) runner.live.delete(context);
+    runner.live.delete(context);
   }
 }
 
@@ -131,16 +123,15 @@ async function answerMany(
   call: AnswerStream,
   ask: (context: ServerCallContext) => AsyncIterable<unknown>,
 ): Promise<void> {
-  let context: ServerCallContext | undefined;
+  const context = openContext(runner, method, call);
   try {
-    context = await openContext(runner, method, call);
     await sendAnswers(context, call, ask(context));
     if (!context.cancelled) call.end();
   } catch (error) {
     // grpc-js takes the status of a stream as an error event; destroying it instead would lose what was written.
     if (!call.cancelled) call.emit('error', toOutgoingStatus(error, runner.logger, method.path));
   } finally {
-    if (context !== undefined) runner.live.delete(context);
+    runner.live.delete(context);
   }
 }
 

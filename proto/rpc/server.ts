@@ -12,7 +12,7 @@ import {
 } from '@grpc/grpc-js';
 import { ClusterError } from '../errors/cluster-error.ts';
 import type { Logger } from '../ports/index.ts';
-import type { Caller, CallMetadata, ServerCallContext } from './call-context.ts';
+import type { ServerCallContext } from './call-context.ts';
 import { createDecode, createEncode } from './codec.ts';
 import { CONTROL_LIMITS, type RpcLimits, toServerOptions } from './limits.ts';
 import { toListenError } from './listen-error.ts';
@@ -25,6 +25,7 @@ import {
   serveServerStream,
   serveUnary,
 } from './server-call.ts';
+import { type Authenticate, createServerDoor } from './server-door.ts';
 
 export interface ServerTls {
   readonly certPem: string;
@@ -39,7 +40,7 @@ export interface RpcServerOptions {
    *
    * @throws ClusterError unauthenticated or forbidden, which the caller gets as it is.
    */
-  readonly authenticate?: (metadata: CallMetadata) => Caller | Promise<Caller>;
+  readonly authenticate?: Authenticate;
   readonly logger: Logger;
   readonly limits?: Partial<RpcLimits>;
 }
@@ -97,7 +98,6 @@ function buildService(
   runner: CallRunner,
   service: ServiceDescriptor,
   handlers: Readonly<Record<string, AnyHandler>>,
-  authenticate: ServedMethod['authenticate'],
 ): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
   const definition: Record<string, unknown> = {};
   const implementation: Record<string, unknown> = {};
@@ -118,12 +118,7 @@ function buildService(
     if (handler === undefined) {
       throw new ClusterError('bug', 'HANDLER_MISSING', 'a service lacks a handler', { details: { path } });
     }
-    implementation[name] = serve(
-      runner,
-      method,
-      { path, authenticate },
-      handler.bind(handlers) as AnyHandler,
-    );
+    implementation[name] = serve(runner, method, { path }, handler.bind(handlers) as AnyHandler);
   }
   return {
     definition: definition as ServiceDefinition,
@@ -168,16 +163,24 @@ function shutDown(server: Server, live: ReadonlySet<ServerCallContext>, graceMs:
 
 export function createServer(options: RpcServerOptions): RpcServer {
   const limits = { ...CONTROL_LIMITS, ...options.limits };
-  const server = new Server(toServerOptions(limits));
-  const runner: CallRunner = { logger: options.logger, live: new Set() };
+  const open = new Set<string>();
+  // Unless a method is named as open, nobody gets in without being asked; unknown ones find no handler anyway.
+  const door = createServerDoor(
+    (path) => (open.has(path) ? undefined : options.authenticate),
+    options.logger,
+  );
+  const server = new Server({ ...toServerOptions(limits), interceptors: [door.interceptor] });
+  const runner: CallRunner = { logger: options.logger, live: new Set(), callerOf: door.callerOf };
   const serviceNames: string[] = [];
   let closing: Promise<void> | undefined;
   return {
     serviceNames,
     addService(service, handlers, serviceOptions = {}) {
-      const authenticate = serviceOptions.open === true ? undefined : options.authenticate;
+      if (serviceOptions.open === true) {
+        for (const method of Object.values(service.method)) open.add(toMethodPath(service, method));
+      }
       const table = handlers as unknown as Readonly<Record<string, AnyHandler>>;
-      const { definition, implementation } = buildService(runner, service, table, authenticate);
+      const { definition, implementation } = buildService(runner, service, table);
       server.addService(definition, implementation);
       serviceNames.push(service.typeName);
     },

@@ -1,0 +1,67 @@
+/**
+ * Who may call is asked as soon as a call's headers are there. grpc-js hands a call to its handler only with the whole
+ * first message in hand, so asking there would let strangers fill memory with messages that nobody wants.
+ */
+import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import type { Logger } from '../ports/index.ts';
+import { type Caller, type CallMetadata, readBearerToken } from './call-context.ts';
+import { toOutgoingStatus } from './grpc-error.ts';
+
+/** @throws ClusterError unauthenticated or forbidden */
+export type Authenticate = (metadata: CallMetadata) => Caller | Promise<Caller>;
+
+export interface ServerDoor {
+  readonly interceptor: ServerInterceptor;
+  /** Who was let in with these headers; undefined for open methods. */
+  callerOf(metadata: Metadata): Caller | undefined;
+}
+
+/** `authenticatorOf`: undefined for methods that anybody may call. */
+export function createServerDoor(
+  authenticatorOf: (path: string) => Authenticate | undefined,
+  logger: Logger,
+): ServerDoor {
+  const callers = new WeakMap<Metadata, Caller>();
+  return {
+    callerOf: (metadata) => callers.get(metadata),
+    interceptor({ path }, call) {
+      const authenticate = authenticatorOf(path);
+      if (authenticate === undefined) return new ServerInterceptingCall(call);
+      return new ServerInterceptingCall(call, {
+        start(next) {
+          next({
+            onReceiveMetadata(metadata, letIn) {
+              const admit = (caller: Caller): void => {
+                callers.set(metadata, caller);
+                letIn(metadata);
+              };
+              const refuse = (error: unknown): void => call.sendStatus(toOutgoingStatus(error, logger, path));
+              let caller: Caller | Promise<Caller>;
+              try {
+                caller = authenticate(toCallMetadata(path, call.getPeer(), metadata));
+              } catch (error) {
+                return refuse(error);
+              }
+              if (caller instanceof Promise) caller.then(admit, refuse);
+              else admit(caller);
+            },
+          });
+        },
+      });
+    },
+  };
+}
+
+function toCallMetadata(method: string, peer: string, metadata: Metadata): CallMetadata {
+  return {
+    method,
+    peer,
+    get token() {
+      return readBearerToken(metadata);
+    },
+    header(name) {
+      const value = metadata.get(name)[0];
+      return typeof value === 'string' ? value : undefined;
+    },
+  };
+}
