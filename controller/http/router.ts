@@ -75,10 +75,16 @@ async function answer(
     throw methodNotAllowed(matching.map(({ route }) => route.method));
   }
   const { role, serve } = chosen.route;
+  // Nobody who shows no token may hold a connection by a body that we do not read.
+  if (role === 'open' && announcesBody(request)) response.shouldKeepAlive = false;
   const caller = role === 'open' ? ANONYMOUS : identifyCaller(options.identify, request);
   if (role !== 'open' && !caller.roles.includes(role)) throw forbiddenRole(role);
   const part = (name: string): string => decodePart(segments[chosen.segments.indexOf(`{${name}}`)], name);
   await serve({ request, response, caller, part, query: new URLSearchParams(search), signal });
+}
+
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {

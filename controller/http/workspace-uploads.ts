@@ -95,12 +95,17 @@ class FolderUploads implements WorkspaceUploads {
     const { blobs, sizeMax } = this.#options;
     if (piece.lengthBytes > sizeMax) throw workspaceTooLarge(piece.lengthBytes, sizeMax);
     const name = partName(target);
-    for (let older = this.#active.get(name); older !== undefined; older = this.#active.get(name)) {
-      older.displace();
-      await older.settled;
+    for (;;) {
+      for (let older = this.#active.get(name); older !== undefined; older = this.#active.get(name)) {
+        older.displace();
+        await older.settled;
+      }
+      const stored = await blobs.stat(workspaceKey(target.projectId, target.sha256));
+      if (stored !== undefined) return stored.sizeBytes;
+      // Another piece may have begun during the look. Two that write side by side would leave in the file what
+      // neither of their sums covers.
+      if (!this.#active.has(name)) break;
     }
-    const stored = await blobs.stat(workspaceKey(target.projectId, target.sha256));
-    if (stored !== undefined) return stored.sizeBytes;
     const displaced = new AbortController();
     const work = this.#appendAlone(name, target, piece, displaced.signal);
     const settled = work.catch(() => undefined).finally(() => this.#active.delete(name));

@@ -44,7 +44,7 @@ async function isThere(path: string): Promise<boolean> {
 
 t.test('a variable never takes the place of the text that starts a task', async (tt) => {
   const bench = await openBench(tt, SUITE);
-  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
+  if (skipUnless(tt, bench.driver.supports.mountView, 'bubblewrap does not work here')) return;
   const script = `echo out >${markOf(bench)}; exit 0`;
   const names = ['W', 'NABLA', 'IFS', 'ENV', 'BASH_ENV', 'PS4', 'CDPATH'];
   const env = new Map(names.map((name) => [name, script]));
@@ -56,7 +56,7 @@ t.test('a variable never takes the place of the text that starts a task', async 
 
 t.test('the program that makes the view is never looked for where the job says', async (tt) => {
   const bench = await openBench(tt, SUITE);
-  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
+  if (skipUnless(tt, bench.driver.supports.mountView, 'bubblewrap does not work here')) return;
   const programs = `${bench.folder}/programs`;
   await mkdir(programs);
   for (const name of ['bwrap', 'setpriv', 'setsid', 'sh', 'nsenter']) {
@@ -85,7 +85,7 @@ t.test('names that a shell of the host refuses to take never hold up a start', a
 
 t.test('a command run inside a task loads no library of the job into programs of the host', async (tt) => {
   const bench = await openBench(tt, SUITE);
-  if (skipUnless(tt, bench.driver.mountView, 'bubblewrap does not work here')) return;
+  if (skipUnless(tt, bench.driver.supports.mountView, 'bubblewrap does not work here')) return;
   const plan = await bench.start(await bench.plan({ kind: 'run' }));
   const ask: ExecPlan = {
     argv: ['/bin/sh', '-c', 'echo "[$LD_PRELOAD$GCONV_PATH$LD_AUDIT]" "$KEPT"'],
