@@ -66,7 +66,7 @@ async function pipes(t: Test, suite: DriverSuite): Promise<void> {
   const over = finish(endless);
   cut.abort();
   const { code, signal } = await over;
-  t.ok(signal === 9 || code === 137 || code !== 0, 'closing ends the command');
+  t.ok(signal !== 0 || code !== 0, 'closing ends the command before its time');
 
   t.equal(
     await codeOf(finishOf(driver.exec(plan.key, { ...PIPES, argv: ['no-such-program-here'] }, never))),

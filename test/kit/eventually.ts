@@ -3,7 +3,7 @@
  */
 
 export interface EventuallyOptions {
-  /** Give up after this long. Default 10 s. */
+  /** Give up after this long. Default 30 s: a deadline is there to end a hang, not to judge speed on a busy machine. */
   readonly deadlineMs?: number;
   /** Pause between two looks. Default 10 ms. */
   readonly everyMs?: number;
@@ -20,7 +20,7 @@ export async function eventually<T>(
   check: () => T | Promise<T>,
   options: EventuallyOptions = {},
 ): Promise<NonNullable<T>> {
-  const { deadlineMs = 10_000, everyMs = 10, what = 'condition' } = options;
+  const { deadlineMs = 30_000, everyMs = 10, what = 'condition' } = options;
   const endsAtMs = performance.now() + deadlineMs;
   let lastError: unknown;
   for (;;) {
