@@ -7,6 +7,9 @@ export const LOG_FRAME_HEADER_BYTES = 13;
 /** Largest payload of one log frame; longer output is cut into several. */
 export const LOG_FRAME_PAYLOAD_BYTES_MAX = 64 * 1024;
 
+/** The last moment that a date can be; what claims to be later is no frame. */
+export const LOG_FRAME_TIME_MS_MAX = 8.64e15;
+
 export const LOG_FRAME_KINDS = { stdout: 1, stderr: 2, gap: 3 } as const;
 export type LogFrameKind = keyof typeof LOG_FRAME_KINDS;
 
@@ -48,11 +51,13 @@ export function decodeLogFrame(bytes: Uint8Array, at: number): DecodedLogFrame |
   const kind = logKindOf(view.getUint8(at));
   const length = view.getUint32(at + 9);
   if (kind === undefined || length > LOG_FRAME_PAYLOAD_BYTES_MAX) return 'corrupt';
+  const timeMs = Number(view.getBigUint64(at + 1));
+  if (timeMs > LOG_FRAME_TIME_MS_MAX) return 'corrupt';
   const sizeBytes = LOG_FRAME_HEADER_BYTES + length;
   if (bytes.length - at < sizeBytes) return 'partial';
   return {
     kind,
-    timeMs: Number(view.getBigUint64(at + 1)),
+    timeMs,
     payload: bytes.subarray(at + LOG_FRAME_HEADER_BYTES, at + sizeBytes),
     sizeBytes,
   };

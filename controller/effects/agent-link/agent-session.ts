@@ -19,6 +19,7 @@ import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
 import { controllerBehind, controllerFenced, helloExpected } from './agent-link-error.ts';
+import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
 import type { DesiredSource } from './desired-source.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
 
@@ -175,7 +176,9 @@ class LiveAgentSession implements AgentSession {
     this.#hello = hello;
     this.#known = new Set(hello.tasks.map(({ key }) => toTaskName(key)));
     this.#ports.onHello(this);
-    const { hostId, bootId, tasks, appliedRevision: revisionApplied } = hello;
+    const { hostId, appliedRevision: revisionApplied } = hello;
+    const { bootId } = boundHostNames(hello);
+    const tasks = boundObservations(hello.tasks);
     // Both asked for at once, so that one sync holds them.
     await Promise.all([
       this.#register(hello, hello.inventory),
@@ -221,15 +224,19 @@ class LiveAgentSession implements AgentSession {
   }
 
   #register(hello: HelloMessage, inventory: Inventory): Promise<CommandOutcome> {
-    const { hostId, hostName: name, bootId, agentVersion } = hello;
+    const { hostName: name, bootId, agentVersion } = boundHostNames(hello);
+    const { hostId } = hello;
     return this.#ports.engine.submit(
-      { type: 'register-host', hostId, name, bootId, agentVersion, inventory },
+      { type: 'register-host', hostId, name, bootId, agentVersion, inventory: boundInventory(inventory) },
       this.#context(hostId),
     );
   }
 
-  async #takeReport({ hostId, bootId }: HelloMessage, report: ObservedMessage): Promise<void> {
-    const { reportSeq, complete, revisionApplied, tasks } = report;
+  async #takeReport(hello: HelloMessage, report: ObservedMessage): Promise<void> {
+    const { hostId } = hello;
+    const { bootId } = boundHostNames(hello);
+    const { reportSeq, complete, revisionApplied } = report;
+    const tasks = boundObservations(report.tasks);
     if (this.#ports.keeper?.observed(hostId, tasks) === true) {
       // A complete set that no longer names it lets the agent forget it.
       this.#sent = undefined;

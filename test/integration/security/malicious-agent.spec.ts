@@ -1,0 +1,133 @@
+/**
+ * Aim: an agent that lies harms nobody but its own host: others are listed, jobs are shown, logs end, and the
+ * controller lives. Method: a scripted host with the true token says what no honest agent would.
+ */
+import t from 'tap';
+import type { Inventory } from '../../../proto/domain/catalog.ts';
+import { encodeLogFrame } from '../../../proto/domain/frame.ts';
+import type { GpuUuid } from '../../../proto/domain/ids.ts';
+import { aGpu, anInventory } from '../../kit/builders.ts';
+import { eventually } from '../../kit/eventually.ts';
+import { collect, runController } from '../../kit/running-controller.ts';
+
+t.setTimeout(60_000);
+
+const MIB = 1024 * 1024;
+const LONG = 'x'.repeat(MIB);
+const LAST_MS = Number.MAX_SAFE_INTEGER;
+
+function lies(): Partial<Inventory> {
+  return {
+    gpus: [aGpu({ uuid: `GPU-${LONG}` as GpuUuid, model: LONG, pciBusId: LONG })],
+    os: LONG,
+    architecture: '\u001b[2J\u009b31m',
+    gpuDriverVersion: LONG,
+    labels: Object.fromEntries(Array.from({ length: 2000 }, (_, at) => [`label-${at}`, 'y'.repeat(300)])),
+    conditions: Array.from({ length: 2000 }, () => ({
+      code: 'LIE',
+      message: 'z'.repeat(500),
+      sinceMs: LAST_MS,
+    })),
+    topology: Array.from({ length: 5000 }, () => ({
+      gpuUuidA: 'a' as GpuUuid,
+      gpuUuidB: 'b' as GpuUuid,
+      rank: 'PIX',
+    })),
+    drivers: ['process', ...Array.from({ length: 1000 }, () => 'w'.repeat(300))],
+  };
+}
+
+t.test('an inventory of any size leaves every list within a message', async (t) => {
+  const nabla = await runController(t);
+  await nabla.agent({ host: 'honest' });
+  await nabla.agent({ host: 'liar', inventory: anInventory(lies()) });
+  const { hosts } = await nabla.hosts.listHosts({});
+  t.equal(hosts.length, 2, 'both are listed at once');
+  t.equal((await nabla.hosts.listGpus({})).gpus.length > 0, true);
+  const liar = hosts.find(({ id }) => id.endsWith('liar'));
+  t.ok(
+    JSON.stringify(liar, (_key, value) => (typeof value === 'bigint' ? String(value) : value)).length <
+      256 * 1024,
+  );
+  t.ok((await nabla.machineTypes.listMachineTypes({})).machineTypes);
+  t.same(nabla.fatal, []);
+});
+
+t.test('more GPUs than any host has are refused', async (t) => {
+  const nabla = await runController(t);
+  const gpus = Array.from({ length: 10_000 }, (_, at) => aGpu({ index: at, uuid: `GPU-${at}` as GpuUuid }));
+  await t.rejects(nabla.agent({ host: 'many', inventory: anInventory({ gpus }) }));
+  t.same((await nabla.hosts.listHosts({})).hosts, []);
+  t.same(nabla.fatal, []);
+});
+
+t.test('a report of any size and any time leaves its job readable', async (t) => {
+  const nabla = await runController(t);
+  const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
+  const { job } = await nabla.jobs.createJob({
+    project: 'default',
+    spec: { command: { form: { case: 'shell', value: 'true' } } },
+  });
+  const task = await eventually(
+    () =>
+      [...agent.tasks.values()].find(
+        ({ key, observation }) => key.jobId === job?.id && observation.phase === 'running',
+      ),
+    { what: 'the task runs' },
+  );
+  const exit = {
+    code: 3,
+    signal: 0,
+    outOfMemory: false,
+    verdict: 'user-code' as const,
+    reason: LONG,
+    message: LONG,
+    finishedAtMs: LAST_MS,
+  };
+  agent.report(task, 'exited', {
+    exit,
+    containerId: LONG,
+    progress: LONG,
+    startedAtMs: LAST_MS,
+    logBytes: LAST_MS,
+    ports: Array.from({ length: 5000 }, () => ({ containerPort: 1, hostPort: 65_535 })),
+    stopped: true,
+    logArchived: false,
+  });
+  const shown = await eventually(
+    async () => {
+      const found = await nabla.jobs.getJob({ project: 'default', job: job?.id ?? '' });
+      return found.job?.attempts[0]?.exit === undefined ? undefined : found.job;
+    },
+    { what: 'the end is known' },
+  );
+  t.equal(shown.attempts[0]?.exit?.code, 3);
+  t.ok((shown.attempts[0]?.exit?.message.length ?? 0) <= 1024);
+  t.ok(new Date(Number(shown.attempts[0]?.endedAtMs)).toISOString(), 'its times are times');
+  t.equal((await nabla.jobs.listJobs({ project: 'default' })).jobs.length, 1);
+  const events = nabla.events.watchEvents({});
+  t.ok(await events[Symbol.asyncIterator]().next(), 'and the events can be told');
+  t.same(nabla.fatal, []);
+});
+
+t.test('log frames of impossible times end in an error and not in a fault of ours', async (t) => {
+  const nabla = await runController(t);
+  const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
+  const { job } = await nabla.jobs.createJob({
+    project: 'default',
+    spec: { command: { form: { case: 'shell', value: 'true' } } },
+  });
+  const task = await eventually(
+    () =>
+      [...agent.tasks.values()].find(
+        ({ key, observation }) => key.jobId === job?.id && observation.phase === 'running',
+      ),
+    { what: 'the task runs' },
+  );
+  const frame = encodeLogFrame({ kind: 'stdout', timeMs: 1, payload: Buffer.from('said\n') });
+  frame.fill(0xff, 1, 9);
+  task.log = Buffer.from(frame);
+  const read = collect(nabla.jobs.readLogs({ project: 'default', job: job?.id ?? '', follow: false }));
+  await t.rejects(read, { kind: 'corrupt', code: 'LOG_CORRUPT' });
+  t.same(nabla.fatal, []);
+});
