@@ -42,6 +42,8 @@ export interface DriverSuite {
   toCommand(behaviour: Behaviour): Command;
   /** Output is kept by lines: a last line without its newline gets one. */
   readonly endsWithNewline?: boolean;
+  /** Processes that made a session of their own are not found again; only without /proc. */
+  readonly losesDaemons?: boolean;
   /** Runs real programs: exactness of arguments, environment, exec and limits are looked at too. */
   readonly real: boolean;
 }

@@ -21,7 +21,11 @@ export async function openExec(
   signal: AbortSignal,
 ): Promise<ExecSession> {
   const command = await toExecCommand(run, plan, host);
-  const parts = { signal, groupOf: (pid: number) => findGroup(run, host, pid) };
+  // Mostly they are gone by then; where only groups can be told apart, this is what ends them.
+  const over = new AbortController();
+  void run.ended.then(() => over.abort());
+  const either = AbortSignal.any([signal, over.signal]);
+  const parts = { signal: either, groupOf: (pid: number) => findGroup(run, host, pid) };
   return plan.tty ? await openTerminal(command, plan, parts) : await openPipes(command, parts);
 }
 

@@ -62,7 +62,7 @@ class ProcessDriver implements Driver {
       portMapping: false,
       memoryLimit: host.cgroups !== undefined,
       mountView: host.view !== undefined,
-      terminal: true,
+      terminal: host.terminal,
     };
     this.#armLooks();
   }

@@ -11,6 +11,7 @@ import { type CgroupPool, createCgroupPool } from './cgroup-pool.ts';
 import { probeCgroups } from './cgroup-probe.ts';
 import { type MountView, probeMountView } from './mount-view.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
+import { createPsTable } from './ps-table.ts';
 
 export interface ProcessDriverOptions {
   readonly hostId: HostId;
@@ -24,11 +25,15 @@ export interface ProcessDriverOptions {
   readonly mountView?: 'auto' | 'none';
   /** `auto` (default) uses control groups when they can be made; `none` never does. */
   readonly limits?: 'auto' | 'none';
+  /** How processes are looked up; by default what the platform has. */
+  readonly processTable?: 'proc' | 'ps';
 }
 
 export interface ProcessHost {
   readonly options: ProcessDriverOptions;
   readonly table: ProcessTable;
+  /** There is no /proc: the wrapper stands for the program it runs. */
+  readonly byPs: boolean;
   readonly commands: CommandFinder;
   /** Runs its arguments in a new session and returns at once. */
   readonly setsidArgv: readonly string[];
@@ -36,9 +41,15 @@ export interface ProcessHost {
   readonly pool: CgroupPool | undefined;
   readonly view: MountView | undefined;
   readonly canPunchHoles: boolean;
+  /** node-pty is installed. */
+  readonly terminal: boolean;
   readonly setpriv: string | undefined;
   readonly nsenter: string | undefined;
   readonly setsid: string | undefined;
+}
+
+function usesPs({ processTable }: ProcessDriverOptions): boolean {
+  return processTable === undefined ? process.platform !== 'linux' : processTable === 'ps';
 }
 
 const PROGRAM_FOLDERS = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/opt/homebrew/bin'];
@@ -56,25 +67,41 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   if (setsidArgv === undefined) throw driverUnavailable('neither setsid nor perl is installed');
   const { log } = options;
   const cgroups =
-    options.limits === 'none' ? { reason: 'off' } : await probeCgroups(`nabla-${options.hostId}`);
+    options.limits === 'none' || usesPs(options)
+      ? { reason: 'off' }
+      : await probeCgroups(`nabla-${options.hostId}`);
   const view =
-    options.mountView === 'none' ? { reason: 'off' } : await probeMountView(options.hiddenFolders, bwrap);
+    options.mountView === 'none' || usesPs(options)
+      ? { reason: 'off' }
+      : await probeMountView(options.hiddenFolders, bwrap);
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
   const root = 'root' in cgroups ? cgroups.root : undefined;
   return {
     options,
-    table: createProcessTable(),
+    byPs: usesPs(options),
+    table: usesPs(options) ? createPsTable() : createProcessTable(),
     commands: createCommandFinder(options.clock),
     setsidArgv,
     cgroups: root,
     pool: root === undefined ? undefined : createCgroupPool(root, options.clock),
     view: 'view' in view ? view.view : undefined,
     canPunchHoles: fallocate !== undefined,
+    terminal: isInstalled('@lydell/node-pty'),
     setpriv,
     nsenter,
     setsid,
   };
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    // An optional package: without it there is one ability less.
+    return false;
+  }
 }
 
 /** The whole path of a program of the host, looked for where the host's administrator puts them and nowhere else. */

@@ -3,6 +3,7 @@
  * its start time was compared, so a number that was given to somebody else is never hit.
  */
 import { readdir, readFile } from 'node:fs/promises';
+import { createCensus } from './census.ts';
 import { isLive, type ProcStat, parseProcStat } from './proc-stat.ts';
 
 /** Names one process for ever: the number alone is given out again. */
@@ -20,6 +21,9 @@ export interface TaskMarks {
   /** For a task that began moments ago: only numbers given out after this one are looked at. */
   readonly newerThanPid?: number;
 }
+
+/** Name of the variable that marks the processes of tasks. */
+export const MARK = 'NABLA_TASK=';
 
 /** Environment blocks longer than this are not searched; the kernel caps them near 2 MiB by default. */
 const ENVIRON_BYTES_MAX = 4 * 1024 * 1024;
@@ -53,26 +57,18 @@ export function createProcessTable(root = '/proc'): ProcessTable {
   };
   const pids = async (): Promise<readonly number[]> =>
     (await readdir(root)).filter((name) => /^\d+$/.test(name)).map(Number);
+  const census = createCensus({
+    pids,
+    stat,
+    lastPid: async () => Number((await readText('loadavg'))?.trim().split(' ').at(-1) ?? 0),
+    async mark(pid) {
+      const text = await readText(`${pid}/environ`);
+      return text === undefined || text.length > ENVIRON_BYTES_MAX ? '' : findMark(text);
+    },
+  });
   const bootId = (): Promise<string> => {
     boot ??= readText('sys/kernel/random/boot_id').then((text) => text?.trim() ?? '');
     return boot;
-  };
-  /** Numbers rise until they wrap; the last one given out tells which of the two it is. */
-  const newerPids = async (pid: number): Promise<readonly number[]> => {
-    const last = Number((await readText('loadavg'))?.trim().split(' ').at(-1) ?? 0);
-    const wrapped = last < pid;
-    return (await pids()).filter((other) => other > pid || (wrapped && other <= last));
-  };
-  const select = async (
-    test: (found: ProcStat) => boolean | Promise<boolean>,
-    candidates = pids(),
-  ): Promise<readonly ProcStat[]> => {
-    const chosen: ProcStat[] = [];
-    for (const pid of await candidates) {
-      const found = await stat(pid);
-      if (found !== undefined && isLive(found) && (await test(found))) chosen.push(found);
-    }
-    return chosen;
   };
   return {
     bootId,
@@ -82,19 +78,23 @@ export function createProcessTable(root = '/proc'): ProcessTable {
       const found = await stat(identity.pid);
       return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
     },
-    findMarked({ sessionId, marker, newerThanPid }) {
-      return select(
-        async (found) => {
-          if (found.pid === sessionId) return false;
-          if (found.sessionId === sessionId) return true;
-          const text = await readText(`${found.pid}/environ`);
-          if (text === undefined || text.length > ENVIRON_BYTES_MAX) return false;
-          return text.startsWith(`${marker}\0`) || text.includes(`\0${marker}\0`);
-        },
-        newerThanPid === undefined ? pids() : newerPids(newerThanPid),
-      );
+    async findMarked({ sessionId, marker, newerThanPid }) {
+      const counted = await census.count(newerThanPid);
+      return counted
+        .filter(
+          ({ stat: { pid, sessionId: of }, mark }) =>
+            pid !== sessionId && (of === sessionId || mark === marker),
+        )
+        .map(({ stat }) => stat);
     },
-    children: (pid) => select((found) => found.parentPid === pid),
+    async children(parent) {
+      const found: ProcStat[] = [];
+      for (const pid of await pids()) {
+        const one = await stat(pid);
+        if (one !== undefined && isLive(one) && one.parentPid === parent) found.push(one);
+      }
+      return found;
+    },
     async environment(pid) {
       try {
         return parseEnvironment(await readFile(`${root}/${pid}/environ`, 'utf8'));
@@ -103,6 +103,14 @@ export function createProcessTable(root = '/proc'): ProcessTable {
       }
     },
   };
+}
+
+/** The mark in an environment block; empty without. */
+function findMark(text: string): string {
+  const at = text.startsWith(MARK) ? 0 : text.indexOf(`\0${MARK}`) + 1;
+  if (!text.startsWith(MARK, at)) return '';
+  const end = text.indexOf('\0', at);
+  return text.slice(at, end === -1 ? undefined : end);
 }
 
 function parseEnvironment(text: string): ReadonlyMap<string, string> {

@@ -50,6 +50,8 @@ export const CALLED_OFF = 'called-off\n';
 /** Shells say nothing when these end a command, so the status alone must tell. */
 const SILENT_SIGNALS: readonly number[] = [constants.signals.SIGINT, constants.signals.SIGPIPE];
 const SIGNAL_MAX = 64;
+/** Start of a process where the wrapper could not learn it. */
+export const UNKNOWN_START = '0';
 
 /** Never throws. */
 export function parseRunFile(content: string): RunFile {
@@ -97,17 +99,12 @@ function parseRecord(line: string): TaskRecord | undefined {
 export function parseMainLine(line: string): ProcStat | undefined {
   const match = /^(\d+) (.*)$/.exec(line);
   if (match === null) return undefined;
-  const wrapperPid = Number(match[1]);
-  return (
-    parseProcStat(match[2] ?? '') ?? {
-      pid: wrapperPid,
-      state: 'S',
-      parentPid: 1,
-      groupId: wrapperPid,
-      sessionId: wrapperPid,
-      startTicks: '0',
-    }
-  );
+  return parseProcStat(match[2] ?? '') ?? toWrapper(Number(match[1]));
+}
+
+/** The wrapper as far as its number tells; when it began is not known. */
+export function toWrapper(pid: number): ProcStat {
+  return { pid, state: 'S', parentPid: 1, groupId: pid, sessionId: pid, startTicks: UNKNOWN_START };
 }
 
 /** `said`: the shell wrote a message, as it does when a signal ended the command. */

@@ -8,7 +8,8 @@ import type { DriverExit, StartedTask } from '../../core/driver-port.ts';
 import { type CgroupRoot, clearGroups, countOomKills, killGroup } from './cgroup.ts';
 import { isLive, type ProcStat } from './proc-stat.ts';
 import type { ProcessHost } from './process-host.ts';
-import { type ExitStatus, type TaskRecord, toExitStatus } from './run-file.ts';
+import { MARK } from './process-table.ts';
+import { type ExitStatus, type TaskRecord, toExitStatus, toWrapper, UNKNOWN_START } from './run-file.ts';
 import type { WrapperExit } from './starter.ts';
 import type { TaskStore } from './task-store.ts';
 
@@ -66,7 +67,7 @@ export interface TaskRunParts {
 
 /** `NABLA_TASK` names the task in the environment of all its processes, which finds those that left its session. */
 export function toMarker(hostId: string, taskName: string): string {
-  return `NABLA_TASK=${hostId}/${taskName}`;
+  return `${MARK}${hostId}/${taskName}`;
 }
 
 /** What is known about an end besides the status. */
@@ -78,6 +79,9 @@ interface EndFacts {
   /** Present when the wrapper itself said so. */
   readonly wrapper?: WrapperExit;
 }
+
+/** ps tells whole seconds, and a busy host starts late. */
+const START_TOLERANCE_MS = 90_000;
 
 /** A task that began this recently has only processes with newer numbers, however fast numbers are given out. */
 const RECENT_MS = 2000;
@@ -119,7 +123,7 @@ class TaskRunState implements TaskRun {
     });
     this.#host = host;
     this.#store = store;
-    this.#main = main;
+    this.#main = this.#toSeen(main);
     this.#groups = record.group === '' ? undefined : host.cgroups;
   }
 
@@ -175,7 +179,11 @@ class TaskRunState implements TaskRun {
     for (let round = 0; ; round++) {
       const outer = this.#main;
       if (outer === undefined || !(await this.#isMainAlive())) return undefined;
-      if (!this.record.viewed) return { main: outer, first: outer, groupId: outer.groupId };
+      if (!this.record.viewed) {
+        // Where there is no /proc the wrapper stands for the program, which is its child.
+        const main = isWrapper(outer) ? (await table.children(outer.pid))[0] : outer;
+        return main === undefined ? undefined : { main, first: main, groupId: outer.groupId };
+      }
       // Bubblewrap starts a first process in the new namespaces, leader of a session, and that one the command. A
       // signal sent while the command is not there yet would be lost on the first process, which ignores it.
       const [first] = await table.children(outer.pid);
@@ -194,7 +202,9 @@ class TaskRunState implements TaskRun {
     this.#killed = true;
     if (this.#groups !== undefined) await killGroup(this.#groups, this.record.group);
     // The main process may stand outside the group for the blink between its start and its joining.
-    if (this.#main !== undefined && (await this.#isMainAlive())) sendSignal(this.#main.pid, 'SIGKILL');
+    const main = this.#main;
+    if (main !== undefined && !isWrapper(main) && (await this.#isMainAlive()))
+      sendSignal(main.pid, 'SIGKILL');
     if (this.#groups === undefined) for (const { pid } of await this.#findLeft()) sendSignal(pid, 'SIGKILL');
   }
 
@@ -214,7 +224,7 @@ class TaskRunState implements TaskRun {
 
   async #endFromFile(wrapper?: WrapperExit): Promise<boolean> {
     const file = await this.#store.read(this.key);
-    this.#main ??= file?.main;
+    this.#main ??= this.#toSeen(file?.main);
     if (file?.status === undefined) return false;
     const { outOfMemory, writtenAtMs: atMs } = file;
     // Bubblewrap passes a signal on as a status, as container engines do, and no shell says more.
@@ -273,8 +283,20 @@ class TaskRunState implements TaskRun {
   async #isMainAlive(): Promise<boolean> {
     const main = this.#main;
     if (main === undefined) return false;
-    const { pid, startTicks } = main;
+    const { pid } = main;
+    const startTicks = main.startTicks === UNKNOWN_START ? await this.#findStart(pid) : main.startTicks;
     return await this.#host.table.isAlive({ pid, startTicks, bootId: this.record.bootId });
+  }
+
+  #toSeen(main: ProcStat | undefined): ProcStat | undefined {
+    return main !== undefined && this.#host.byPs ? toWrapper(main.sessionId) : main;
+  }
+
+  /** Without /proc the wrapper cannot say when it began; the record says when it was to begin. */
+  async #findStart(pid: number): Promise<string> {
+    const found = await this.#host.table.stat(pid);
+    const lateMs = Number(found?.startTicks ?? 0) * 1000 - this.record.startedAtMs;
+    return found !== undefined && Math.abs(lateMs) < START_TOLERANCE_MS ? found.startTicks : UNKNOWN_START;
   }
 
   /** A process that has the wrapper's number but began after the task's program is somebody else. */
@@ -282,6 +304,7 @@ class TaskRunState implements TaskRun {
     const main = this.#main;
     const wrapper = main === undefined ? undefined : await this.#host.table.stat(main.sessionId);
     if (main === undefined || wrapper === undefined || !isLive(wrapper)) return false;
+    if (main.startTicks === UNKNOWN_START) return await this.#isMainAlive();
     return wrapper.sessionId === main.sessionId && Number(wrapper.startTicks) <= Number(main.startTicks);
   }
 
@@ -301,6 +324,10 @@ class TaskRunState implements TaskRun {
       ...(recent ? { newerThanPid: sessionId } : {}),
     });
   }
+}
+
+function isWrapper(main: ProcStat): boolean {
+  return main.pid === main.sessionId;
 }
 
 function sendSignal(pid: number, signal: NodeJS.Signals): void {
