@@ -3,7 +3,7 @@
  * and sockets are left alone, and a folder that is swapped for a link while we look leads nowhere.
  */
 import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readlink, realpath } from 'node:fs/promises';
+import { type FileHandle, lstat, open, opendir, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 
@@ -13,7 +13,12 @@ export interface ArtifactLimits {
   readonly fileBytesMax: number;
   readonly depthMax: number;
   readonly pathBytesMax: number;
+  /** Entries of any kind that one look takes; bounds its time and memory, whatever a task makes. */
+  readonly entriesMax: number;
 }
+
+/** Names that one call to the system brings. */
+const READ_ENTRIES = 1024;
 
 const GIB = 1024 * 1024 * 1024;
 
@@ -24,6 +29,7 @@ export const DEFAULT_ARTIFACT_LIMITS: ArtifactLimits = {
   depthMax: 32,
   // What the controller takes (docs/guide/data-plane.md).
   pathBytesMax: 768,
+  entriesMax: 100_000,
 };
 
 export interface FoundArtifact {
@@ -40,7 +46,7 @@ export interface ArtifactScan {
   readonly files: readonly FoundArtifact[];
   /** Left out: links, special files, unfit names. */
   readonly skippedCount: number;
-  /** Left out for want of room in the bounds. */
+  /** Left out for want of room in the bounds; of what lies behind `entriesMax`, only that there is something. */
   readonly overLimitCount: number;
 }
 
@@ -50,9 +56,13 @@ export async function scanArtifacts(root: string, limits: ArtifactLimits): Promi
   let skippedCount = 0;
   let overLimitCount = 0;
   let totalBytes = 0;
+  let entriesLeft = limits.entriesMax;
   const pending: { readonly path: string; readonly depth: number }[] = [{ path: '', depth: 0 }];
   for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
-    for (const name of await listNames(join(root, folder.path))) {
+    const names = await listNames(join(root, folder.path), entriesLeft);
+    entriesLeft -= names.length;
+    if (entriesLeft < 0) return { files: sorted(files), skippedCount, overLimitCount: overLimitCount + 1 };
+    for (const name of names) {
       const path = folder.path === '' ? name : `${folder.path}/${name}`;
       const found = await lstat(join(root, path)).catch(() => undefined);
       if (found === undefined) continue;
@@ -67,15 +77,26 @@ export async function scanArtifacts(root: string, limits: ArtifactLimits): Promi
       }
     }
   }
-  files.sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { files, skippedCount, overLimitCount };
+  return { files: sorted(files), skippedCount, overLimitCount };
 }
 
-async function listNames(folder: string): Promise<readonly string[]> {
-  return readdir(folder).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return [];
-    throw error;
-  });
+function sorted(files: readonly FoundArtifact[]): readonly FoundArtifact[] {
+  return files.toSorted((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Never more than one name beyond `namesMax`: a folder of millions must not fill the agent's memory. */
+async function listNames(folder: string, namesMax: number): Promise<readonly string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name } of await opendir(folder, { bufferSize: READ_ENTRIES })) {
+      names.push(name);
+      if (names.length > namesMax) break;
+    }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ENOTDIR') throw error;
+  }
+  return names;
 }
 
 function isFitPath(path: string, limits: ArtifactLimits): boolean {

@@ -58,6 +58,15 @@ t.test('bounds hold at the bound and not before', async (t) => {
   t.same(await count({ fileBytesMax: 1 }), [1, 1]);
 });
 
+t.test('a look ends, however many entries a task makes', async (t) => {
+  const root = path.join(await folderOf(t), 'artifacts');
+  for (let at = 0; at < 200; at += 1) await mkdir(path.join(root, 'sub', `folder-${at}`));
+  const all = await scanArtifacts(root, { ...DEFAULT_ARTIFACT_LIMITS, entriesMax: 203 });
+  t.same([all.files.length, all.overLimitCount], [2, 0], 'at the bound nothing is left out');
+  const some = await scanArtifacts(root, { ...DEFAULT_ARTIFACT_LIMITS, entriesMax: 202 });
+  t.same([some.files.length, some.overLimitCount], [1, 1], 'beyond it the look ends and says so');
+});
+
 t.test('a file that was swapped after the look is not opened', async (t) => {
   const folder = await folderOf(t);
   const root = path.join(folder, 'artifacts');
