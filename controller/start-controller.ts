@@ -38,7 +38,7 @@ import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
 import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
-/** Without contact for this long an agent stops what may only run once (reliability 3.5). */
+/** Without contact for this long an agent stops what may only run once. */
 const SELF_FENCE_MS = 240_000;
 /** Time that running calls and answers get at the end. */
 export const CLOSE_GRACE_MS = 2_000;

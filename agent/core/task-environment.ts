@@ -115,7 +115,7 @@ function gangEntries({ key, spec }: EnvironmentInput): readonly (readonly [strin
   ];
 }
 
-/** Names of gradient.md 2.2 that are not refused; PS_CONFIG is the base64url form of TF_CONFIG. */
+/** Names that product users know and that are not refused; PS_CONFIG is the base64url form of TF_CONFIG. */
 function gradientEntries({ key, spec, view }: EnvironmentInput): readonly (readonly [string, string])[] {
   const address = `${NO_HOST}:${masterPort(key)}`;
   const config = JSON.stringify({

@@ -1,6 +1,6 @@
 /**
- * Journal values: JSON behind a checksum of its own, because the database below hides flipped bits
- * (reliability.md 0.5). A value that fails its check is a lost value, never a wrong one.
+ * Journal values: JSON behind a checksum of its own, because the database below hides flipped bits.
+ * A value that fails its check is a lost value, never a wrong one.
  */
 import { crc32 } from 'node:zlib';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';

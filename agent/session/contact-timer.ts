@@ -1,6 +1,6 @@
 /**
  * When the controller was last known to hear us: renewed only by the echo of one of our own heartbeats, and
- * counted from the moment that heartbeat was sent (reliability.md 3.5). A line that only works towards us
+ * counted from the moment that heartbeat was sent. A line that only works towards us
  * therefore counts as dead.
  */
 import type { Clock } from '../../proto/ports/index.ts';

@@ -1,5 +1,5 @@
 /**
- * Where a cluster on this machine keeps its data when nobody says otherwise (architecture 8a).
+ * Where a cluster on this machine keeps its data when nobody says otherwise.
  */
 import { join } from 'node:path';
 

@@ -34,7 +34,7 @@ export interface CommandSpec {
   readonly local?: boolean;
   readonly hidden?: boolean;
   /**
-   * Failures that are Nabla's own end with 125, because every other code is the job's (architecture 8a).
+   * Failures that are Nabla's own end with 125, because every other code is the job's.
    */
   readonly exitsWithJob?: boolean;
   /** Resolves to the exit code; undefined is 0. */

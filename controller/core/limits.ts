@@ -20,7 +20,7 @@ export const MANUAL_RETRIES_MAX = 100;
 export const RUN_ATTEMPTS_DEFAULT = 10;
 export const RUN_ATTEMPTS_MAX = 1_000;
 
-/** How long the answer to a request id is remembered (architecture 4). */
+/** How long the answer to a request id is remembered. */
 export const REQUEST_KEPT_MS = 24 * 60 * 60 * 1000;
 /**
  * Remembered requests. At this many the oldest is forgotten early: a client repeats a request within minutes, and

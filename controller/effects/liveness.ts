@@ -6,11 +6,11 @@ import type { HostState } from '../../proto/domain/catalog.ts';
 import type { HostId } from '../../proto/domain/ids.ts';
 import type { Clock, Timer } from '../../proto/ports/index.ts';
 
-/** Silence after which a host gets no new work; architecture 5. */
+/** Silence after which a host gets no new work. */
 export const SUSPECT_AFTER_MS = 15_000;
 export const UNKNOWN_AFTER_MS = 45_000;
 export const LOST_AFTER_MS = 300_000;
-/** A host not heard of since this process began is merely suspect for this long (reliability 3.4). */
+/** A host not heard of since this process began is merely suspect for this long. */
 export const START_GRACE_MS = 120_000;
 
 export interface Liveness {

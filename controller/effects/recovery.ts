@@ -1,7 +1,7 @@
 /**
  * The first time of a cluster that was restored from a backup: agents run tasks that the backup does not know. What
  * can be taken up is (its job waits for just that attempt), the rest is kept running and its host left alone;
- * planning waits for the known hosts, so that nothing is started twice (reliability 3.1).
+ * planning waits for the known hosts, so that nothing is started twice.
  */
 import type { HostId, JobId, Principal } from '../../proto/domain/ids.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';

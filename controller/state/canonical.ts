@@ -1,6 +1,6 @@
 /**
  * The state as text that is equal exactly when the states are: rows sorted by key, object keys sorted. Its hash is
- * what "state equals the fold of its events" compares (architecture 9, 6).
+ * what "state equals the fold of its events" compares (ARCHITECTURE.md, invariant 6).
  */
 import type { ClusterState } from './cluster-state.ts';
 import { rowKeysOf, rowOf } from './rows.ts';

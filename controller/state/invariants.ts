@@ -1,5 +1,5 @@
 /**
- * What must be true of every state (architecture 9: 1, 3, 5 to 7), recomputed from the records alone and compared
+ * What must be true of every state (ARCHITECTURE.md: 1, 3, 5 to 7), recomputed from the records alone and compared
  * with the indexes. For tests, simulation and fsck: O(state), too slow for each commit.
  */
 import type { GpuUuid, HostId, JobId } from '../../proto/domain/ids.ts';

@@ -1,5 +1,5 @@
 /**
- * A file that only takes room: LevelDB on a full disk cannot be re-opened (reliability 0, 6), so the room it needs
+ * A file that only takes room: LevelDB on a full disk cannot be re-opened, so the room it needs
  * for that is kept from everybody else and given up at that moment.
  */
 import { randomBytes } from 'node:crypto';

@@ -26,7 +26,7 @@ export interface Ticket {
   readonly reject: (error: ClusterError) => void;
 }
 
-/** Group commit bounds (reliability 3.1): a batch is closed when it reaches either. */
+/** Group commit bounds: a batch is closed when it reaches either. */
 export const BATCH_COMMANDS_MAX = 256;
 export const BATCH_BYTES_MAX = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 /**
  * Stored bytes: JSON behind checksums. An entry is `crc32c | chain hash | JSON`, a row `crc32c | JSON` with its key
- * in the checksum, because LevelDB can hand back wrong or other bytes without an error (reliability 0, 5).
+ * in the checksum, because LevelDB can hand back wrong or other bytes without an error.
  */
 import { createHash } from 'node:crypto';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';

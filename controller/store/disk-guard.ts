@@ -1,6 +1,6 @@
 /**
  * Watches the free space under the store, in two rungs: first what makes the cluster grow is refused, then every
- * write. LevelDB that once hit a full disk refuses all writes and cannot even be re-opened (reliability 0, 6), so
+ * write. LevelDB that once hit a full disk refuses all writes and cannot even be re-opened, so
  * writing stops while there is still room to stop in.
  */
 import { statfs } from 'node:fs/promises';

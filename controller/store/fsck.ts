@@ -1,6 +1,6 @@
 /**
  * Proves a store right, or says what is wrong: the events are whole, they lead to exactly the rows that are stored,
- * and the state keeps its invariants (architecture 9). Works on a log that is in use, through a snapshot of it.
+ * and the state keeps its invariants (ARCHITECTURE.md). Works on a log that is in use, through a snapshot of it.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';

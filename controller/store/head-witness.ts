@@ -1,6 +1,6 @@
 /**
  * A witness of the head outside the database: LevelDB drops a damaged tail of its write-ahead log without a word,
- * head included, and only somebody else can tell that commits are missing (reliability 3.1). Two checksummed slots
+ * head included, and only somebody else can tell that commits are missing. Two checksummed slots
  * are written in turn, so that a torn write leaves the other.
  */
 import { constants } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
  * Makes a data folder out of a backup. The cluster goes on from there under an epoch and at a sequence that nobody
  * can have seen, so that what agents know of the lost time is told from what comes now; and it begins in recovery,
- * in which agents' tasks that it does not know are kept (reliability 3.1).
+ * in which agents' tasks that it does not know are kept.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';

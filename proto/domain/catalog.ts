@@ -13,7 +13,7 @@ export interface Project {
   readonly revision: number;
 }
 
-/** The value lives in a sealed row of its own (architecture 8a), never in an event or in this record. */
+/** The value lives in a sealed row of its own, never in an event or in this record. */
 export interface Secret {
   readonly id: SecretId;
   readonly name: string;

@@ -167,7 +167,7 @@ export function isFinished(state: JobState): boolean {
   return state === 'succeeded' || state === 'failed' || state === 'cancelled';
 }
 
-/** Exit codes of run, wait and exec that are not the job's own (architecture 8a). */
+/** Exit codes of run, wait and exec that are not the job's own. */
 export const EXIT_CODES = {
   signalBase: 128,
   outOfMemory: 137,

@@ -34,6 +34,12 @@ const LEFTOVERS = new RegExp(
   'g',
 );
 
+/** Notes that were never part of the tree: a reader cannot look them up. */
+const OUTSIDE_PAGES = new RegExp(
+  `\\b(?:${['relia|bility', 'house|-style', 'grad|ient', 'archi|tecture'].map((word) => word.replace('|', '')).join('|')})(?:\\.md)? \\d+[a-z]?\\b`,
+  'g',
+);
+
 const BANS: readonly Ban[] = [
   { applies: isPure, pattern: PURE_GLOBALS, message: '$& is a clock, chance, I/O or a log in pure code' },
   { applies: isPure, pattern: /\b(async|await)\b/g, message: 'pure code does not wait' },
@@ -85,6 +91,12 @@ const BANS: readonly Ban[] = [
     applies: (file) => !file.path.startsWith('proto/gen/'),
     pattern: MACHINE_PATHS,
     message: '$& is a path of one machine',
+    inProse: true,
+  },
+  {
+    applies: isHandWritten,
+    pattern: OUTSIDE_PAGES,
+    message: '$& is no page of this tree; say the reason or cite an ADR',
     inProse: true,
   },
 ];

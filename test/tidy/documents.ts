@@ -2,6 +2,7 @@
  * Documents that must exist, decision records that must be numbered and settled, and links that must lead
  * somewhere.
  */
+import { DOORS } from './import-law.ts';
 import { type Finding, findAll, lineAt, type Tree } from './tree.ts';
 
 const REQUIRED = [
@@ -52,6 +53,27 @@ export function findRecordFaults(tree: Tree): readonly Finding[] {
         })),
     );
   return [...faults, ...cited];
+}
+
+const DOOR_ROW = /^\| (`[^|]+`) \| (`[^|]+`) \|$/gm;
+
+/** The table of doors in ARCHITECTURE.md names every package that has one, and the folders of the law. */
+export function findDoorTableFaults(tree: Tree): readonly Finding[] {
+  const page = tree.files.find((file) => file.path === 'ARCHITECTURE.md');
+  if (page === undefined) return [];
+  const namesIn = (cell = ''): readonly string[] =>
+    [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name);
+  const rows = [...page.text.matchAll(DOOR_ROW)].flatMap((row) =>
+    namesIn(row[1]).map((name) => ({ name, line: lineAt(page.text, row.index), folders: namesIn(row[2]) })),
+  );
+  const told = new Set(rows.map(({ name }) => name));
+  const missing = Object.keys(DOORS).filter((name) => !told.has(name));
+  return [
+    ...missing.map((name) => ({ path: page.path, line: 1, message: `names no door of ${name}` })),
+    ...rows
+      .filter(({ name, folders }) => folders.join() !== DOORS[name]?.join())
+      .map(({ name, line }) => ({ path: page.path, line, message: `${name} has other doors in the law` })),
+  ];
 }
 
 /** Relative links of Markdown files lead to files or folders of the tree. */

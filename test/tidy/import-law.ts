@@ -1,5 +1,5 @@
 /**
- * Who may import whom, as tables: the folders of architecture.md 2 and the door of each package. Type-only and
+ * Who may import whom, as tables: the folders and the door of each package. Type-only and
  * dynamic imports count like any other, because both couple the folders.
  */
 import { type Finding, isHandWritten, lineAt, type SourceFile, type Tree } from './tree.ts';
@@ -152,7 +152,8 @@ function judgePackage({ file, specifier }: ImportEdge): string | undefined {
     .slice(0, specifier.startsWith('@') ? 2 : 1)
     .join('/');
   const doors = DOORS[name];
-  if (doors === undefined) return `${name} has no door; name one in test/tidy/import-law.ts and in ADR 0005`;
+  if (doors === undefined)
+    return `${name} has no door; name one in test/tidy/import-law.ts and in ARCHITECTURE.md`;
   // Composition files wire concrete parts and need no package of their own.
   return doors.includes(folder) ? undefined : `${name} may only be imported in ${doors.join(', ')}`;
 }

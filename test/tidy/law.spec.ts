@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { repoRoot } from '../kit/repo-root.ts';
 import { findBadNames, findBanned } from './bans.ts';
-import { findDeadLinks, findMissingDocuments, findRecordFaults } from './documents.ts';
+import { findDeadLinks, findDoorTableFaults, findMissingDocuments, findRecordFaults } from './documents.ts';
 import { findCycles, findImportBreaches } from './import-law.ts';
 import { findOversized, findUncollected, findWithoutHeader, findWithoutTwin } from './shape.ts';
 import { type Finding, readTree, type Tree } from './tree.ts';
@@ -22,6 +22,7 @@ const RULES: readonly (readonly [sentence: string, rule: (tree: Tree) => readonl
   ['every core file has its twin spec', findWithoutTwin],
   ['every spec is collected by an entry', findUncollected],
   ['the required documents exist', findMissingDocuments],
+  ['the table of doors says what the law says', findDoorTableFaults],
   ['decision records are numbered, settled and cited rightly', findRecordFaults],
   [
     'links in documents lead somewhere',

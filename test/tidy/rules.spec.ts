@@ -4,8 +4,8 @@
  */
 import t from 'tap';
 import { findBadNames, findBanned } from './bans.ts';
-import { findDeadLinks, findMissingDocuments, findRecordFaults } from './documents.ts';
-import { findCycles, findImportBreaches } from './import-law.ts';
+import { findDeadLinks, findDoorTableFaults, findMissingDocuments, findRecordFaults } from './documents.ts';
+import { DOORS, findCycles, findImportBreaches } from './import-law.ts';
 import {
   FUNCTION_LINES_MAX,
   findOversized,
@@ -176,6 +176,23 @@ ban('test/unit/a.spec.ts', 't.beforeEach(f);', 't.test("x", async (t) => {\n  t.
 ban('test/e2e/a.spec.ts', 'await new Promise((done) => setTimeout(done, 9));', 'await eventually(check);');
 ban('cli/render/r.ts', `// TO${'DO'}: later`, '// Done.', 'a leftover');
 ban('docs/guide/g.md', `see /wo${'rk/main'}/x`, 'see docs/work/main.md', 'a path of a machine');
+ban(CORE, `// As argued in relia${'bility'} 3.1.`, '// Reliability is argued in ADR-0003.', 'a page outside');
+
+const quoted = (names: readonly string[]): string => names.map((one) => `\`${one}\``).join(', ');
+const doorTable = (doors: Readonly<Record<string, readonly string[]>>): Planted => [
+  'ARCHITECTURE.md',
+  Object.entries(doors)
+    .map(([one, folders]) => `| ${quoted([one])} | ${quoted(folders)} |`)
+    .join('\n'),
+];
+const { level: _level, ...withoutLevel } = DOORS;
+expectFound('a door that is not told', findDoorTableFaults, doorTable(withoutLevel), doorTable(DOORS));
+expectFound(
+  'a door told wrongly',
+  findDoorTableFaults,
+  doorTable({ ...DOORS, level: ['controller/store', 'cli/client'] }),
+  doorTable(DOORS),
+);
 
 const name = (guilty: string, innocent: string): void =>
   expectFound(`name ${guilty}`, findBadNames, [guilty, ''], [innocent, '']);

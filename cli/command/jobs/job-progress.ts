@@ -32,7 +32,7 @@ function bytesText(attempt: AttemptView): string {
   return ` (${formatBytes(progressBytes)}${total})`;
 }
 
-/** The code that run and wait end with (architecture 8a); the controller's own word stands first. */
+/** The code that run and wait end with; the controller's own word stands first. */
 export function exitCodeOf(job: JobView): number {
   if (job.exitCode !== undefined) return job.exitCode;
   if (job.state === 'succeeded') return 0;

@@ -32,7 +32,7 @@ function isSuccess(exit: Exit): boolean {
   return exit.code === 0 && exit.signal === 0 && exit.verdict === 'none';
 }
 
-/** What run, wait and exec end with (architecture 8a). */
+/** What run, wait and exec end with. */
 export function exitCodeOf(exit: Exit): number {
   if (exit.verdict === 'time-limit') return EXIT_CODES.timeLimit;
   if (exit.outOfMemory || exit.verdict === 'out-of-memory') return EXIT_CODES.outOfMemory;

@@ -207,7 +207,7 @@ function unknownExit(nowMs: number): Exit {
   };
 }
 
-/** GPUs, CPU and ports are free only on proof of stop (architecture 5). */
+/** GPUs, CPU and ports are free only on proof of stop. */
 function proveFree(draft: Draft, report: TaskObservation): void {
   const { phase } = draft.attempt;
   if (phase !== 'finalizing' && phase !== 'ended') return;

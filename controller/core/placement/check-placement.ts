@@ -1,6 +1,6 @@
 /**
  * The check at commit: whatever a planner proposed, on whatever snapshot, a placement is taken only if it holds
- * against present state. This is the line that makes double allocation impossible (reliability 2, row 1).
+ * against present state. This is the line that makes double allocation impossible.
  */
 import type { Gpu } from '../../../proto/domain/catalog.ts';
 import type { Placement } from '../command.ts';

@@ -1,6 +1,6 @@
 /**
  * Facts about secrets: names and ids only. The sealed value is a row of its own, written and erased in the same
- * batch (architecture 8a). The `type` strings are stored for ever.
+ * batch. The `type` strings are stored for ever.
  */
 import type { JobId, ProjectId, SecretId } from '../../../proto/domain/ids.ts';
 

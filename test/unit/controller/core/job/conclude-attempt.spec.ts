@@ -1,5 +1,5 @@
 /**
- * Aim: exit codes, outcomes, retries and back-off are as architecture 8a and the user's flags say. Method: tables.
+ * Aim: exit codes, outcomes, retries and back-off are as the table of exit codes and the user's flags say. Method: tables.
  */
 import t from 'tap';
 import {
