@@ -1,5 +1,5 @@
 /**
- * What must hold (architecture 9), judged apart from the workload: a second state folded from what reached the
+ * What must hold (ARCHITECTURE.md), judged apart from the workload: a second state folded from what reached the
  * disk, and the machines as they truly are. Each check costs as much as the event that it judges.
  */
 import type { ClusterEvent, StampedEvent } from '../../controller/core/event.ts';
@@ -14,13 +14,18 @@ import { createMemoryLog } from '../../controller/store/memory-log.ts';
 import { type JobId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { AgentMessage } from '../../proto/domain/session.ts';
-import type { Sim } from './sim.ts';
-import type { Container, SimHost } from './sim-host.ts';
+import type { Cluster, Container, Host, Lane } from './parts.ts';
+import type { SimProcess } from './world.ts';
 
 type EventOf<T extends ClusterEvent['type']> = Extract<ClusterEvent, { readonly type: T }>;
 
 /** Ends that say that the host lost the task: they need a reason in what truly happened. */
-const LOSS_REASONS: ReadonlySet<string> = new Set(['TASK_MISSING', 'TASK_VANISHED', 'HOST_RESTARTED', 'EXIT_UNKNOWN']);
+const LOSS_REASONS: ReadonlySet<string> = new Set([
+  'TASK_MISSING',
+  'TASK_VANISHED',
+  'HOST_RESTARTED',
+  'EXIT_UNKNOWN',
+]);
 /** Facts that may follow the end of a job. */
 const AFTER_THE_END: ReadonlySet<string> = new Set([
   'job-retried',
@@ -41,7 +46,7 @@ interface AttemptTruth {
 export class Checker {
   /** The fold of everything that is on the controller's disk. */
   readonly shadow = new ClusterState();
-  readonly #sim: Sim;
+  readonly #sim: Cluster;
   readonly #attempts = new Map<string, AttemptTruth>();
   readonly #gpuHolder = new Map<string, string>();
   readonly #running = new Map<string, string>();
@@ -49,9 +54,12 @@ export class Checker {
   readonly #deleted = new Set<JobId>();
   readonly #answers = new Map<string, JobId>();
   readonly #told = new Map<string, { stateId: string; seq: number }>();
+  /** Highest epoch obeyed, by each agent's own word. */
+  readonly #claimed = new Map<string, number>();
+  readonly #unrefused = new Set<string>();
   #epoch = 0;
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
@@ -59,8 +67,14 @@ export class Checker {
   committed(entries: readonly LogEntry[]): void {
     for (const { seq, value } of entries) {
       const { stamped } = decodeEntry(seq, value);
-      if (seq !== this.shadow.headSeq + 1) return this.#fail(`commit ${seq} follows ${this.shadow.headSeq}`);
-      if (stamped.epoch < this.#epoch) return this.#fail(`a commit of epoch ${stamped.epoch} follows ${this.#epoch}`);
+      if (seq !== this.shadow.headSeq + 1) {
+        this.#fail(`commit ${seq} follows ${this.shadow.headSeq}`);
+        return;
+      }
+      if (stamped.epoch < this.#epoch) {
+        this.#fail(`a commit of epoch ${stamped.epoch} follows ${this.#epoch}`);
+        return;
+      }
       this.#epoch = stamped.epoch;
       const { event } = stamped;
       this.#sim.world.mark(`${seq} ${event.type} ${'jobId' in event ? event.jobId : ''}`);
@@ -68,7 +82,8 @@ export class Checker {
       try {
         apply(this.shadow, stamped, new Touched());
       } catch (error) {
-        return this.#fail(`event ${seq} ${event.type} cannot follow: ${String(error)}`);
+        this.#fail(`event ${seq} ${event.type} cannot follow: ${String(error)}`);
+        return;
       }
     }
   }
@@ -82,15 +97,22 @@ export class Checker {
       }
     }
     switch (event.type) {
-      case 'attempt-placed':
-        return this.#placed(event, stamped);
-      case 'attempt-ended':
-        return this.#ended(event);
+      case 'attempt-placed': {
+        this.#placed(event, stamped);
+        return;
+      }
+      case 'attempt-ended': {
+        this.#ended(event);
+        return;
+      }
       case 'attempt-released':
-      case 'attempt-forgotten':
-        return this.#released(event);
+      case 'attempt-forgotten': {
+        this.#released(event);
+        return;
+      }
       case 'job-queued':
-        return event.request === undefined ? undefined : this.#answered(event.request.requestId, event.jobId);
+        if (event.request !== undefined) this.#answered(event.request.requestId, event.jobId);
+        return;
       case 'job-deleted':
         this.#deleted.add(event.jobId);
         return;
@@ -111,7 +133,8 @@ export class Checker {
       if (holder !== undefined) this.#fail(`GPU ${uuid} is given to ${name} while ${holder} holds it`);
       this.#gpuHolder.set(uuid, name);
       const host = this.#sim.hostOf(hostId);
-      if (seq > (host?.toldLost.get(uuid) ?? seq)) this.#fail(`GPU ${uuid} is given to ${name} though it was told as lost`);
+      if (seq > (host?.toldLost.get(uuid) ?? seq))
+        this.#fail(`GPU ${uuid} is given to ${name} though it was told as lost`);
     }
     this.#attempts.set(name, { placedAtMs: this.#sim.world.nowMs, hostId, gpuUuids, ended: false });
   }
@@ -120,7 +143,10 @@ export class Checker {
     const { jobId, attempt, exit, outcome } = event;
     const name = toTaskName({ jobId, attempt, task: 0 });
     const truth = this.#attempts.get(name);
-    if (truth === undefined) return this.#fail(`${name} ends and was never placed`);
+    if (truth === undefined) {
+      this.#fail(`${name} ends and was never placed`);
+      return;
+    }
     if (truth.ended) this.#fail(`${name} ends twice`);
     truth.ended = true;
     const host = this.#sim.hostOf(truth.hostId);
@@ -139,21 +165,26 @@ export class Checker {
     const name = toTaskName({ jobId: event.jobId, attempt: event.attempt, task: 0 });
     const truth = this.#attempts.get(name);
     const container = this.#sim.hostOf(truth?.hostId ?? '')?.containers.get(name);
-    if (container !== undefined && container.exit === undefined) this.#fail(`${name} is released while it runs`);
+    if (container !== undefined && container.exit === undefined)
+      this.#fail(`${name} is released while it runs`);
     for (const uuid of truth?.gpuUuids ?? []) {
       if (this.#gpuHolder.get(uuid) === name) this.#gpuHolder.delete(uuid);
     }
   }
 
   /** A machine began to run a task: the truth, not a report. */
-  containerStarted(host: SimHost, { name, gpuUuids }: Container): void {
+  containerStarted(host: Host, { name, gpuUuids }: Container): void {
     this.#sim.world.mark(`${name} starts on ${host.name}`);
     const starts = (this.#starts.get(name) ?? 0) + 1;
     this.#starts.set(name, starts);
     if (starts > 1) this.#fail(`${name} is started ${starts} times`);
     for (const uuid of gpuUuids) {
       const other = this.#running.get(uuid);
-      if (other !== undefined && host.containers.get(other)?.exit === undefined && host.containers.has(other)) {
+      if (
+        other !== undefined &&
+        host.containers.get(other)?.exit === undefined &&
+        host.containers.has(other)
+      ) {
         this.#fail(`${name} starts on GPU ${uuid} while ${other} runs there`);
       }
       this.#running.set(uuid, name);
@@ -163,7 +194,7 @@ export class Checker {
   }
 
   /** An agent asks its driver to stop a task: somebody must have ordered it. */
-  stopAsked(host: SimHost, key: TaskKey): void {
+  stopAsked(host: Host, key: TaskKey): void {
     const container = host.containers.get(toTaskName(key));
     if (container === undefined || container.exit !== undefined) return;
     const job = this.shadow.job(key.jobId);
@@ -173,16 +204,36 @@ export class Checker {
     if (!ordered) this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
   }
 
-  /** An agent puts a message on the line. */
-  agentSaid(host: SimHost, message: AgentMessage): void {
+  /** A message of a leader reaches an agent that said under which epoch it obeyed last: older ones are refused. */
+  agentHeard(host: Host, lane: Lane, agent: SimProcess, epoch: number): void {
+    if (epoch >= (this.#claimed.get(host.id) ?? 0)) return;
+    this.#unrefused.add(host.id);
+    const judge = (): void => {
+      if (lane.agentClosed || !this.#unrefused.has(host.id)) return;
+      this.#fail(`${host.name} obeys epoch ${epoch} after ${this.#claimed.get(host.id)}`);
+    };
+    this.#sim.world.schedule(1_000, 'fence', judge, agent);
+  }
+
+  /** An agent puts a message on the line; `sent` is what it meant to say. */
+  agentSaid(host: Host, message: AgentMessage, sent: AgentMessage): void {
+    if (sent.kind === 'fenced') this.#unrefused.delete(host.id);
+    if (sent.kind === 'hello') {
+      this.#claimed.set(host.id, sent.maxEpoch);
+      this.#unrefused.delete(host.id);
+    }
     if (message.kind === 'hello') {
       const before = this.#told.get(host.id);
       if (before?.stateId !== message.stateId) this.#told.set(host.id, { stateId: message.stateId, seq: 0 });
     }
     if (message.kind !== 'observed') return;
     const told = this.#told.get(host.id);
-    if (told === undefined) return this.#fail(`${host.name} reports before it said hello`);
-    if (message.reportSeq <= told.seq) this.#fail(`${host.name} uses report ${message.reportSeq} after ${told.seq}`);
+    if (told === undefined) {
+      this.#fail(`${host.name} reports before it said hello`);
+      return;
+    }
+    if (message.reportSeq <= told.seq)
+      this.#fail(`${host.name} uses report ${message.reportSeq} after ${told.seq}`);
     told.seq = message.reportSeq;
   }
 

@@ -3,14 +3,13 @@
  * from safety to liveness.
  */
 import type { Fault } from './options.ts';
-import type { Sim } from './sim.ts';
-import type { SimHost } from './sim-host.ts';
+import type { Cluster, Host } from './parts.ts';
 
 export class Faults {
-  readonly #sim: Sim;
+  readonly #sim: Cluster;
   #healed = false;
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
@@ -24,7 +23,7 @@ export class Faults {
       world.schedule(afterMs, 'fault', () => {
         if (this.#healed) return;
         const kind = kinds[chance.integer(kinds.length)] as Fault;
-        const host = this.#sim.hosts[chance.integer(this.#sim.hosts.length)] as SimHost;
+        const host = this.#sim.hosts[chance.integer(this.#sim.hosts.length)] as Host;
         world.mark(`fault ${kind} ${host.name}`);
         ACTS[kind]?.(this.#sim, host, this.#duration());
         next();
@@ -64,9 +63,9 @@ export class Faults {
   }
 }
 
-type Act = (sim: Sim, host: SimHost, forMs: number) => void;
+type Act = (sim: Cluster, host: Host, forMs: number) => void;
 
-const after = (sim: Sim, forMs: number, undo: () => void): void => {
+const after = (sim: Cluster, forMs: number, undo: () => void): void => {
   sim.world.schedule(forMs, 'fault-ends', undo);
 };
 
@@ -156,7 +155,9 @@ const ACTS: Partial<Record<Fault, Act>> = {
     after(sim, forMs, () => sim.network.heal(host));
   },
   'clock-step': (sim, host) => {
-    const byMs = (sim.chance.integer(2) === 0 ? 1 : -1) * sim.chance.integer(sim.chance.integer(2) === 0 ? 5_000 : 600_000);
+    const byMs =
+      (sim.chance.integer(2) === 0 ? 1 : -1) *
+      sim.chance.integer(sim.chance.integer(2) === 0 ? 5_000 : 600_000);
     if (sim.chance.integer(2) === 0) host.wallOffsetMs += byMs;
     else if (sim.controller !== undefined) sim.controller.wallOffsetMs += byMs;
   },

@@ -4,7 +4,7 @@
  */
 import { parseArgs } from 'node:util';
 import { FAULTS, type Fault } from './options.ts';
-import { PLANTED_BUGS, type PlantedBug } from './planted.ts';
+import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 import { findPlanted, runSeeds } from './seeds.ts';
 import { runSeed } from './sim.ts';
 
@@ -42,8 +42,11 @@ async function main(): Promise<number> {
     const log = values.verbose ? say : undefined;
     const planted = bug === 'all' ? undefined : bug;
     const result = await runSeed({ seed: Number(values.seed), steps, log, faults, bug: planted });
-    if (result.violation !== undefined) say(`seed ${result.seed}, step ${result.violation.step}: ${result.violation.message}`);
-    say(`trace ${result.traceHash}, ${result.commits} commits, ${Math.round(result.virtualMs / 1000)} virtual seconds`);
+    if (result.violation !== undefined)
+      say(`seed ${result.seed}, step ${result.violation.step}: ${result.violation.message}`);
+    say(
+      `trace ${result.traceHash}, ${result.commits} commits, ${Math.round(result.virtualMs / 1000)} virtual seconds`,
+    );
     say(`1 seeds, ${result.steps} steps, ${result.violation === undefined ? 0 : 1} violations`);
     return result.violation === undefined ? 0 : 1;
   }
@@ -57,7 +60,9 @@ async function hunt(names: readonly PlantedBug[], steps: number, from: number): 
   for (const name of names) {
     const found = await findPlanted(name, { steps, from });
     if (found === undefined) missed += 1;
-    say(`${name.padEnd(30)} ${found === undefined ? 'NOT FOUND' : `${found.seeds} seeds, ${found.steps} steps: ${found.message}`}`);
+    say(
+      `${name.padEnd(30)} ${found === undefined ? 'NOT FOUND' : `${found.seeds} seeds, ${found.steps} steps: ${found.message}`}`,
+    );
   }
   say(`${names.length - missed} of ${names.length} planted bugs found`);
   return missed === 0 ? 0 : 1;

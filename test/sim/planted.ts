@@ -1,6 +1,6 @@
 /**
  * Known bugs, each behind a name that only a simulation can give: wrappers around ports of the production code.
- * That every one of them is found shows that the checks have teeth (reliability.md 4.1).
+ * That every one of them is found shows that the checks have teeth.
  */
 import type { Driver } from '../../agent/core/driver-port.ts';
 import type { TaskRecord } from '../../agent/core/task-record.ts';
@@ -14,54 +14,25 @@ import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/sessio
 import { desiredHashLines } from '../../proto/domain/session.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
-import type { Fault } from './options.ts';
-import type { Sim } from './sim.ts';
-import type { SimHost } from './sim-host.ts';
-import type { Lane } from './sim-network.ts';
+import type { Cluster, Host, Lane, Wrappers } from './parts.ts';
 
 type Decide = typeof decide;
 
-/** Each with the faults that give it a chance to show. */
-export const PLANTED_BUGS = {
-  'old-epoch-obeyed': ['takeover'],
-  'log-unfenced': ['takeover'],
-  'ack-before-sync': ['controller-crash', 'slow-log'],
-  'reply-before-commit': ['controller-crash', 'slow-log'],
-  'torn-commit': ['controller-crash', 'slow-log'],
-  'free-on-lost': ['connection-loss'],
-  'stop-taken-for-stopped': [],
-  'forget-exit-before-ack': ['agent-crash', 'connection-loss'],
-  'kill-before-full-sync': ['journal-loss', 'agent-crash', 'partition'],
-  'brake-off': ['connection-loss'],
-  'placement-unchecked': ['stale-planner'],
-  'no-request-memory': ['connection-loss', 'controller-crash'],
-  'act-before-journal': ['reboot', 'agent-crash', 'slow-journal'],
-  'unknown-as-exited': ['driver-hang', 'driver-restart'],
-  'report-seq-reused': ['agent-crash', 'connection-loss'],
-  'newer-generation-ignored': [],
-  'stale-session-acts': ['half-open', 'connection-loss'],
-  'contact-without-round-trip': ['half-open'],
-  'wake-lost': [],
-  'stop-not-journalled': ['agent-crash', 'driver-hang'],
-  'time-limit-dropped': [],
-  'lost-gpu-offered': ['gpu-loss'],
-  'pause-ignored': [],
-} as const satisfies Record<string, readonly Fault[]>;
-
-export type PlantedBug = keyof typeof PLANTED_BUGS;
-
-export class Planted {
-  readonly #sim: Sim;
+export class Planted implements Wrappers {
+  readonly #sim: Cluster;
   readonly #sequences = new Map<string, number>();
+  readonly #reports = new Map<Lane, Extract<AgentMessage, { kind: 'observed' }>>();
+  readonly #obeyed = new Map<Host, number>();
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
   /** What the agent puts on the line. */
   up(message: AgentMessage, lane: Lane): AgentMessage | undefined {
     const { bug } = this.#sim;
-    if (bug === 'old-epoch-obeyed' && message.kind === 'hello') return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
+    if (bug === 'old-epoch-obeyed' && message.kind === 'hello')
+      return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
     if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
     if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
       const { epoch } = lane.controller.engine;
@@ -70,6 +41,7 @@ export class Planted {
       lane.down.send({ message: { epoch, message: { kind: 'heartbeat-ack', nonce: message.nonce } } });
     }
     if (message.kind !== 'observed') return message;
+    if (message.complete) this.#reports.set(lane, message);
     if (bug === 'report-seq-reused') {
       const reportSeq = (this.#sequences.get(lane.host.id) ?? 0) % 50;
       this.#sequences.set(lane.host.id, reportSeq + 1);
@@ -80,40 +52,50 @@ export class Planted {
   }
 
   /** What reaches the agent. */
-  down(envelope: ControllerEnvelope, lane: Lane): ControllerEnvelope {
+  down(envelope: ControllerEnvelope, host: Host): ControllerEnvelope {
     const { bug } = this.#sim;
     const { message } = envelope;
     if (bug === 'old-epoch-obeyed') {
-      return { ...envelope, epoch: Number.MAX_SAFE_INTEGER };
+      return { ...envelope, epoch: Math.max(envelope.epoch, this.#obeyed.get(host) ?? 0) };
     }
     if (message.kind !== 'desired') return envelope;
     if (bug === 'time-limit-dropped') {
       const tasks = message.tasks.map((task) =>
-        task.spec === undefined ? task : { ...task, spec: { ...task.spec, job: { ...task.spec.job, timeLimitMs: 0 } } },
+        task.spec === undefined
+          ? task
+          : { ...task, spec: { ...task.spec, job: { ...task.spec.job, timeLimitMs: 0 } } },
       );
       return { ...envelope, message: { ...message, tasks } };
     }
     if (bug === 'newer-generation-ignored') {
       const tasks = message.tasks.filter((task) => task.phase !== 'stop');
-      const sealed = message.complete ? { count: tasks.length, hash: sha256Hex(desiredHashLines(tasks)) } : {};
+      const sealed = message.complete
+        ? { count: tasks.length, hash: sha256Hex(desiredHashLines(tasks)) }
+        : {};
       return { ...envelope, message: { ...message, tasks, ...sealed } };
     }
-    if (bug === 'brake-off' && message.complete && message.tasks.length >= 4 && this.#sim.chance.integer(4) === 0) {
-      const tasks = message.tasks.map((task) => ({ ...task, phase: 'gone' as const, generation: task.generation + 1 }));
+    if (
+      bug === 'brake-off' &&
+      message.complete &&
+      message.tasks.length >= 4 &&
+      this.#sim.chance.integer(4) === 0
+    ) {
+      const tasks = message.tasks.map((task) => ({
+        ...task,
+        phase: 'gone' as const,
+        generation: task.generation + 1,
+      }));
       const hash = sha256Hex(desiredHashLines(tasks));
-      lane.sim.world.mark('planted: an empty set is obeyed');
+      this.#sim.world.mark('planted: an empty set is obeyed');
       return { ...envelope, message: { ...message, tasks, hash } };
     }
     return envelope;
   }
 
-  /** Messages of a connection that the agent has left, in the hands of the network. */
-  late(lane: Lane, items: readonly ({ readonly message: AgentMessage } | { readonly end: true })[]): void {
-    if (this.#sim.bug !== 'stale-session-acts') return;
-    for (const item of items) {
-      if ('end' in item || item.message.kind !== 'observed') continue;
-      this.replay(lane, item.message);
-    }
+  /** A connection broke: what was last reported over it is still in the hands of the network. */
+  late(lane: Lane): void {
+    const report = this.#reports.get(lane);
+    if (this.#sim.bug === 'stale-session-acts' && report !== undefined) this.replay(lane, report);
   }
 
   /** Gives a report of a dead connection to whoever leads a while later. */
@@ -127,7 +109,10 @@ export class Planted {
       const { reportSeq, complete, revisionApplied, tasks } = report;
       const context = { principal: `agent:${hostId}` as Principal, nowMs: controller.process.clock.nowMs() };
       controller.engine
-        .submit({ type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks }, context)
+        .submit(
+          { type: 'observe-tasks', hostId, bootId, reportSeq, complete, revisionApplied, tasks },
+          context,
+        )
         .catch(() => undefined);
     });
   }
@@ -136,9 +121,14 @@ export class Planted {
   ended(lane: Lane): void {
     if (this.#sim.bug !== 'free-on-lost' || !lane.controller.ready || !lane.controller.process.alive) return;
     const { id: hostId, bootId } = lane.host;
-    const context = { principal: `agent:${hostId}` as Principal, nowMs: lane.controller.process.clock.nowMs() };
+    const context = {
+      principal: `agent:${hostId}` as Principal,
+      nowMs: lane.controller.process.clock.nowMs(),
+    };
     const nothing = { reportSeq: 0, complete: true, tasks: [] };
-    lane.controller.engine.submit({ type: 'observe-tasks', hostId, bootId, ...nothing }, context).catch(() => undefined);
+    lane.controller.engine
+      .submit({ type: 'observe-tasks', hostId, bootId, ...nothing }, context)
+      .catch(() => undefined);
   }
 
   decide(inner: Decide): Decide {
@@ -150,7 +140,9 @@ export class Planted {
         const { request, ...rest } = command;
         const decision = inner(reader, rest as typeof command, context);
         if (!decision.ok || request === undefined) return decision;
-        const events = decision.events.map((event) => (event.type === 'job-queued' ? { ...event, request } : event));
+        const events = decision.events.map((event) =>
+          event.type === 'job-queued' ? { ...event, request } : event,
+        );
         return { ...decision, events };
       };
     }
@@ -170,7 +162,9 @@ export class Planted {
     }
     if (bug === 'placement-unchecked') {
       return (reader, command, context) =>
-        command.type === 'place-jobs' ? placeUnchecked(reader, command.placements) : inner(reader, command, context);
+        command.type === 'place-jobs'
+          ? placeUnchecked(reader, command.placements)
+          : inner(reader, command, context);
     }
     return told;
   }
@@ -226,7 +220,7 @@ export class Planted {
     };
   }
 
-  driver(driver: Driver, records: ReadonlyMap<string, TaskRecord>, host: SimHost): Driver {
+  driver(driver: Driver, records: ReadonlyMap<string, TaskRecord>, host: Host): Driver {
     if (this.#sim.bug !== 'kill-before-full-sync') return driver;
     let listed = false;
     return {
@@ -278,7 +272,9 @@ function placeUnchecked(
     const { projectId, spec } = job;
     const frozen = { gpusSimulated: true, ports: spec.ports, secretIds: [], projectName: '' };
     const uuids = gpuUuids as Extract<ClusterEvent, { type: 'attempt-placed' }>['gpuUuids'];
-    return [{ type: 'attempt-placed', jobId, projectId, attempt, hostId, gpuUuids: uuids, driver, ...frozen }];
+    return [
+      { type: 'attempt-placed', jobId, projectId, attempt, hostId, gpuUuids: uuids, driver, ...frozen },
+    ];
   });
   return { ok: true, events, outcome: { subject: '', replayed: false } };
 }

@@ -10,9 +10,25 @@ export interface RegressionSeed {
 }
 
 export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
-  { seed: 1, steps: 3_000, found: 'an agent denied tasks that its engine could not list; their GPUs were freed' },
-  { seed: 2, steps: 3_000, found: 'a task was started again after a power cut that took the note of its start' },
-  { seed: 9, steps: 3_000, found: 'a container under removal was left out of a complete report; its GPU was freed' },
-  { seed: 21, steps: 3_000, found: 'a task was started again after a second restart of the agent in a new boot' },
+  {
+    seed: 1,
+    steps: 3_000,
+    found: 'an agent denied tasks that its engine could not list; their GPUs were freed',
+  },
+  {
+    seed: 2,
+    steps: 3_000,
+    found: 'a task was started again after a power cut that took the note of its start',
+  },
+  {
+    seed: 9,
+    steps: 3_000,
+    found: 'a container under removal was left out of a complete report; its GPU was freed',
+  },
+  {
+    seed: 21,
+    steps: 3_000,
+    found: 'a task was started again after a second restart of the agent in a new boot',
+  },
   { seed: 166, steps: 3_000, found: 'a lost journal left a GPU held until the next reconnect' },
 ];

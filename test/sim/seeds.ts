@@ -2,7 +2,7 @@
  * Many seeds one after another: the suite, the command line and the proof use the same loop.
  */
 import type { Fault } from './options.ts';
-import type { PlantedBug } from './planted.ts';
+import type { PlantedBug } from './planted-bugs.ts';
 import { runSeed } from './sim.ts';
 
 /** One seed in so many is run twice, to see that nothing but the seed decides. */

@@ -9,8 +9,8 @@ import { createSupervisor, type Supervisor } from '../../agent/session/superviso
 import type { Inventory } from '../../proto/domain/catalog.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
 import { anInventory } from '../kit/builders.ts';
+import type { Host } from './parts.ts';
 import { createSimDriver } from './sim-driver.ts';
-import type { SimHost } from './sim-host.ts';
 import { createSimLogs, createSimStorage } from './sim-storage.ts';
 import { SimProcess } from './world.ts';
 
@@ -19,12 +19,12 @@ const NO_CHANNEL = { close: () => undefined } as unknown as RpcChannel;
 
 export class SimAgent {
   readonly process: SimProcess;
-  readonly host: SimHost;
+  readonly host: Host;
   supervisor: Supervisor | undefined;
   session: Session | undefined;
   #reporter: Reporter | undefined;
 
-  constructor(host: SimHost, life: number) {
+  constructor(host: Host, life: number) {
     this.host = host;
     this.process = new SimProcess(host.sim.world, `${host.name}-agent-${life}`, () => host.wallOffsetMs);
   }
@@ -52,7 +52,8 @@ export class SimAgent {
       onDirty: (name) => this.#reporter?.markDirty(name),
       onAbsence: () => this.#reporter?.refresh(),
       onBug: (error) => {
-        if (error.kind === 'bug') sim.world.violate(`an agent met a bug: ${error.code} ${JSON.stringify(error.details)}`);
+        if (error.kind === 'bug')
+          sim.world.violate(`an agent met a bug: ${error.code} ${JSON.stringify(error.details)}`);
         sim.world.mark(`${process.name} gives up: ${error.code} ${error.message}`);
         sim.agentDied(this);
       },

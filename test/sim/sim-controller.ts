@@ -2,27 +2,27 @@
  * One life of the controller: the production engine, planning loop, liveness and agent link over the simulated
  * disk and clock. Wired as controller/start-controller does it, less the doors to the outside.
  */
-import { createAgentLink, type AgentLink } from '../../controller/effects/agent-link/agent-link.ts';
-import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
-import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';
+
 import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
+import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
+import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
+import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';
+import type { ClusterState } from '../../controller/state/cluster-state.ts';
 import { GroupCommitEngine } from '../../controller/store/engine.ts';
 import { loadState } from '../../controller/store/load-state.ts';
 import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { ClusterState } from '../../controller/state/cluster-state.ts';
-import type { Sim } from './sim.ts';
-import type { Lane } from './sim-network.ts';
+import type { Cluster, Controller, Lane } from './parts.ts';
 import { SimProcess } from './world.ts';
 
 const HEARTBEAT_MS = 5_000;
 const SELF_FENCE_MS = 240_000;
 
-export class SimController {
+export class SimController implements Controller {
   readonly process: SimProcess;
-  readonly #sim: Sim;
-  ready = false;
+  readonly #sim: Cluster;
+  #opened = false;
   engine!: GroupCommitEngine;
   liveness!: Liveness;
   link!: AgentLink;
@@ -30,9 +30,13 @@ export class SimController {
   state!: ClusterState;
   wallOffsetMs = 0;
 
-  constructor(sim: Sim, name: string) {
+  constructor(sim: Cluster, name: string) {
     this.#sim = sim;
     this.process = new SimProcess(sim.world, name, () => this.wallOffsetMs);
+  }
+
+  get ready(): boolean {
+    return this.#opened && this.process.alive;
   }
 
   async open(): Promise<void> {
@@ -55,7 +59,7 @@ export class SimController {
     if (this.state.clusterId === '') await this.#found();
     this.#openLink();
     sim.world.mark(`${this.process.name} leads in epoch ${epoch}`);
-    this.ready = true;
+    this.#opened = true;
   }
 
   async #found(): Promise<void> {
@@ -94,7 +98,9 @@ export class SimController {
   die(error: ClusterError): void {
     if (!this.process.alive) return;
     if (error.kind === 'bug' || error.kind === 'corrupt') {
-      this.#sim.world.violate(`the controller met a bug: ${error.code} ${JSON.stringify(error.details)} ${String(error.cause ?? '')}`);
+      this.#sim.world.violate(
+        `the controller met a bug: ${error.code} ${JSON.stringify(error.details)} ${String(error.cause ?? '')}`,
+      );
     }
     this.#sim.controllerDied(this, error.code);
   }

@@ -6,7 +6,7 @@ import type { Driver, DriverExit, DriverTask, OutputChunk, TaskPlan } from '../.
 import { OUTPUT_START } from '../../agent/core/driver-port.ts';
 import { type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { Container, SimHost } from './sim-host.ts';
+import type { Container, Host } from './parts.ts';
 import type { SimProcess } from './world.ts';
 
 /** Each call of the engine has this deadline. */
@@ -16,7 +16,7 @@ const RETRY_MS = 1_000;
 const unavailable = (): ClusterError =>
   new ClusterError('unavailable', 'DRIVER_UNAVAILABLE', 'the container engine does not answer');
 
-export function createSimDriver(host: SimHost, owner: SimProcess): Driver {
+export function createSimDriver(host: Host, owner: SimProcess): Driver {
   const { world, chance, bug } = host.sim;
 
   /** One call: the effect happens on the host even if the agent dies meanwhile. */
@@ -28,7 +28,8 @@ export function createSimDriver(host: SimHost, owner: SimProcess): Driver {
       const bootId = host.bootId;
       world.schedule(0.5 + chance.fraction() * 10, label, () => {
         if (!host.up || host.bootId !== bootId) return;
-        if (host.engine !== 'up') return void world.schedule(CALL_TIMEOUT_MS, label, () => reject(unavailable()), owner);
+        if (host.engine !== 'up')
+          return void world.schedule(CALL_TIMEOUT_MS, label, () => reject(unavailable()), owner);
         let settle: () => void;
         try {
           const value = effect();
@@ -81,7 +82,8 @@ export function createSimDriver(host: SimHost, owner: SimProcess): Driver {
   function ended(name: string, signal: AbortSignal): Promise<DriverExit> {
     return new Promise((resolve, reject) => {
       const container = host.containers.get(name);
-      if (container === undefined) return reject(new ClusterError('not-found', 'TASK_NOT_FOUND', 'there is no such task'));
+      if (container === undefined)
+        return reject(new ClusterError('not-found', 'TASK_NOT_FOUND', 'there is no such task'));
       if (host.engine !== 'up') return void world.schedule(2, 'wait', () => reject(unavailable()), owner);
       const settle = (): void => {
         leave();
@@ -126,7 +128,8 @@ export function createSimDriver(host: SimHost, owner: SimProcess): Driver {
     prepare: async () => undefined,
     start,
     inspect,
-    list: () => call('list', () => new Map([...host.containers].map(([name, container]) => [name, look(container)]))),
+    list: () =>
+      call('list', () => new Map([...host.containers].map(([name, container]) => [name, look(container)]))),
     wait: (key, signal) => ended(toTaskName(key), signal),
     stop,
     signal: async () => undefined,

@@ -2,36 +2,21 @@
  * One machine as it truly is: its GPUs, its containers, its boot. Agents come and go on it; what is counted here
  * is what really ran, whatever anybody says.
  */
-import type { DriverExit, StartedTask, TaskPlan } from '../../agent/core/driver-port.ts';
+import type { StartedTask, TaskPlan } from '../../agent/core/driver-port.ts';
 import type { Gpu } from '../../proto/domain/catalog.ts';
-import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
+import { type HostId, toTaskName } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { aGpu, gpuUuid } from '../kit/builders.ts';
-import type { Sim } from './sim.ts';
+import type { Cluster, Container, Host } from './parts.ts';
 import { SimJournalDisk } from './sim-journal.ts';
-import type { SimEvent } from './world.ts';
 
 const SIGTERM = 15;
 const SIGKILL = 9;
 
-export interface Container {
-  readonly name: string;
-  readonly key: TaskKey;
-  readonly gpuUuids: readonly string[];
-  readonly started: StartedTask;
-  /** Virtual time of its start. */
-  readonly beganMs: number;
-  readonly ignoresTerm: boolean;
-  exit: DriverExit | undefined;
-  endEvent: SimEvent | undefined;
-  killEvent: SimEvent | undefined;
-  readonly onEnd: Set<() => void>;
-}
-
-export class SimHost {
+export class SimHost implements Host {
   readonly id: HostId;
   readonly name: string;
-  readonly sim: Sim;
+  readonly sim: Cluster;
   readonly journalDisk: SimJournalDisk;
   readonly containers = new Map<string, Container>();
   readonly lostGpus = new Set<string>();
@@ -52,7 +37,7 @@ export class SimHost {
   readonly onEngineTrouble = new Set<() => void>();
   #containers = 0;
 
-  constructor(sim: Sim, number: number, gpuCount: number) {
+  constructor(sim: Cluster, number: number, gpuCount: number) {
     this.sim = sim;
     this.id = `host_${number}` as HostId;
     this.name = `h${number}`;
@@ -124,7 +109,9 @@ export class SimHost {
     if (container === undefined || container.exit !== undefined || container.killEvent !== undefined) return;
     const termMs = container.ignoresTerm ? graceMs : Math.min(graceMs, 20 + this.sim.chance.integer(400));
     const signal = termMs < graceMs ? SIGTERM : SIGKILL;
-    container.killEvent = this.sim.world.schedule(termMs, 'container-kill', () => this.end(container, { signal }));
+    container.killEvent = this.sim.world.schedule(termMs, 'container-kill', () =>
+      this.end(container, { signal }),
+    );
   }
 
   remove(name: string): void {

@@ -7,7 +7,7 @@ import type { TaskRecord } from '../../agent/core/task-record.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';
 import type { Exit } from '../../proto/domain/job.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { SimHost } from './sim-host.ts';
+import type { Host } from './parts.ts';
 import type { SimEvent, SimProcess } from './world.ts';
 
 const NOTE_DELAY_MS = 50;
@@ -21,7 +21,7 @@ interface Batch {
 export class SimJournalDisk {
   latencyMs = 2;
   failing = false;
-  readonly #host: SimHost;
+  readonly #host: Host;
   #meta: JournalMeta;
   readonly #records = new Map<string, TaskRecord>();
   readonly #ended = new Map<string, Exit>();
@@ -30,7 +30,7 @@ export class SimJournalDisk {
   #underWay: { readonly event: SimEvent; readonly batch: Batch } | undefined;
   #states = 0;
 
-  constructor(host: SimHost) {
+  constructor(host: Host) {
     this.#host = host;
     this.#meta = this.#freshMeta();
   }
@@ -98,7 +98,8 @@ export class SimJournalDisk {
     return {
       content,
       commit: (change) => {
-        if (closed) return Promise.reject(new ClusterError('cancelled', 'JOURNAL_CLOSED', 'the journal was closed'));
+        if (closed)
+          return Promise.reject(new ClusterError('cancelled', 'JOURNAL_CLOSED', 'the journal was closed'));
         pending.changes.push(change);
         if (bug === 'act-before-journal') {
           queueMicrotask(flush);

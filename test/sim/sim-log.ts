@@ -4,7 +4,7 @@
  */
 import type { CommitLog, LogBatch } from '../../controller/store/commit-log.ts';
 import { createMemoryDisk, createMemoryLog, type MemoryDisk } from '../../controller/store/memory-log.ts';
-import type { Sim } from './sim.ts';
+import type { Cluster } from './parts.ts';
 import type { SimEvent, SimProcess } from './world.ts';
 
 export class SimLogDisk {
@@ -13,11 +13,15 @@ export class SimLogDisk {
   latencyMs = 2;
   /** Share of appends that end unknown. */
   failing = 0;
-  readonly #sim: Sim;
-  readonly #underWay = new Set<{ readonly owner: SimProcess; readonly event: SimEvent; readonly write: () => void }>();
+  readonly #sim: Cluster;
+  readonly #underWay = new Set<{
+    readonly owner: SimProcess;
+    readonly event: SimEvent;
+    readonly write: () => void;
+  }>();
   #writtenAtMs = 0;
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
@@ -40,7 +44,9 @@ export class SimLogDisk {
           }
           const write = (): void => {
             const under =
-              bug === 'log-unfenced' ? { epoch: this.disk.head.epoch, expectedHead: this.disk.head.seq } : condition;
+              bug === 'log-unfenced'
+                ? { epoch: this.disk.head.epoch, expectedHead: this.disk.head.seq }
+                : condition;
             void inner.append(batch, under).then((result) => {
               if (result.status === 'committed') this.#sim.checker.committed(batch.entries);
               if (bug === 'ack-before-sync') return;
@@ -67,7 +73,8 @@ export class SimLogDisk {
       this.#underWay.delete(entry);
       entry.event.cancelled = true;
       const kept = this.#sim.chance.integer(2) === 1 && this.#sim.bug !== 'ack-before-sync';
-      if (this.#sim.bug === 'torn-commit') this.#tear((entry as unknown as { readonly batch: LogBatch }).batch);
+      if (this.#sim.bug === 'torn-commit')
+        this.#tear((entry as unknown as { readonly batch: LogBatch }).batch);
       else if (kept) entry.write();
     }
   }

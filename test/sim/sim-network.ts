@@ -5,22 +5,17 @@
  */
 import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { Sim } from './sim.ts';
-import type { SimController } from './sim-controller.ts';
-import type { SimHost } from './sim-host.ts';
+import type { Cluster, Controller, Direction, Host, Item, Lane, Network, Pipe } from './parts.ts';
 import type { SimProcess } from './world.ts';
-
-export type Direction = 'up' | 'down';
-type Item<T> = { readonly message: T } | { readonly end: true };
 
 /** Messages of one direction that may be under way before the sender has to wait. */
 const WINDOW = 64;
 
 /** One direction: a queue that arrives in order, and a reader at its end. */
-export class Pipe<T> {
+class OrderedPipe<T> implements Pipe<T> {
   /** Nothing arrives any more, and nobody is told. */
   dead = false;
-  readonly #lane: Lane;
+  readonly #lane: Connection;
   readonly #direction: Direction;
   readonly #receiver: SimProcess;
   readonly #stalled: Item<T>[] = [];
@@ -30,7 +25,7 @@ export class Pipe<T> {
   #wakeReader: (() => void) | undefined;
   #wakeWriter: (() => void) | undefined;
 
-  constructor(lane: Lane, direction: Direction, receiver: SimProcess) {
+  constructor(lane: Connection, direction: Direction, receiver: SimProcess) {
     this.#lane = lane;
     this.#direction = direction;
     this.#receiver = receiver;
@@ -98,21 +93,21 @@ export class Pipe<T> {
   }
 }
 
-export class Lane {
-  readonly sim: Sim;
-  readonly host: SimHost;
-  readonly controller: SimController;
+class Connection implements Lane {
+  readonly sim: Cluster;
+  readonly host: Host;
+  readonly controller: Controller;
   readonly up: Pipe<AgentMessage>;
   readonly down: Pipe<ControllerEnvelope>;
   readonly aborted = new AbortController();
   agentClosed = false;
 
-  constructor(sim: Sim, host: SimHost, agent: SimProcess, controller: SimController) {
+  constructor(sim: Cluster, host: Host, agent: SimProcess, controller: Controller) {
     this.sim = sim;
     this.host = host;
     this.controller = controller;
-    this.up = new Pipe(this, 'up', controller.process);
-    this.down = new Pipe(this, 'down', agent);
+    this.up = new OrderedPipe(this, 'up', controller.process);
+    this.down = new OrderedPipe(this, 'down', agent);
   }
 
   /** The agent's end is closed, or its process is gone; the machine says so if it can. */
@@ -138,15 +133,15 @@ export class Lane {
   }
 }
 
-export class SimNetwork {
+export class SimNetwork implements Network {
   readonly lanes = new Set<Lane>();
   duplicates = false;
-  readonly #sim: Sim;
-  readonly #cuts = new Map<SimHost, Set<Direction>>();
+  readonly #sim: Cluster;
+  readonly #cuts = new Map<Host, Set<Direction>>();
   /** Which controller a host dials when it is not the newest. */
-  readonly stubborn = new Map<SimHost, SimController>();
+  readonly stubborn = new Map<Host, Controller>();
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
@@ -155,15 +150,15 @@ export class SimNetwork {
     return chance.integer(40) === 0 ? 50 + chance.integer(500) : 0.2 + chance.fraction() * 8;
   }
 
-  isCut(host: SimHost, direction: Direction): boolean {
+  isCut(host: Host, direction: Direction): boolean {
     return this.#cuts.get(host)?.has(direction) ?? false;
   }
 
-  cut(host: SimHost, directions: readonly Direction[]): void {
+  cut(host: Host, directions: readonly Direction[]): void {
     this.#cuts.set(host, new Set(directions));
   }
 
-  heal(host: SimHost): void {
+  heal(host: Host): void {
     if (!this.#cuts.delete(host)) return;
     for (const lane of this.lanes) {
       if (lane.host !== host) continue;
@@ -176,16 +171,16 @@ export class SimNetwork {
     this.lanes.delete(lane);
   }
 
-  target(host: SimHost): SimController | undefined {
+  target(host: Host): Controller | undefined {
     const old = this.stubborn.get(host);
-    if (old?.process.alive === true && old.ready) return old;
+    if (old?.ready === true && this.#sim.chance.integer(2) === 0) return old;
     const { controller } = this.#sim;
     return controller?.process.alive === true && controller.ready ? controller : undefined;
   }
 
   /** The agent's side of one connection: the `speak` of its session. */
   async *speak(
-    host: SimHost,
+    host: Host,
     agent: SimProcess,
     messages: AsyncIterable<AgentMessage>,
     signal: AbortSignal,
@@ -197,7 +192,7 @@ export class SimNetwork {
       await untilAborted(signal);
     }
     if (controller === undefined || signal.aborted) throw noConnection();
-    const lane = new Lane(this.#sim, host, agent, controller);
+    const lane = new Connection(this.#sim, host, agent, controller);
     this.lanes.add(lane);
     world.mark(`${host.name} connects to ${controller.process.name}`);
     controller.accept(lane);
@@ -208,7 +203,8 @@ export class SimNetwork {
       for (;;) {
         const item = await lane.down.next();
         if ('end' in item || signal.aborted) throw noConnection();
-        yield this.#sim.planted.down(item.message, lane);
+        this.#sim.checker.agentHeard(host, lane, agent, item.message.epoch);
+        yield this.#sim.planted.down(item.message, host);
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -217,28 +213,26 @@ export class SimNetwork {
   }
 
   async #pumpUp(lane: Lane, messages: AsyncIterable<AgentMessage>): Promise<void> {
-    const { sim } = lane;
+    const sim = this.#sim;
     for await (const sent of messages) {
       if (lane.agentClosed) return;
       const message = sim.planted.up(sent, lane);
       if (message === undefined) continue;
-      sim.checker.agentSaid(lane.host, message);
+      sim.checker.agentSaid(lane.host, message, sent);
       lane.up.send({ message });
-      if (this.duplicates && message.kind !== 'hello' && sim.chance.integer(20) === 0) lane.up.send({ message });
+      if (this.duplicates && message.kind !== 'hello' && sim.chance.integer(20) === 0)
+        lane.up.send({ message });
       await lane.up.room();
     }
   }
 
   /** Breaks a connection; what is under way is lost. `told` hears of it, the other side never does. */
   break(lane: Lane, told: 'both' | 'agent' | 'controller'): void {
-    const late = lane.up.cut();
+    lane.up.cut();
     lane.down.cut();
     if (told !== 'controller') lane.down.break();
-    if (told === 'agent') {
-      this.#sim.planted.late(lane, late);
-      return;
-    }
-    lane.up.break();
+    this.#sim.planted.late(lane);
+    if (told !== 'agent') lane.up.break();
   }
 
   /** Ends one direction for good without a word. */

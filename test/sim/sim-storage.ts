@@ -2,17 +2,18 @@
  * Twins of the agent's storage and log store: enough of them that preparing takes time or fails, that outputs and
  * logs must be brought to safety, and that the controller must be within reach for that.
  */
-import type { LogStore, TaskLog } from '../../agent/core/log-port.ts';
+
 import { OUTPUT_START, type OutputCursor } from '../../agent/core/driver-port.ts';
 import { toLayout, toStorageFolder, toTaskFolders } from '../../agent/core/layout.ts';
+import type { LogStore, TaskLog } from '../../agent/core/log-port.ts';
 import type { TaskStorage } from '../../agent/core/storage-port.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
-import type { SimHost } from './sim-host.ts';
+import type { Host } from './parts.ts';
 import type { SimProcess } from './world.ts';
 
 const LAYOUT = toLayout('/sim');
 
-export function createSimStorage(host: SimHost, owner: SimProcess): TaskStorage {
+export function createSimStorage(host: Host, owner: SimProcess): TaskStorage {
   const { sim } = host;
   return {
     foldersOf: (key, projectId) => ({
@@ -28,7 +29,8 @@ export function createSimStorage(host: SimHost, owner: SimProcess): TaskStorage 
         onProgress({ step: 'workspace', bytes: 1, totalBytes: 2 });
       }
       await owner.later(waitMs / 2, 'workspace', () => undefined);
-      if (signal.aborted) throw new ClusterError('cancelled', 'WORKSPACE_CANCELLED', 'nobody wants it any more');
+      if (signal.aborted)
+        throw new ClusterError('cancelled', 'WORKSPACE_CANCELLED', 'nobody wants it any more');
       if (sim.on('prepare-failure') && sim.chance.integer(10) === 0) {
         throw new ClusterError('unavailable', 'WORKSPACE_FETCH_FAILED', 'the workspace cannot be fetched');
       }
@@ -39,7 +41,8 @@ export function createSimStorage(host: SimHost, owner: SimProcess): TaskStorage 
     archiveLog: () =>
       owner.later(5 + sim.chance.integer(100), 'archive', () => {
         const reachable = sim.network.target(host) !== undefined && !sim.network.isCut(host, 'up');
-        if (!reachable) throw new ClusterError('unavailable', 'UPLOAD_FAILED', 'the controller cannot be reached');
+        if (!reachable)
+          throw new ClusterError('unavailable', 'UPLOAD_FAILED', 'the controller cannot be reached');
         return 'stored' as const;
       }),
     removeFolders: async () => undefined,
@@ -47,7 +50,7 @@ export function createSimStorage(host: SimHost, owner: SimProcess): TaskStorage 
 }
 
 /** What was printed lies on the host's disk, whatever becomes of the agent. */
-export function createSimLogs(host: SimHost): LogStore {
+export function createSimLogs(host: Host): LogStore {
   const open = new Map<string, TaskLog>();
   const make = (name: string): TaskLog => {
     const log: TaskLog = {

@@ -3,7 +3,7 @@
  * whole clusters in simulated time; few seeds on a desk, many where CI says so.
  */
 import t from 'tap';
-import { PLANTED_BUGS, type PlantedBug } from './planted.ts';
+import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 import { REGRESSION_SEEDS } from './regression-seeds.ts';
 import { findPlanted, runSeeds } from './seeds.ts';
 import { runSeed } from './sim.ts';

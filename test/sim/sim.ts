@@ -9,17 +9,19 @@ import type { Logger } from '../../proto/ports/index.ts';
 import { Checker } from './checker.ts';
 import { Faults } from './faults.ts';
 import { drawOptions, type Fault, type SimOptions } from './options.ts';
-import { Planted, PLANTED_BUGS, type PlantedBug } from './planted.ts';
+import type { Agent, Cluster, Controller, Host } from './parts.ts';
+import { Planted } from './planted.ts';
+import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimController } from './sim-controller.ts';
 import { SimHost } from './sim-host.ts';
 import { SimLogDisk } from './sim-log.ts';
 import { SimNetwork } from './sim-network.ts';
-import { type SimProcess, World } from './world.ts';
 import { Workload } from './workload.ts';
+import { type SimProcess, World } from './world.ts';
 
 const WALL_START_MS = Date.UTC(2026, 0, 1);
-/** After the last fault: architecture 8a and 9, 8. */
+/** After the last fault: how long until everything must have settled. */
 const CONVERGED_AFTER_MS = 60_000;
 /** Once everything was told to stop. */
 const DRAINED_AFTER_MS = 60_000;
@@ -44,7 +46,7 @@ export interface SimResult {
   readonly violation: { readonly message: string; readonly step: number } | undefined;
 }
 
-export class Sim {
+export class Sim implements Cluster {
   readonly world: World;
   readonly bug: PlantedBug | undefined;
   readonly options: SimOptions;
@@ -55,7 +57,7 @@ export class Sim {
   readonly workload: Workload;
   readonly planted: Planted;
   readonly hosts: readonly SimHost[];
-  readonly agents = new Map<SimHost, SimAgent>();
+  readonly agents = new Map<Host, SimAgent>();
   /** Bytes printed per task: they lie on the host's disk. */
   readonly printed = new Map<string, number>();
   controller: SimController | undefined;
@@ -111,11 +113,10 @@ export class Sim {
     this.world.schedule(100 + this.chance.integer(400), 'boot', open, controller.process);
   }
 
-  controllerDied(controller: SimController, why: string): void {
+  controllerDied(controller: Controller, why: string): void {
     if (!controller.process.alive) return;
     this.world.mark(`${controller.process.name} dies: ${why}`);
     controller.process.kill();
-    controller.ready = false;
     this.logDisk.crash(controller.process);
     const silent = this.on('half-open') && this.chance.integer(3) === 0;
     for (const lane of [...this.network.lanes]) {
@@ -139,14 +140,14 @@ export class Sim {
     if (this.controller !== undefined) this.controller.wallOffsetMs = 0;
   }
 
-  #startAgent(host: SimHost): void {
+  #startAgent(host: Host): void {
     this.#lives += 1;
     const agent = new SimAgent(host, this.#lives);
     this.agents.set(host, agent);
     this.world.schedule(50, 'boot', () => void agent.open(), agent.process);
   }
 
-  agentDied(agent: SimAgent, power = false): void {
+  agentDied(agent: Agent, power = false): void {
     const { host } = agent;
     if (!agent.process.alive) return;
     this.world.mark(`${agent.process.name} dies${power ? ' with its machine' : ''}`);
@@ -165,17 +166,17 @@ export class Sim {
     });
   }
 
-  reboot(host: SimHost, forMs: number): void {
+  reboot(host: Host, forMs: number): void {
     const agent = this.agents.get(host);
     if (!host.up || agent === undefined) return;
     this.agentDied(agent, true);
-    host.powerOff();
+    this.hostOf(host.id)?.powerOff();
     this.world.schedule(Math.max(2_000, forMs), 'power', () => this.powerOn(host));
   }
 
-  powerOn(host: SimHost): void {
+  powerOn(host: Host): void {
     if (host.up) return;
-    host.powerOn();
+    this.hostOf(host.id)?.powerOn();
     this.#startAgent(host);
   }
 
@@ -183,6 +184,9 @@ export class Sim {
   async run(steps: number): Promise<void> {
     const { world } = this;
     const real = globalThis.setImmediate;
+    const { stackTraceLimit } = Error;
+    // Refusals are values of the simulation by the thousand; their stacks would cost more than they do.
+    if (world.log === undefined) Error.stackTraceLimit = 0;
     globalThis.setImmediate = world.immediate as unknown as typeof setImmediate;
     try {
       this.startController();
@@ -194,6 +198,7 @@ export class Sim {
       if (world.violation === undefined) await this.#comeToRest();
     } finally {
       globalThis.setImmediate = real;
+      Error.stackTraceLimit = stackTraceLimit;
     }
   }
 
@@ -223,10 +228,14 @@ export class Sim {
   async #checkConverged(): Promise<void> {
     const { controller, world } = this;
     if (world.violation !== undefined) return;
-    if (controller?.ready !== true) return world.violate('no controller serves after 60 s without faults');
+    if (controller?.ready !== true) {
+      world.violate('no controller serves after 60 s without faults');
+      return;
+    }
     for (const [host, { session }] of this.agents) {
       if (session?.connected !== true || !controller.link.isConnected(host.id)) {
-        return world.violate(`${host.name} is not connected after 60 s without faults`);
+        world.violate(`${host.name} is not connected after 60 s without faults`);
+        return;
       }
     }
     for (const host of this.hosts) {
@@ -234,11 +243,15 @@ export class Sim {
         const { timeLimitMs = 0 } = this.checker.shadow.job(container.key.jobId)?.spec ?? {};
         const late = timeLimitMs > 0 && container.exit === undefined;
         if (late && container.beganMs + timeLimitMs < world.nowMs - CONVERGED_AFTER_MS / 2) {
-          return world.violate(`${container.name} runs past its time limit`);
+          world.violate(`${container.name} runs past its time limit`);
+          return;
         }
       }
     }
-    if (this.workload.openRequests > 0) return world.violate('a request has no answer after 60 s without faults');
+    if (this.workload.openRequests > 0) {
+      world.violate('a request has no answer after 60 s without faults');
+      return;
+    }
     const before = this.#placeable(controller);
     await this.#pass(SETTLE_MS);
     const [stuck] = this.#placeable(controller).filter((id) => before.includes(id));
@@ -268,12 +281,21 @@ export class Sim {
     const { shadow } = this.checker;
     for (const job of shadow.jobs()) {
       const held = job.attempts.find((attempt) => !attempt.released);
-      if (!isFinished(job.state)) return this.world.violate(`${job.id} is still ${job.state} long after its stop`);
-      if (held !== undefined) return this.world.violate(`${job.id}.${held.number} still holds its resources`);
+      if (!isFinished(job.state)) {
+        this.world.violate(`${job.id} is still ${job.state} long after its stop`);
+        return;
+      }
+      if (held !== undefined) {
+        this.world.violate(`${job.id}.${held.number} still holds its resources`);
+        return;
+      }
     }
     for (const host of this.hosts) {
       for (const { name, exit } of host.containers.values()) {
-        if (exit === undefined) return this.world.violate(`${name} runs on ${host.name} though nobody wants it`);
+        if (exit === undefined) {
+          this.world.violate(`${name} runs on ${host.name} though nobody wants it`);
+          return;
+        }
       }
     }
   }

@@ -8,20 +8,12 @@ import type { JobId, Principal, ProjectId, TaskKey } from '../../proto/domain/id
 import { isFinished, type JobSpec } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { aJobSpec, someResources } from '../kit/builders.ts';
-import type { Sim } from './sim.ts';
-import type { SimController } from './sim-controller.ts';
+import type { Behaviour, Cluster, Controller } from './parts.ts';
 
 const ANSWER_TIMEOUT_MS = 4_000;
 const RETRY_MS = 500;
 const PROJECTS = ['default', 'vision', 'speech'];
 const USERS = ['user:ada', 'user:bo'] as Principal[];
-
-export interface Behaviour {
-  readonly runMs: number;
-  readonly code: number;
-  readonly ignoresTerm: boolean;
-  readonly prints: boolean;
-}
 
 interface Request {
   readonly id: string;
@@ -50,7 +42,7 @@ function specOf(gpus: number, timeLimitMs: number, retries: number, priority: nu
 }
 
 export class Workload {
-  readonly #sim: Sim;
+  readonly #sim: Cluster;
   readonly #behaviours = new Map<string, Behaviour>();
   readonly #open = new Set<Request>();
   readonly #known: JobId[] = [];
@@ -58,7 +50,7 @@ export class Workload {
   #jobs = 0;
   #quiet = false;
 
-  constructor(sim: Sim) {
+  constructor(sim: Cluster) {
     this.#sim = sim;
   }
 
@@ -73,7 +65,14 @@ export class Workload {
   start(): void {
     for (const name of PROJECTS.slice(1)) {
       const id = `prj_${name}` as ProjectId;
-      this.#ask('other', (request) => ({ type: 'create-project', id, name, description: '', tags: [], request }));
+      this.#ask('other', (request) => ({
+        type: 'create-project',
+        id,
+        name,
+        description: '',
+        tags: [],
+        request,
+      }));
     }
     this.#next();
   }
@@ -95,11 +94,17 @@ export class Workload {
 
   #choose(): void {
     const draw = this.#sim.chance.integer(100);
-    if (draw < 58 || this.#known.length === 0) return this.#create();
+    if (draw < 58 || this.#known.length === 0) {
+      this.#create();
+      return;
+    }
     const id = this.#known[this.#sim.chance.integer(this.#known.length)] as JobId;
     const job = this.#sim.checker.shadow.job(id);
     if (job === undefined) return;
-    if (draw < 75) return this.stop(id);
+    if (draw < 75) {
+      this.stop(id);
+      return;
+    }
     const target = { project: job.projectId, job: id };
     if (!isFinished(job.state)) return;
     if (draw < 82) this.#ask('other', (request) => ({ type: 'retry-job', ...target, request }), id);
@@ -111,7 +116,11 @@ export class Workload {
     const { chance } = this.#sim;
     const length = chance.integer(20);
     const endless = length === 19;
-    const runMs = endless ? 1e9 : length < 5 ? chance.integer(200) : chance.integer(length < 15 ? 6_000 : 30_000);
+    const runMs = endless
+      ? 1e9
+      : length < 5
+        ? chance.integer(200)
+        : chance.integer(length < 15 ? 6_000 : 30_000);
     const behaviour: Behaviour = {
       runMs,
       code: chance.integer(4) === 0 ? 1 + chance.integer(3) : 0,
@@ -137,7 +146,8 @@ export class Workload {
 
   stop(id: JobId): void {
     const job = this.#sim.checker.shadow.job(id);
-    if (job !== undefined) this.#ask('stop', () => ({ type: 'stop-job', project: job.projectId, job: id }), id);
+    if (job !== undefined)
+      this.#ask('stop', () => ({ type: 'stop-job', project: job.projectId, job: id }), id);
   }
 
   #ask(
@@ -166,11 +176,16 @@ export class Workload {
     world.schedule(ANSWER_TIMEOUT_MS, 'user-timeout', () => {
       if (request.tries === tries) this.#send(request);
     });
-    world.schedule(network.latencyMs(), 'request', () => this.#serve(request, controller), controller.process);
+    world.schedule(
+      network.latencyMs(),
+      'request',
+      () => this.#serve(request, controller),
+      controller.process,
+    );
   }
 
   /** In the controller's process. */
-  #serve(request: Request, { engine, process }: SimController): void {
+  #serve(request: Request, { engine, process }: Controller): void {
     const command = request.make();
     const context = { principal: request.principal, nowMs: process.clock.nowMs() };
     const { world, network, chance, bug } = this.#sim;
@@ -200,7 +215,8 @@ export class Workload {
 
   #refused(request: Request, error: ClusterError): void {
     if (request.done) return;
-    const again = error.kind === 'unavailable' || error.kind === 'conflict' || error.code === 'PROJECT_NOT_FOUND';
+    const again =
+      error.kind === 'unavailable' || error.kind === 'conflict' || error.code === 'PROJECT_NOT_FOUND';
     if (again) this.#sim.world.schedule(RETRY_MS, 'user-retry', () => this.#send(request));
     else this.#finish(request);
   }
