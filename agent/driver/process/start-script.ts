@@ -108,9 +108,18 @@ export function renderStart(request: StartRequest, setsidArgv: readonly string[]
   const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
   const exports = [...request.env].map(([name, value]) => exportLine(name, value)).join('');
   const words = [
-    ...[String(request.id), runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile],
-    ...[...request.requiredPaths, '--'],
-    ...[...request.attachments.flatMap(({ file, value }) => [value, file]), '--'],
+    String(request.id),
+    runFile,
+    stdoutFile,
+    stderrFile,
+    folder,
+    record,
+    processesFile,
+    memoryFile,
+    ...request.requiredPaths,
+    '--',
+    ...request.attachments.flatMap(({ file, value }) => [value, file]),
+    '--',
     ...request.argv,
   ];
   const command = `exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$1" nabla ${words.map(quote).join(' ')}`;
