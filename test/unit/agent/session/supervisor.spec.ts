@@ -13,8 +13,8 @@ import { createSupervisor } from '../../../../agent/session/supervisor.ts';
 import { type DesiredMessage, desiredHashLines } from '../../../../proto/domain/session.ts';
 import type { DesiredTask } from '../../../../proto/domain/task.ts';
 import { ClusterError } from '../../../../proto/errors/cluster-error.ts';
-import { createRng } from '../../../../proto/runtime/rng.ts';
 import { SILENT_LOGGER } from '../../../../proto/runtime/logger.ts';
+import { createRng } from '../../../../proto/runtime/rng.ts';
 import { sha256Hex } from '../../../../proto/runtime/sha256.ts';
 import { aDesiredTask, hostId } from '../../../kit/builders.ts';
 import { createSimClock, settle } from '../../../kit/sim-clock.ts';
@@ -52,7 +52,11 @@ function setUp(part: { readonly driver: Partial<Driver>; readonly records?: Jour
     clusterId: () => 'c',
     drivers: [driver],
     storage,
-    logs: { create: () => emptyLog, find: () => undefined, recover: async () => emptyLog } as unknown as LogStore,
+    logs: {
+      create: () => emptyLog,
+      find: () => undefined,
+      recover: async () => emptyLog,
+    } as unknown as LogStore,
     journal,
     conditions: createConditionBoard(clock, () => undefined),
     clock,
@@ -93,24 +97,27 @@ t.test('an agent is not up before every driver has said what it holds', async (t
   t.match(supervisor.observations(), [{ key: { jobId: 'job_1' }, phase: 'running', stopped: false }]);
 });
 
-t.test('a container that nobody wants is told until it is gone, however often removing it fails', async (t) => {
-  let tries = 0;
-  const stop = async () => {
-    tries += 1;
-    if (tries < 3) throw AWAY;
-    return undefined;
-  };
-  const list = async () => new Map([[NAME, RUNNING]]);
-  const { clock, supervisor, absences } = setUp({ driver: { list, stop, remove: async () => undefined } });
-  await supervisor.recover();
-  t.equal(await supervisor.applyDesired(fullSet([]), 1), 'applied');
-  await settle();
-  t.match(supervisor.observations(), [{ key: { jobId: 'job_1' }, stopped: false }]);
-  await clock.run(60_000);
-  t.equal(tries, 3);
-  t.same(supervisor.observations(), []);
-  t.equal(absences(), 1, 'a complete report is asked for once it is gone');
-});
+t.test(
+  'a container that nobody wants is told until it is gone, however often removing it fails',
+  async (t) => {
+    let tries = 0;
+    const stop = async () => {
+      tries += 1;
+      if (tries < 3) throw AWAY;
+      return undefined;
+    };
+    const list = async () => new Map([[NAME, RUNNING]]);
+    const { clock, supervisor, absences } = setUp({ driver: { list, stop, remove: async () => undefined } });
+    await supervisor.recover();
+    t.equal(await supervisor.applyDesired(fullSet([]), 1), 'applied');
+    await settle();
+    t.match(supervisor.observations(), [{ key: { jobId: 'job_1' }, stopped: false }]);
+    await clock.run(60_000);
+    t.equal(tries, 3);
+    t.same(supervisor.observations(), []);
+    t.equal(absences(), 1, 'a complete report is asked for once it is gone');
+  },
+);
 
 t.test('an order to forget what was never here asks for a complete report', async (t) => {
   const { supervisor, absences } = setUp({ driver: { list: async () => new Map() } });
