@@ -13,7 +13,11 @@ const STRING_TERMINATOR = 0x5c;
 /** Final bytes of control sequences that pass: cursor moves within the screen, erasing, colours (ECMA-48 8.3). */
 const CSI_ALLOWED = new Set(Buffer.from('ABCDEFGJKPm@X'));
 
-type Mode = 'text' | 'escape' | 'csi' | 'string' | 'string-escape' | 'charset';
+/** First byte of U+0080 to U+00BF in UTF-8; up to 9F the second makes a C1 control, which terminals heed too. */
+const LATIN_LEAD = 0xc2;
+const C1_LAST = 0x9f;
+
+type Mode = 'text' | 'latin' | 'escape' | 'csi' | 'string' | 'string-escape' | 'charset';
 
 /** A filter for one stream: give it the bytes in order. Sequences may be cut anywhere between calls. */
 export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
@@ -33,13 +37,22 @@ export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
         if (byte === ESC) {
           sequence = [byte];
           mode = 'escape';
+        } else if (byte === LATIN_LEAD) {
+          mode = 'latin';
         } else if (isHarmless(byte)) {
           out.push(byte);
         }
         return;
+      case 'latin':
+        mode = 'text';
+        if (byte >= 0x80 && byte <= C1_LAST) return;
+        out.push(LATIN_LEAD);
+        step(byte, out);
+        return;
       case 'escape':
         mode = afterEscape(byte);
-        sequence.push(byte);
+        // A second ESC begins anew; kept, it would hide the private mark behind it from the look below.
+        if (mode !== 'escape') sequence.push(byte);
         if (mode === 'text') drop();
         return;
       case 'charset':
@@ -51,7 +64,7 @@ export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
           const isPrivate = sequence[2] !== undefined && sequence[2] >= 0x3c && sequence[2] <= 0x3f;
           if (CSI_ALLOWED.has(byte) && !isPrivate) emit(out);
           drop();
-        } else if (sequence.length > SEQUENCE_BYTES_MAX || byte < 0x20) drop();
+        } else if (sequence.length > SEQUENCE_BYTES_MAX || !isParameter(byte)) drop();
         return;
       case 'string':
         if (byte === BEL) drop();
@@ -64,19 +77,27 @@ export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
     }
   };
   return (bytes) => {
-    if (mode === 'text' && !bytes.some((byte) => (byte < 0x20 ? !isPlainControl(byte) : byte === 0x7f)))
-      return bytes;
+    if (mode === 'text' && !bytes.some(needsLook)) return bytes;
     const out: number[] = [];
     for (const byte of bytes) step(byte, out);
     return Uint8Array.from(out);
   };
 }
 
+/** Parameter and intermediate bytes. Anything else in a sequence could begin one of its own. */
+function isParameter(byte: number): boolean {
+  return byte >= 0x20 && byte <= 0x3f;
+}
+
+function needsLook(byte: number): boolean {
+  return byte < 0x20 ? !isPlainControl(byte) : byte === 0x7f || byte === LATIN_LEAD;
+}
+
 function isPlainControl(byte: number): boolean {
   return byte === 0x09 || byte === 0x0a || byte === 0x0d || byte === 0x08;
 }
 
-/** Tab, line feed, carriage return, backspace and printable bytes; C1 controls arrive as UTF-8 and stay text. */
+/** Tab, line feed, carriage return, backspace and printable bytes. C1 controls arrive as two bytes and are dropped before. */
 function isHarmless(byte: number): boolean {
   return byte >= 0x20 ? byte !== 0x7f : isPlainControl(byte);
 }
