@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Artifact } from '../../proto/domain/views.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
@@ -15,6 +16,8 @@ import { placeInside } from './safe-path.ts';
 const BREAKS_MAX = 6;
 const PAUSE_FIRST_MS = 250;
 const PART_SUFFIX = '.nabla-part';
+/** Longest file name of the usual file systems. */
+const NAME_BYTES_MAX = 255;
 
 export interface DownloadRequest {
   readonly bulk: Pick<BulkClient, 'artifact'>;
@@ -42,7 +45,7 @@ export async function downloadArtifact(request: DownloadRequest): Promise<Downlo
   if (artifact.sha256 !== '' && (await sizeOf(path)) === artifact.sizeBytes) {
     if ((await hashFile(path)) === artifact.sha256) return { path, unchanged: true };
   }
-  const part = `${path}${PART_SUFFIX}`;
+  const part = partOf(path);
   await fetchWhole(request, part);
   const found = await hashFile(part);
   if (artifact.sha256 !== '' && found !== artifact.sha256) {
@@ -59,6 +62,13 @@ export async function downloadArtifact(request: DownloadRequest): Promise<Downlo
   }
   await rename(part, path).catch((error: unknown) => Promise.reject(toFileError(error, path)));
   return { path, unchanged: false };
+}
+
+/** Beside its place; a name that leaves no room for the suffix is replaced by its hash, so that a retry finds it. */
+function partOf(path: string): string {
+  const name = basename(path);
+  if (Buffer.byteLength(name) + PART_SUFFIX.length <= NAME_BYTES_MAX) return `${path}${PART_SUFFIX}`;
+  return join(dirname(path), `${createHash('sha256').update(name).digest('hex')}${PART_SUFFIX}`);
 }
 
 async function fetchWhole(request: DownloadRequest, part: string): Promise<void> {

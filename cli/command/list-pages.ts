@@ -12,7 +12,8 @@ export function listOptionsOf(context: CommandContext): ListOptions {
   const { values } = context;
   const limit = values.integer('limit');
   // On the wire 0 says that nothing was asked for.
-  if (limit === 0) throw usageError('FLAG_INVALID', '--limit must be between 1 and 1000', 'leave it out for 100');
+  if (limit === 0)
+    throw usageError('FLAG_INVALID', '--limit must be between 1 and 1000', 'leave it out for 100');
   const sort = values.text('sort');
   const filters = values.list('filter');
   return {
@@ -22,7 +23,7 @@ export function listOptionsOf(context: CommandContext): ListOptions {
   };
 }
 
-/** Prints one page; says on stderr when the list goes on. */
+/** Prints one page; says on stderr when the list goes on and nobody asked where to end it. */
 export async function printPage<T>(
   context: CommandContext,
   page: Page<T>,
@@ -30,6 +31,6 @@ export async function printPage<T>(
   look: RecordLook,
 ): Promise<void> {
   await context.printRecords(page.records.map(toJson), look);
-  if (page.nextPageToken !== '')
+  if (page.nextPageToken !== '' && !context.values.given('limit'))
     context.note(`there are more than ${page.records.length}; ask with --limit or --filter`);
 }

@@ -167,7 +167,10 @@ const REFUSED_VERBS: readonly RefusedVerb[] = [
   { path: ['jobs', 'release'], hint: 'nabla jobs retry JOB queues it again' },
   { path: ['jobs', 'why'], hint: 'nabla jobs show JOB says why a job waits' },
   { path: ['jobs', 'metrics'], hint: METRICS_HINT },
-  { path: ['jobs', 'clone'], hint: 'nabla jobs show JOB -o json gives its spec for -f' },
+  {
+    path: ['jobs', 'clone'],
+    hint: 'nabla jobs retry JOB runs the same job again; nabla jobs show JOB -o json names all that it asked for',
+  },
   { path: ['jobs', 'diff'], hint: 'compare nabla jobs show JOB -o yaml of both' },
   { path: ['projects', 'members'], hint: LATER },
   { path: ['projects', 'sync'], hint: 'use --workspace GIT_URL with --workspace-ref' },

@@ -19,13 +19,28 @@ const OWN_FIELDS: ReadonlySet<string> = new Set(['optionsFile', 'createOptionsFi
 /** Reads at most {@link YAML_BYTES_MAX} of a small text file. @throws ClusterError FILE_TOO_LARGE, file errors */
 export async function readSmallFile(path: string): Promise<string> {
   const bytes = await readFile(path).catch((error: unknown) => Promise.reject(toFileError(error, path)));
-  if (bytes.length > YAML_BYTES_MAX) {
-    throw new ClusterError('invalid', 'FILE_TOO_LARGE', 'the file is larger than 1 MiB', {
-      hint: 'give a smaller file',
-      details: { path },
-    });
-  }
+  if (bytes.length > YAML_BYTES_MAX) throw tooLarge(path);
   return bytes.toString('utf8');
+}
+
+/** The same of what is piped in. @throws ClusterError FILE_TOO_LARGE */
+export async function readSmallStream(stream: AsyncIterable<unknown>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of stream) {
+    const bytes = Buffer.from(chunk as Uint8Array);
+    size += bytes.length;
+    if (size > YAML_BYTES_MAX) throw tooLarge('stdin');
+    chunks.push(bytes);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function tooLarge(path: string): ClusterError {
+  return new ClusterError('invalid', 'FILE_TOO_LARGE', 'the file is larger than 1 MiB', {
+    hint: 'give a smaller file',
+    details: { path },
+  });
 }
 
 /**

@@ -12,8 +12,8 @@ export function packageRoot(): string {
   return folder;
 }
 
-/** A compiled program of the same build: `controller` or `agent`. */
-export function programPath(name: 'controller' | 'agent'): string {
+/** A compiled program of the same build. */
+export function programPath(name: 'controller' | 'agent' | 'cli'): string {
   const program = join(name, 'main.js');
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, program)) && dirname(folder) !== folder) folder = dirname(folder);

@@ -16,7 +16,7 @@ import { toKebabCase } from './spelling.ts';
 import { type Terminal, writeText } from './terminal.ts';
 import { usageError } from './usage-error.ts';
 
-/** Ends with the code of architecture 8a; never throws. */
+/** Resolves with the exit code; never throws. */
 export async function runCommandLine(line: CommandLine): Promise<number> {
   let resolution: Resolution | undefined;
   try {
@@ -40,7 +40,7 @@ const OWN_FAILURES: ReadonlySet<ErrorKind> = new Set([
   'bug',
 ]);
 
-/** Exit code of a failure of `kind` (house-style 3.5, architecture 8a). */
+/** Exit code of a failure of `kind`. */
 export function toExitCode(kind: ErrorKind, exitsWithJob: boolean): number {
   return exitsWithJob && OWN_FAILURES.has(kind) ? 125 : STATUS_TABLE[kind].exitCode;
 }
@@ -208,7 +208,7 @@ function bindArguments(
       throw usageError(
         'ARGUMENT_MISSING',
         `argument ${name} is missing`,
-        `usage: nabla ${command.path.join(' ')} ${name}`,
+        `usage: nabla ${[...command.path, ...(command.arguments ?? []).filter((one) => one.optional !== true).map((one) => toKebabCase(one.name).toUpperCase())].join(' ')}`,
         [{ path: name, reason: 'is required' }],
       );
     }

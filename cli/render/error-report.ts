@@ -19,9 +19,11 @@ export function renderError(value: unknown, options: ErrorReportOptions): string
   const { style } = options;
   const lines = [`${style('red', 'error:')} ${toSafeText(withDetails(error))}`];
   for (const { path, reason } of error.fields) {
-    // The message of a single wrong field often is that field already.
-    if (!error.message.includes(`${path} ${reason}`))
-      lines.push(`  ${toSafeText(path)}: ${toSafeText(reason)}`);
+    // The message and hint of a single wrong field often are that field already.
+    const told =
+      error.message.includes(`${path} ${reason}`) ||
+      `${error.message}: ${error.hint}` === `${path} ${reason}`;
+    if (!told) lines.push(`  ${toSafeText(path)}: ${toSafeText(reason)}`);
   }
   if (error.hint !== '') lines.push(`${style('cyan', 'hint:')} ${toSafeText(error.hint)}`);
   const cause = error.cause ?? value;
@@ -36,7 +38,10 @@ export function renderError(value: unknown, options: ErrorReportOptions): string
 
 /** The message is constant by rule, so what it is about stands in the details. */
 function withDetails(error: ClusterError): string {
-  const details = Object.entries(error.details).map(([key, value]) => `${key}: ${value}`);
+  // What the hint lists need not be read twice.
+  const details = Object.entries(error.details)
+    .filter(([, value]) => !error.hint.endsWith(`: ${value.split(',').join(', ')}`))
+    .map(([key, value]) => `${key}: ${value}`);
   return details.length === 0 ? error.message : `${error.message} (${details.join(', ')})`;
 }
 

@@ -102,11 +102,19 @@ export const JOB_LOOK: RecordLook = {
     age('AGE', 'createdAt', nowMs),
     text('BY', 'createdBy', { wide: true }),
     text('TAGS', 'tags', { wide: true }),
-    text('REASON', 'reasonMessage'),
+    {
+      header: 'REASON',
+      value: (record) => (isStopping(record) ? 'is being stopped' : at(record, 'reasonMessage')),
+    },
   ],
   details: jobDetails,
   none: 'no jobs',
 };
+
+/** Told to stop, and still inside its grace period. */
+function isStopping(record: JsonRecord): boolean {
+  return record['stopRequested'] === true && at(record, 'finishedAt') === '-';
+}
 
 function jobDetails(record: JsonRecord, nowMs: number): readonly DetailRow[] {
   const attempts = listAt(record, 'attempts');
@@ -115,7 +123,7 @@ function jobDetails(record: JsonRecord, nowMs: number): readonly DetailRow[] {
   return [
     ['ID', at(record, 'id')],
     ['Name', at(record, 'name')],
-    ['State', at(record, 'state')],
+    ['State', isStopping(record) ? `${at(record, 'state')}, is being stopped` : at(record, 'state')],
     ['Reason', `${at(record, 'reason')}: ${at(record, 'reasonMessage')}`],
     ...(position > 0 ? [['Queue position', String(position)] as const] : []),
     ['Exit code', at(record, 'exitCode')],
@@ -232,8 +240,8 @@ const usage = (
 export const HOST_LOOK: RecordLook = {
   id: (record) => at(record, 'id'),
   columns: (nowMs) => [
-    text('ID', 'id', { fixed: true }),
-    text('NAME', 'name'),
+    text('NAME', 'name', { fixed: true }),
+    text('ID', 'id', { wide: true }),
     text('STATE', 'state', { style: byState }),
     usage('GPUS', 'gpuCount', String),
     { header: 'MODEL', value: modelOf },
@@ -304,12 +312,17 @@ export const EVENT_LOOK: RecordLook = {
   id: (record) => at(record, 'seq'),
   columns: () => [
     text('SEQ', 'seq', { align: 'right' }),
-    text('TIME', 'time', { fixed: true }),
+    // Seconds do for people; JSON has the whole.
+    {
+      header: 'TIME',
+      value: (record) => at(record, 'time').replace(/^(.{10})T(.{8}).*$/, '$1 $2Z'),
+      fixed: true,
+    },
     text('TYPE', 'type'),
     text('SUBJECT', 'subject'),
-    text('BY', 'principal'),
+    text('BY', 'principal', { wide: true }),
     text('PROJECT', 'projectId', { wide: true }),
-    text('MESSAGE', 'message'),
+    text('MESSAGE', 'message', { precious: true }),
   ],
   none: 'no events',
 };

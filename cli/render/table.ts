@@ -12,6 +12,8 @@ export interface Column<T> {
   readonly align?: 'left' | 'right';
   /** Never cut: ids are for copying. */
   readonly fixed?: boolean;
+  /** Shrinks only when no other column can any more: what the reader came for. */
+  readonly precious?: boolean;
   readonly style?: (record: T) => StyleName | undefined;
 }
 
@@ -82,7 +84,8 @@ function chooseWidths<T>(
   let excess =
     widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - terminalColumns;
   while (excess > 0) {
-    const widest = findWidestShrinkable(columns, widths);
+    const widest =
+      findWidestShrinkable(columns, widths, false) ?? findWidestShrinkable(columns, widths, true);
     if (widest === undefined) break;
     widths[widest] = (widths[widest] ?? 0) - 1;
     excess -= 1;
@@ -93,11 +96,13 @@ function chooseWidths<T>(
 function findWidestShrinkable<T>(
   columns: readonly Column<T>[],
   widths: readonly number[],
+  precious: boolean,
 ): number | undefined {
   let found: number | undefined;
   for (const [at, width] of widths.entries()) {
     const least = Math.max(COLUMN_WIDTH_MIN, displayWidth(columns[at]?.header ?? ''));
     if (columns[at]?.fixed === true || width <= least) continue;
+    if ((columns[at]?.precious === true) !== precious) continue;
     if (found === undefined || width > (widths[found] ?? 0)) found = at;
   }
   return found;

@@ -39,7 +39,7 @@ export function found<T>(lookup: Lookup<T>, { ref, noun, list }: Reference): T {
   const word = noun.toUpperCase().replaceAll(' ', '_');
   if (lookup.why === 'absent') {
     throw new ClusterError('not-found', `${word}_NOT_FOUND`, `there is no such ${noun}`, {
-      hint: `list them with ${list}`,
+      hint: `list them with nabla ${list}`,
       details: { ref },
     });
   }

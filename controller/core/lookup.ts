@@ -12,20 +12,20 @@ import type { Lookup } from './view.ts';
 export type Required<T> = { readonly ok: true; readonly record: T } | Refused;
 
 export function requireProject(reader: ClusterReader, ref: string): Required<Project> {
-  return toRequired(reader.findProject(ref), ref, 'project', 'list them with projects list');
+  return toRequired(reader.findProject(ref), ref, 'project', 'list them with nabla projects list');
 }
 
 export function requireJob(reader: ClusterReader, projectId: ProjectId, ref: string): Required<JobRecord> {
-  return toRequired(reader.findJob(projectId, ref), ref, 'job', 'list them with jobs list');
+  return toRequired(reader.findJob(projectId, ref), ref, 'job', 'list them with nabla jobs list');
 }
 
 export function requireHost(reader: ClusterReader, ref: string): Required<Host> {
-  return toRequired(reader.findHost(ref), ref, 'host', 'list them with hosts list');
+  return toRequired(reader.findHost(ref), ref, 'host', 'list them with nabla hosts list');
 }
 
 export function requireMachineType(reader: ClusterReader, ref: string): Required<MachineType> {
   const found = reader.findMachineType(ref);
-  return toRequired(found, ref, 'machine type', 'list them with machine-types list');
+  return toRequired(found, ref, 'machine type', 'list them with nabla machine-types list');
 }
 
 function toRequired<T>(found: Lookup<T>, ref: string, noun: string, hint: string): Required<T> {

@@ -2,11 +2,10 @@
  * Stores and removes connection profiles.
  */
 import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { toFileError } from '../../client/file-error.ts';
 import { parseAddress } from '../../client/resolve-target.ts';
+import { askHidden } from '../ask-hidden.ts';
 import type { CommandContext } from '../command-tree.ts';
 
 const PROFILE_DEFAULT = 'default';
@@ -45,23 +44,13 @@ export async function runLogin(context: CommandContext): Promise<number> {
   return 0;
 }
 
-/** Typed without an echo. @throws ClusterError unauthenticated TOKEN_MISSING when there is no terminal to ask on */
+/** @throws ClusterError unauthenticated TOKEN_MISSING when there is no terminal to ask on */
 async function askToken(context: CommandContext): Promise<string> {
-  const { stdin, stderr } = context.terminal;
-  if (stdin.isTTY !== true || stderr.isTTY !== true) {
-    throw new ClusterError('unauthenticated', 'TOKEN_MISSING', 'no token was given', {
-      hint: 'give it with --token @FILE, --token - or NABLA_TOKEN',
-    });
-  }
-  stderr.write('token: ');
-  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const prompt = createInterface({ input: stdin, output: silent, terminal: true });
-  try {
-    return (await prompt.question('')).trim();
-  } finally {
-    prompt.close();
-    stderr.write('\n');
-  }
+  const token = await askHidden(context.terminal, 'token');
+  if (token !== undefined) return token;
+  throw new ClusterError('unauthenticated', 'TOKEN_MISSING', 'no token was given', {
+    hint: 'give it with --token @FILE, --token - or NABLA_TOKEN',
+  });
 }
 
 export async function runLogout(context: CommandContext): Promise<number> {

@@ -168,7 +168,11 @@ export function nameFlags(error: unknown): unknown {
     const field = findJobFieldByPath(path);
     return { path: field === undefined ? path : `--${field.flag}${keyWithin(field, path)}`, reason };
   });
-  return new ClusterError(error.kind, error.code, error.message, {
+  // The message of a single wrong field begins with its path.
+  const [first] = error.fields;
+  const named = first !== undefined && error.message.startsWith(`${first.path} `);
+  const message = named ? `${fields[0]?.path}${error.message.slice(first.path.length)}` : error.message;
+  return new ClusterError(error.kind, error.code, message, {
     hint: error.hint,
     fields,
     details: error.details,

@@ -19,7 +19,7 @@ const FILE: Field = {
   type: 'text',
   short: 'f',
   placeholder: 'JOB.YAML',
-  doc: 'job file; flags win over it (nabla schema job describes it)',
+  doc: 'job file, - for stdin; flags win over it (nabla schema job describes it)',
   completes: 'file',
 };
 const DRY_RUN: Field = {
@@ -109,7 +109,12 @@ export const JOBS_COMMANDS: readonly CommandSpec[] = [
     examples: ['nabla jobs logs job_1abc --follow', 'nabla jobs logs job_1abc --tail 50 --stream stderr'],
     arguments: [JOB],
     fields: [
-      { name: 'follow', type: 'switch', doc: 'go on until the job ends; survives lost connections' },
+      {
+        name: 'follow',
+        type: 'switch',
+        short: 'f',
+        doc: 'go on until the job ends; survives lost connections',
+      },
       { name: 'tail', type: 'integer', placeholder: 'N', doc: 'begin with the last N lines' },
       ATTEMPT,
       STREAM,

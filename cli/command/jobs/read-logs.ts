@@ -32,6 +32,9 @@ export async function readLogs(context: CommandContext): Promise<number> {
     await readOnce({ client, request, output, context, interrupt });
     return interrupt.aborted ? 130 : 0;
   }
+  const window = lineWindowOf(context);
+  const full = new AbortController();
+  const handlers = createHandlers(context, line, output);
   await followJob({
     client,
     ref,
@@ -39,8 +42,14 @@ export async function readLogs(context: CommandContext): Promise<number> {
     offset: request.offset,
     tailLines: request.tailLines,
     ...(request.stream === undefined ? {} : { stream: request.stream }),
-    signal: interrupt,
-    handlers: createHandlers(context, line, output),
+    signal: AbortSignal.any([interrupt, full.signal]),
+    handlers: {
+      ...handlers,
+      async onChunk(chunk) {
+        await handlers.onChunk({ ...chunk, bytes: window.cut(chunk.bytes) });
+        if (window.isFull()) full.abort();
+      },
+    },
   });
   line.clear();
   if (!interrupt.aborted) return 0;
@@ -60,7 +69,7 @@ interface OneRead {
 
 /** One pass over what is there, over as many connections as it takes. `--line` and `--limit` count lines. */
 async function readOnce({ client, request, output, context, interrupt }: OneRead): Promise<void> {
-  const window = createLineWindow(context.values.integer('line') ?? 0, context.values.integer('limit'));
+  const window = lineWindowOf(context);
   let { offset, tailLines } = request;
   const open = () => client.jobs.logs({ ...request, offset, tailLines }, interrupt);
   for await (const chunk of resumeStream(open, { signal: interrupt, silenceMaxMs: 30_000 })) {
@@ -71,11 +80,17 @@ async function readOnce({ client, request, output, context, interrupt }: OneRead
   }
 }
 
+function lineWindowOf({ values }: CommandContext): LineWindow {
+  return createLineWindow(values.integer('line') ?? 0, values.integer('limit'));
+}
+
+interface LineWindow {
+  cut(bytes: Uint8Array): Uint8Array;
+  isFull(): boolean;
+}
+
 /** Leaves out the first `skip` lines and everything after `limit` more. */
-export function createLineWindow(
-  skip: number,
-  limit: number | undefined,
-): { cut(bytes: Uint8Array): Uint8Array; isFull(): boolean } {
+export function createLineWindow(skip: number, limit: number | undefined): LineWindow {
   let line = 0;
   const last = limit === undefined ? Infinity : skip + limit;
   return {

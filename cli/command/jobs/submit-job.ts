@@ -55,10 +55,11 @@ export async function submitJob(
 async function readDocument(context: CommandContext): Promise<unknown> {
   const file = context.values.text('file');
   if (file === undefined) return undefined;
-  const { readSmallFile } = await import('../options-file.ts');
+  const { readSmallFile, readSmallStream } = await import('../options-file.ts');
   const { parseYaml } = await import('../../render/yaml-text.ts');
   // A null document is somebody's empty file: refused by the reader, unlike "no file".
-  return (await parseYaml(await readSmallFile(file), file)) ?? null;
+  const text = file === '-' ? await readSmallStream(context.terminal.stdin) : await readSmallFile(file);
+  return (await parseYaml(text, file === '-' ? 'stdin' : file)) ?? null;
 }
 
 interface Provision {

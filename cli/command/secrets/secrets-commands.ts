@@ -3,14 +3,23 @@
  */
 import { secretJson } from '../../../proto/domain/record-json.ts';
 import { SECRET_LOOK } from '../../render/looks.ts';
-import type { CommandSpec } from '../command-tree.ts';
+import { askHidden } from '../ask-hidden.ts';
+import type { CommandContext, CommandSpec } from '../command-tree.ts';
 import type { Argument, Field } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
-import { usageError } from '../usage-error.ts';
+import { unsupportedError, usageError } from '../usage-error.ts';
 
 const NAME: Argument = { name: 'name', doc: 'name of the secret', flags: ['name'], completes: 'secret' };
 const CLUSTER: Field = { name: 'clusterWide', type: 'switch', doc: 'for every project instead of one' };
+const SCOPES = ['project', 'team', 'cluster'];
+const SCOPE: Argument = {
+  name: 'scope',
+  doc: 'project, or as in Gradient team or cluster for every project (default project)',
+  optional: true,
+};
+/** Gradient names the project of a scope so. */
+const ID: Field = { name: 'id', type: 'text', doc: 'the project', hidden: true, completes: 'project' };
 
 export const SECRETS_COMMANDS: readonly CommandSpec[] = [
   {
@@ -21,22 +30,27 @@ export const SECRETS_COMMANDS: readonly CommandSpec[] = [
       'nabla secrets set HF_TOKEN --value @token.txt',
       'printenv HF_TOKEN | nabla secrets set HF_TOKEN --value -',
     ],
-    arguments: [NAME],
+    arguments: [NAME, SCOPE],
     fields: [
       {
         name: 'value',
         type: 'text',
         secret: true,
-        required: true,
+        default: 'asked for on the terminal',
         environment: 'NABLA_SECRET_VALUE',
         doc: 'the value, at most 64 KiB',
       },
       PROJECT_FIELD,
       CLUSTER,
+      ID,
     ],
     output: 'record',
     async run(context) {
-      const value = context.values.text('value') ?? '';
+      const scope = await scopeOf(context);
+      const value = context.values.text('value') ?? (await askHidden(context.terminal, 'value'));
+      if (value === undefined) {
+        throw usageError('SECRET_MISSING', 'no value was given', 'give it with --value @FILE or --value -');
+      }
       if (value === '') {
         throw usageError(
           'SECRET_EMPTY',
@@ -45,11 +59,7 @@ export const SECRETS_COMMANDS: readonly CommandSpec[] = [
         );
       }
       const client = await context.connect();
-      const secret = await client.secrets.set(
-        await scopeOf(context),
-        context.argument('name'),
-        Buffer.from(value),
-      );
+      const secret = await client.secrets.set(scope, context.argument('name'), Buffer.from(value));
       await context.printRecord(secretJson(secret), SECRET_LOOK);
       return 0;
     },
@@ -59,7 +69,8 @@ export const SECRETS_COMMANDS: readonly CommandSpec[] = [
     aliases: ['ls'],
     summary: 'List the names of secrets',
     examples: ['nabla secrets list --project vision'],
-    fields: [PROJECT_FIELD, CLUSTER],
+    arguments: [SCOPE],
+    fields: [PROJECT_FIELD, CLUSTER, ID],
     output: 'list',
     async run(context) {
       const client = await context.connect();
@@ -73,8 +84,8 @@ export const SECRETS_COMMANDS: readonly CommandSpec[] = [
     aliases: ['rm'],
     summary: 'Erase a secret',
     examples: ['nabla secrets delete HF_TOKEN'],
-    arguments: [NAME],
-    fields: [PROJECT_FIELD, CLUSTER],
+    arguments: [NAME, SCOPE],
+    fields: [PROJECT_FIELD, CLUSTER, ID],
     output: 'text',
     async run(context) {
       const client = await context.connect();
@@ -86,7 +97,18 @@ export const SECRETS_COMMANDS: readonly CommandSpec[] = [
 ];
 
 /** The project of a secret; empty means the whole cluster, so the default project has to be named. */
-async function scopeOf(context: Parameters<CommandSpec['run']>[0]): Promise<string> {
-  if (context.values.flag('clusterWide')) return '';
-  return context.requireProject();
+async function scopeOf(context: CommandContext): Promise<string> {
+  const [scope = 'project'] = context.arguments('scope');
+  const id = context.values.text('id');
+  if (!SCOPES.includes(scope)) {
+    throw usageError(
+      'SCOPE_UNKNOWN',
+      `there is no scope ${JSON.stringify(scope)}`,
+      'write project, or --cluster-wide for every project; the value is given with --value @FILE',
+    );
+  }
+  if (scope === 'project' && !context.values.flag('clusterWide')) return id ?? context.requireProject();
+  if (id !== undefined)
+    throw unsupportedError('--id with that scope', 'a controller is one cluster; leave it out');
+  return '';
 }

@@ -1,11 +1,14 @@
 /**
  * `nabla up`: a local cluster that stays up until Ctrl-C.
  */
-import { resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
 import type { HostView } from '../../../proto/domain/views.ts';
 import { defaultDataFolder } from '../../client/data-folder.ts';
 import type { CommandContext } from '../command-tree.ts';
+import { programPath } from '../package-root.ts';
 import { toKebabCase } from '../spelling.ts';
+import type { EnvironmentVariables } from '../terminal.ts';
 import { usageError } from '../usage-error.ts';
 import { type LocalCluster, startLocalCluster } from './start-local-cluster.ts';
 
@@ -90,7 +93,7 @@ function describe(
   const paint = context.terminal.outStyle;
   const point =
     isCurrent === undefined
-      ? `export NABLA_URL=https://${target.grpcAddress} NABLA_CA_FILE=${dataFolder}/controller/ca.pem NABLA_TOKEN=$(cat ${dataFolder}/controller/admin.token)`
+      ? `export NABLA_URL=https://${target.grpcAddress} NABLA_CA_FILE=${dataFolder}/controller/tls/ca.pem NABLA_TOKEN=$(cat ${dataFolder}/controller/admin.token)`
       : isCurrent
         ? 'nabla jobs run -- echo hello'
         : 'nabla --profile local jobs run -- echo hello';
@@ -102,10 +105,17 @@ function describe(
     `  logs   ${dataFolder}/logs`,
     ...hosts.map((host) => `  host   ${describeHost(host)}`),
     isCurrent === undefined ? 'Point the command line at it:' : 'Try it in another terminal:',
+    // A checkout that nobody linked has no program of that name on the path.
+    ...(isOnPath('nabla', context.variables) ? [] : [`  alias nabla='node ${programPath('cli')}'`]),
     `  ${point}`,
     'Ctrl-C stops it.',
     '',
   ].join('\n');
+}
+
+function isOnPath(program: string, variables: EnvironmentVariables): boolean {
+  const folders = (variables['PATH'] ?? '').split(delimiter);
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
 }
 
 /** Simulated GPUs are always called so. */

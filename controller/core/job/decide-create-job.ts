@@ -126,7 +126,7 @@ function objectToSecrets(reader: ClusterReader, project: Project, spec: JobSpec)
   if (missing === undefined) return undefined;
   const [env, name] = missing;
   const field = { path: `spec.env.${env}`, reason: 'names a secret that does not exist' };
-  return refuseField('not-found', 'SECRET_NOT_FOUND', field, 'set it first with secrets set', {
+  return refuseField('not-found', 'SECRET_NOT_FOUND', field, 'set it first with nabla secrets set', {
     secret: name,
   });
 }

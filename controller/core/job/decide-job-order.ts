@@ -33,7 +33,7 @@ export function decideStopJob(reader: ClusterReader, command: Of<'stop-job'>): D
   const ids = { jobId: job.id, projectId: job.projectId };
   if (isFinished(job.state)) {
     return refuse('precondition', 'JOB_ALREADY_FINISHED', 'the job has finished and cannot be stopped', {
-      hint: 'show it with jobs show',
+      hint: 'show it with nabla jobs show',
       details: { jobId: job.id, state: job.state },
     });
   }

@@ -69,7 +69,7 @@ export function decideAliasMachineType(reader: ClusterReader, command: Of<'alias
   if (command.remove) {
     if (target === undefined || (found.ok && target !== found.record.name)) {
       return refuse('not-found', 'ALIAS_NOT_FOUND', 'there is no such alias', {
-        hint: 'list them with machine-types list',
+        hint: 'list them with nabla machine-types list',
         details: { alias: command.alias },
       });
     }

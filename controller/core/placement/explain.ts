@@ -39,8 +39,15 @@ export function summariseWait(need: Need, rooms: readonly Room[]): Omit<WaitReas
   const code = commonest(hostsByReason);
   if (code === undefined) return { code: 'QUEUED', message: 'waits for its turn', hostsByReason };
   const count = hostsByReason[code] ?? 0;
-  const hosts = count === 1 ? '1 host' : `${count} hosts`;
-  return { code, message: `${hosts} of ${rooms.length}: ${FIT_MESSAGES[code]}`, hostsByReason };
+  return { code, message: `${hostsText(count, rooms)} ${FIT_MESSAGES[code]}`, hostsByReason };
+}
+
+/** The subject of the sentence: the only host by its name, several by their number. */
+function hostsText(count: number, rooms: readonly Room[]): string {
+  if (rooms.length === 1) return rooms[0]?.host.name ?? 'the host';
+  return count === rooms.length
+    ? `each of ${count} hosts`
+    : `each of ${count} hosts (${rooms.length} in all)`;
 }
 
 /** Of the reasons that waiting cures the commonest, else of all; ties go to the earlier filter. */

@@ -42,7 +42,7 @@ export function decideDeleteSecret(reader: ClusterReader, command: Of<'delete-se
   const secret = findInScope(reader, scope.projectId, command.name);
   if (secret === undefined) {
     return refuse('not-found', 'SECRET_NOT_FOUND', 'there is no such secret', {
-      hint: 'list them with secrets list',
+      hint: 'list them with nabla secrets list',
       details: { name: command.name },
     });
   }

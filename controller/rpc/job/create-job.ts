@@ -32,7 +32,8 @@ export async function toCreateJobCommand(
   const project = projectReference(request.project);
   if (request.spec === undefined) return failRequest('spec', 'is required');
   const asked = requireJobSpec(fromWireJobSpec(request.spec));
-  await requireWorkspace(ports, project, asked);
+  // A dry run stores nothing, so its archive cannot have been uploaded.
+  if (!request.dryRun) await requireWorkspace(ports, project, asked);
   const requestId = checkRequestId(request.requestId);
   const { spec, secrets } = await sealPasswords(ports, asked);
   return {

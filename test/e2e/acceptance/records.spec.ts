@@ -107,10 +107,10 @@ t.test('records', { timeout: 120_000 }, async (t) => {
     t.match(fits.plan, { fitsNow: true, hostName: 'agent-0' });
     const never = await cli.run(['jobs', 'create', '--dry-run', '--gpus', '9', '--', 'true']);
     t.equal(never.code, 6);
-    t.match(never.stderr, /--gpus: asks for 9 GPUs; the largest host has 2/);
+    t.match(never.stderr, /--gpus asks for 9 GPUs; the largest host has 2/);
     const unknown = await cli.run(['jobs', 'create', '--machine-type', 'H100x8', '--', 'true']);
     t.equal(unknown.code, 4);
-    t.match(unknown.stderr, /--machine-type: names a machine type that does not exist/);
+    t.match(unknown.stderr, /--machine-type names a machine type that does not exist/);
     t.match(unknown.stderr, /hint: .*cpu/, 'and says which there are');
     t.equal((await cli.json<readonly Row[]>(['jobs', 'list'])).length, before);
     const waits = await cli.submit(['--gpus', '9', '--wait-for-hosts', '--', 'true']);

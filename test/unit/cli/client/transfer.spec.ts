@@ -174,3 +174,14 @@ t.test('a path of a job never leaves the folder', async (t) => {
   t.equal(await codeOf(download(folder, fakeFiles(bytes), bytes, 'link/x')), 'PATH_UNSAFE');
   t.same(readdirSync(outside), []);
 });
+
+t.test('a file of the longest name that disks take is downloaded too', async (t) => {
+  const folder = tempFolder(t);
+  const name = 'n'.repeat(250);
+  const bytes = Buffer.from('long');
+  t.same(await download(folder, fakeFiles(bytes), bytes, name), {
+    path: join(folder, name),
+    unchanged: false,
+  });
+  t.same(readdirSync(folder), [name], 'no part file is left');
+});

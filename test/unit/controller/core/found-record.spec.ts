@@ -15,7 +15,7 @@ t.test('an absent one is not found, with where to look', async (t) => {
     kind: 'not-found',
     code: 'MACHINE_TYPE_NOT_FOUND',
     message: 'there is no such machine type',
-    hint: 'list them with machine-types list',
+    hint: 'list them with nabla machine-types list',
     details: { ref: 'x' },
   });
 });

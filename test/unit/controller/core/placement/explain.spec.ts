@@ -38,7 +38,7 @@ t.test('per host and in sum', async (t) => {
     jobId: waiting,
     position: 1,
     code: 'NO_FREE_GPU',
-    message: '2 hosts of 3: has too few free GPUs of the wanted kind',
+    message: 'each of 2 hosts (3 in all) has too few free GPUs of the wanted kind',
     hostsByReason: { NO_FREE_GPU: 2, EXCLUDED: 1, HOST_NOT_READY: 1 },
   });
   t.same(
