@@ -1,6 +1,9 @@
 /**
  * Which drivers this agent runs tasks with, from its configuration.
  */
+import { realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, resolve } from 'node:path';
 import type { HostId } from '../proto/domain/ids.ts';
 import type { Clock, Logger } from '../proto/ports/index.ts';
 import { makeSecretFolder } from '../proto/runtime/durable-file.ts';
@@ -26,9 +29,25 @@ export async function openDrivers(options: OpenDriversOptions): Promise<Selected
     hostId,
     dockerSocket: config.dockerSocket,
     stateFolder,
-    hiddenFolders: [layout.root],
+    hiddenFolders: await findHiddenFolders(layout.root, config.tokenFile),
     mountView: config.mountView,
     clock,
     log: logger.child('driver'),
   });
+}
+
+/**
+ * What no task may see inside its view: the agent's own folder, and the one that the token lies in if only its owner
+ * may enter that. Beside the token lie other secrets (in a local cluster those of the controller), and a task is a
+ * process of the same user. A home folder stays: tasks use what is installed there.
+ */
+export async function findHiddenFolders(
+  root: string,
+  tokenFile: string,
+  home: string = homedir(),
+): Promise<readonly string[]> {
+  const folder = await realpath(dirname(resolve(tokenFile))).catch(() => undefined);
+  if (tokenFile === '' || folder === undefined || folder === '/' || folder === home) return [root];
+  const { mode } = await stat(folder);
+  return (mode & 0o077) === 0 ? [root, folder] : [root];
 }

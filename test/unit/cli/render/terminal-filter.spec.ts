@@ -6,10 +6,7 @@ import t, { type Test } from 'tap';
 import { createTerminalFilter } from '../../../../cli/render/terminal-filter.ts';
 
 /** Filtered in one go, and byte by byte, which must be the same. */
-function filtered(
-  t: { equal(a: unknown, b: unknown, name?: string): unknown },
-  text: string | Buffer,
-): string {
+function filtered(t: Test, text: string | Buffer): string {
   const bytes = Buffer.from(text);
   const whole = Buffer.from(createTerminalFilter()(bytes)).toString('latin1');
   const filter = createTerminalFilter();
