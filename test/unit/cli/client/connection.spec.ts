@@ -140,12 +140,17 @@ t.test('no controller: the message says where it looked, and run ends with 125',
   t.match(refused.stderr, /lookedAt: 127\.0\.0\.1:1, chosenBy: --url or NABLA_URL/);
 });
 
-t.test("what the controller says of itself keeps its own hint; only a connection's failure is told with its place", async (t) => {
-  const told = { where: '127.0.0.1:1', foundBy: '--url' };
-  const full = new ClusterError('unavailable', 'DISK_FULL', 'the disk is full', { hint: 'free some space' });
-  t.equal(toConnectionError(full, told), full);
-  const lost = new ClusterError('unavailable', 'SERVER_UNREACHABLE', 'cannot be reached', { hint: 'x' });
-  t.match(toConnectionError(lost, told), { details: { lookedAt: '127.0.0.1:1' }, hint: /--url/ });
-  const tls = new ClusterError('unavailable', 'TLS_REFUSED', 'not trusted', { hint: 'log in again' });
-  t.match(toConnectionError(tls, told), { details: { chosenBy: '--url' }, hint: 'log in again' });
-});
+t.test(
+  "what the controller says of itself keeps its own hint; only a connection's failure is told with its place",
+  async (t) => {
+    const told = { where: '127.0.0.1:1', foundBy: '--url' };
+    const full = new ClusterError('unavailable', 'DISK_FULL', 'the disk is full', {
+      hint: 'free some space',
+    });
+    t.equal(toConnectionError(full, told), full);
+    const lost = new ClusterError('unavailable', 'SERVER_UNREACHABLE', 'cannot be reached', { hint: 'x' });
+    t.match(toConnectionError(lost, told), { details: { lookedAt: '127.0.0.1:1' }, hint: /--url/ });
+    const tls = new ClusterError('unavailable', 'TLS_REFUSED', 'not trusted', { hint: 'log in again' });
+    t.match(toConnectionError(tls, told), { details: { chosenBy: '--url' }, hint: 'log in again' });
+  },
+);
