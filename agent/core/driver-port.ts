@@ -2,6 +2,7 @@
  * The port every container driver implements (docker, process, and the fake with failure knobs). One
  * exported contract suite (test/conformance/driver-contract.ts) runs against each of them.
  */
+import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { GpuUuid, HostId, TaskKey } from '../../proto/domain/ids.ts';
 import type { Command, PortMapping } from '../../proto/domain/job.ts';
 
@@ -105,15 +106,8 @@ export interface OutputChunk {
   readonly cursor: OutputCursor;
 }
 
-export interface ExecPlan {
-  readonly argv: readonly string[];
-  readonly tty: boolean;
-  readonly rows: number;
-  readonly columns: number;
-  readonly env: Readonly<Record<string, string>>;
-  /** Empty is the task's own. */
-  readonly workingDirectory: string;
-}
+/** A command as it was asked for on the wire. */
+export type ExecPlan = ExecStartPayload;
 
 /** A command running inside a task. Closing it (abort signal given to exec) ends the command. */
 export interface ExecSession {

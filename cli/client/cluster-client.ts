@@ -2,6 +2,7 @@
  * The calls that verbs make, in domain terms. Types only: loading this file loads neither gRPC nor protobuf.
  */
 import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
+import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import type { ListOptions } from '../../proto/domain/list-query.ts';
 import type {
@@ -61,14 +62,7 @@ export type ExecInput =
   | { readonly kind: 'resize'; readonly rows: number; readonly columns: number }
   | { readonly kind: 'signal'; readonly name: string };
 
-export interface ExecStart extends JobRef {
-  readonly argv: readonly string[];
-  readonly tty: boolean;
-  readonly rows: number;
-  readonly columns: number;
-  readonly env: Readonly<Record<string, string>>;
-  readonly workingDirectory: string;
-}
+export interface ExecStart extends JobRef, ExecStartPayload {}
 
 export type ExecOutput =
   | { readonly kind: 'started' }

@@ -104,12 +104,14 @@ export const EXEC_FRAME_KINDS = {
 } as const;
 export type ExecFrameKind = keyof typeof EXEC_FRAME_KINDS;
 
+/** The command that an exec session runs; everybody between the user and the driver hands it on as it is. */
 export interface ExecStartPayload {
   readonly argv: readonly string[];
   readonly tty: boolean;
   readonly rows: number;
   readonly columns: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Empty is the task's own. */
   readonly workingDirectory: string;
 }
 
