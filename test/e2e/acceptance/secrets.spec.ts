@@ -69,18 +69,27 @@ t.test('secrets stay secret', { timeout: 120_000 }, async (t) => {
   await t.test('a secret that is gone refuses the job that names it', async (t) => {
     const end = await cli.run(['jobs', 'run', '--env', 'T=secret:ABSENT', '--', 'true']);
     t.equal(end.code, 4);
-    t.match(end.stderr, /--env: names a secret that does not exist/);
+    t.match(end.stderr, /--env T:? names a secret that does not exist/);
     t.equal((await cli.run(['secrets', 'delete', 'LOUD'])).code, 0);
   });
 
   await cli.run(['jobs', 'stop', 'user']);
   t.equal((await run.ended).code, 143);
   const guilty = listFiles(cluster.folder).filter((file) => {
-    const bytes = readFileSync(file);
+    const bytes = readIfThere(file);
     return CANARIES.some((canary) => bytes.includes(canary));
   });
   t.strictSame(guilty, [], 'no file of controller, agent or CLI holds one in clear');
 });
+
+function readIfThere(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch {
+    // Made and gone between the listing and the reading: drafts are.
+    return Buffer.alloc(0);
+  }
+}
 
 function listFiles(folder: string): readonly string[] {
   return readdirSync(folder, { withFileTypes: true, recursive: true })
