@@ -248,6 +248,7 @@ export const HOST_LOOK: RecordLook = {
     usage('CPUS', 'cpuMilli', (milli) => String(milli / 1000)),
     usage('MEMORY', 'memoryBytes', formatBytes),
     text('TASKS', 'runningTasks', { align: 'right' }),
+    { header: 'LABELS', value: labelsOf, wide: true },
     text('DRIVERS', 'drivers', { wide: true }),
     text('CPU %', 'telemetry.cpuPercent', { wide: true, align: 'right' }),
     text('OS', 'os', { wide: true }),
@@ -257,6 +258,11 @@ export const HOST_LOOK: RecordLook = {
   ],
   none: 'no hosts: start an agent, or nabla up for a local cluster',
 };
+
+function labelsOf(record: JsonRecord): string {
+  const labels = Object.entries((record['labels'] ?? {}) as Readonly<Record<string, unknown>>);
+  return labels.length === 0 ? '-' : labels.map(([key, value]) => `${key}=${String(value)}`).join(',');
+}
 
 /** Simulated GPUs are never shown as real ones. */
 function modelOf(record: JsonRecord): string {
@@ -278,6 +284,8 @@ export const GPU_LOOK: RecordLook = {
     text('INDEX', 'index', { align: 'right' }),
     {
       header: 'MODEL',
+      // A simulated GPU must not lose the word that says so.
+      precious: true,
       value: (record) => {
         const model = at(record, 'model');
         return record['simulated'] === true && !/simulated/i.test(model) ? `${model} (simulated)` : model;
