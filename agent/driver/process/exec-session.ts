@@ -2,13 +2,14 @@
  * Commands run inside a running task: same control group, same view of the file system, same environment, with pipes
  * or with a real terminal.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { ExecPlan, ExecSession } from '../../core/driver-port.ts';
 import { commandNotFound, unsupported } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
 import { type ExecCommand, type ExecParts, findGroup, toExecCommand } from './exec-command.ts';
+import { withoutInherited } from './inherited-handles.ts';
 import type { ProcessHost } from './process-host.ts';
 import type { TaskRun } from './task-run.ts';
 import { openTerminal } from './terminal-session.ts';
@@ -31,7 +32,11 @@ export async function openExec(
 
 async function openPipes(command: ExecCommand, { signal, groupOf }: ExecParts): Promise<ExecSession> {
   const { file, args, env, cwd } = command;
-  const child = spawn(file, args, { env, cwd, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = withoutInherited(
+    ['pipe', 'pipe', 'pipe'],
+    (stdio) =>
+      spawn(file, args, { env, cwd, detached: true, stdio: [...stdio] }) as ChildProcessWithoutNullStreams,
+  );
   const exited = new Promise<{ code: number; signal: number }>((resolve) => {
     child.once('exit', (code, name) =>
       resolve({ code: code ?? 0, signal: name === null ? 0 : signalNumber(name) }),

@@ -8,6 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { driverUnavailable } from '../driver-error.ts';
+import { withoutInherited } from './inherited-handles.ts';
 import type { ProcStat } from './proc-stat.ts';
 import { parseMainLine } from './run-file.ts';
 import { renderPrologue, renderStart, type StartRequest } from './start-script.ts';
@@ -121,12 +122,9 @@ export function createStarter(setsidArgv: readonly string[], clock: Clock, log: 
 
 function openShell(log: Logger): ChildProcess {
   // An empty environment: what the agent was started with is none of the tasks' business.
-  const shell = spawn('/bin/sh', [], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: {},
-    detached: true,
-    cwd: '/',
-  });
+  const shell = withoutInherited(['pipe', 'pipe', 'ignore'], (stdio) =>
+    spawn('/bin/sh', [], { stdio: [...stdio], env: {}, detached: true, cwd: '/' }),
+  );
   // Without this a write to a dead starter would be an uncaught error; its end is handled by 'close'.
   shell.stdin?.on('error', () => {});
   shell.once('close', (code, signal) => log.debug('starter ended', { code, signal }));

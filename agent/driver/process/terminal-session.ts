@@ -1,16 +1,21 @@
 /**
  * A command on a pseudo-terminal, through node-pty. The package is optional: it is loaded when first asked for.
  */
+import { existsSync } from 'node:fs';
 import type { IPty } from '@lydell/node-pty';
 import type { ExecPlan, ExecSession } from '../../core/driver-port.ts';
 import { unsupported } from '../driver-error.ts';
 import { signalNumber } from '../signal-name.ts';
 import type { ExecCommand, ExecParts } from './exec-command.ts';
+import { CLOSE_HANDLES_SCRIPT } from './inherited-handles.ts';
+
+/** Where bash is, by its whole path: the task's PATH must not choose it. */
+const SHELLS = ['/bin/bash', '/usr/bin/bash', '/usr/local/bin/bash', '/opt/homebrew/bin/bash'];
 
 /** Output that may wait for a slow reader before the terminal is paused. */
 const BACKLOG_BYTES_MAX = 256 * 1024;
 
-/** @throws ClusterError TERMINAL_UNAVAILABLE when node-pty is not installed */
+/** @throws ClusterError TERMINAL_UNAVAILABLE when node-pty or bash is not installed */
 export async function openTerminal(
   command: ExecCommand,
   plan: ExecPlan,
@@ -23,7 +28,13 @@ export async function openTerminal(
       'install @lydell/node-pty',
     );
   });
-  const pty = spawn(command.file, [...command.args], {
+  const shell = SHELLS.find((path) => existsSync(path));
+  if (shell === undefined) {
+    throw unsupported('TERMINAL_UNAVAILABLE', 'this host has no terminals to give', 'install bash');
+  }
+  // node-pty lets the child inherit what the agent has open.
+  const args = ['-p', '-c', CLOSE_HANDLES_SCRIPT, 'nabla', command.file, ...command.args];
+  const pty = spawn(shell, args, {
     cols: Math.max(1, plan.columns),
     rows: Math.max(1, plan.rows),
     cwd: command.cwd,

@@ -4,6 +4,7 @@
  * listen to, with programs that leave a mark on the host if anything of the host runs them.
  */
 import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
+import { Level } from 'level';
 import t from 'tap';
 import type { ExecPlan } from '../../../agent/core/driver-port.ts';
 import { openProcessDriver } from '../../../agent/driver/process/process-driver.ts';
@@ -92,7 +93,14 @@ t.test('a command run inside a task loads no library of the job into programs of
     tty: false,
     rows: 24,
     columns: 80,
-    env: { LD_PRELOAD: '/nowhere.so', LD_AUDIT: '/nowhere.so', GCONV_PATH: '/nowhere', KEPT: 'yes' },
+    env: {
+      LD_PRELOAD: '/nowhere.so',
+      LD_AUDIT: '/nowhere.so',
+      GCONV_PATH: '/nowhere',
+      SHELLOPTS: 'xtrace',
+      'BASH_FUNC_echo%%': '() { exit 3; }',
+      KEPT: 'yes',
+    },
     workingDirectory: '',
   };
   const session = await bench.driver.exec(plan.key, ask, bench.never);
@@ -104,4 +112,26 @@ t.test('a command run inside a task loads no library of the job into programs of
   tt.equal((await session.exit()).code, 0);
   tt.equal(String(stdout), '[] yes\n');
   tt.equal(String(stderr), '', 'no loader of the host looked for it');
+});
+
+t.test('neither a task nor a command in it holds a file that its agent has open', async (tt) => {
+  const bench = await openBench(tt, SUITE);
+  // A database opens its files without the flag that would close them in children, as the agent's journal does.
+  const journal = new Level(`${bench.folder}/journal`);
+  await journal.open();
+  tt.teardown(() => journal.close());
+  const list = 'for one in /proc/self/fd/*; do readlink "$one"; done; :';
+  const { stdout } = await bench.run(await bench.plan(shell(list)));
+  tt.match(String(stdout), '/dev/null');
+  tt.notMatch(String(stdout), '/journal/', 'a task');
+  const running = await bench.start(await bench.plan({ kind: 'run' }));
+  for (const tty of [false, true]) {
+    if (tty && !bench.driver.supports.terminal) continue;
+    const ask = { argv: ['/bin/sh', '-c', list], tty, rows: 24, columns: 200, env: {}, workingDirectory: '' };
+    const session = await bench.driver.exec(running.key, ask, bench.never);
+    let said = '';
+    for await (const { bytes } of session.output) said += Buffer.from(bytes).toString();
+    tt.match(said, '/dev/');
+    tt.notMatch(said, '/journal/', tty ? 'a command on a terminal' : 'a command');
+  }
 });
