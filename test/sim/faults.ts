@@ -136,11 +136,11 @@ const ACTS: Partial<Record<Fault, Act>> = {
     });
   },
   'connection-loss': (sim, host) => {
-    for (const lane of [...sim.network.lanes]) if (lane.host === host) sim.network.break(lane, 'both');
+    for (const lane of Array.from(sim.network.lanes)) if (lane.host === host) sim.network.break(lane, 'both');
   },
   'half-open': (sim, host) => {
     const how = sim.chance.integer(3);
-    for (const lane of [...sim.network.lanes]) {
+    for (const lane of Array.from(sim.network.lanes)) {
       if (lane.host !== host) continue;
       if (how === 0) sim.network.silence(lane);
       else sim.network.break(lane, how === 1 ? 'agent' : 'controller');

@@ -99,7 +99,7 @@ export class SimHost implements Host {
     if (container.endEvent !== undefined) container.endEvent.cancelled = true;
     if (container.killEvent !== undefined) container.killEvent.cancelled = true;
     this.sim.world.mark(`${container.name} ended on ${this.name}`);
-    for (const tell of [...container.onEnd]) tell();
+    for (const tell of Array.from(container.onEnd)) tell();
     container.onEnd.clear();
   }
 
@@ -127,7 +127,7 @@ export class SimHost implements Host {
     this.engine = 'up';
     this.losesReplies = false;
     this.excusedAtMs = this.sim.world.nowMs;
-    for (const container of [...this.containers.values()]) {
+    for (const container of Array.from(this.containers.values())) {
       container.onEnd.clear();
       this.end(container, { signal: SIGKILL });
       if (!this.keepsContainers) this.containers.delete(container.name);
@@ -141,7 +141,7 @@ export class SimHost implements Host {
 
   engineTrouble(state: 'hung' | 'down'): void {
     this.engine = state;
-    for (const tell of [...this.onEngineTrouble]) tell();
+    for (const tell of Array.from(this.onEngineTrouble)) tell();
     this.onEngineTrouble.clear();
   }
 }

@@ -68,7 +68,7 @@ export class SimLogDisk {
 
   /** The process died: each write under way is kept whole or lost whole. */
   crash(owner: SimProcess): void {
-    for (const entry of [...this.#underWay]) {
+    for (const entry of Array.from(this.#underWay)) {
       if (entry.owner !== owner) continue;
       this.#underWay.delete(entry);
       entry.event.cancelled = true;

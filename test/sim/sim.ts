@@ -119,7 +119,7 @@ export class Sim implements Cluster {
     controller.process.kill();
     this.logDisk.crash(controller.process);
     const silent = this.on('half-open') && this.chance.integer(3) === 0;
-    for (const lane of [...this.network.lanes]) {
+    for (const lane of Array.from(this.network.lanes)) {
       if (lane.controller !== controller) continue;
       if (silent) this.network.silence(lane);
       else lane.down.send({ end: true });
@@ -154,7 +154,7 @@ export class Sim implements Cluster {
     agent.process.kill();
     host.onEngineTrouble.clear();
     host.journalDisk.crash(power);
-    for (const lane of [...this.network.lanes]) {
+    for (const lane of Array.from(this.network.lanes)) {
       if (lane.host !== host) continue;
       // A dead machine says nothing; a dead process is told for it by its kernel.
       if (power) this.network.silence(lane);

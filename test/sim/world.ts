@@ -18,7 +18,7 @@ export interface SimEvent {
 }
 
 /** What a checker found; ends the run. */
-export class Violation extends Error {}
+class Violation extends Error {}
 
 const WALL_START_MS = Date.UTC(2026, 0, 1);
 
