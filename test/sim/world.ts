@@ -17,9 +17,6 @@ export interface SimEvent {
   cancelled: boolean;
 }
 
-/** What a checker found; ends the run. */
-class Violation extends Error {}
-
 const WALL_START_MS = Date.UTC(2026, 0, 1);
 
 export class World {

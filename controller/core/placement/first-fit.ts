@@ -3,8 +3,8 @@
  * over-commits; the leader re-checks every placement all the same.
  */
 import type { Job, JobSpec } from '../../../proto/domain/job.ts';
-import { BACKOFF_MAX_MS } from '../limits.ts';
 import type { Placement } from '../command.ts';
+import { BACKOFF_MAX_MS } from '../limits.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
 import { summariseWait } from './explain.ts';
 import { chooseGpus, whyNot } from './fit.ts';
