@@ -74,7 +74,7 @@ export function toLeftFiles(
   name: string,
 ): { readonly processes: string; readonly memory: string } {
   return {
-    processes: `${root.folders.pids}/${name}/cgroup.procs`,
+    processes: `${root.folders.pids}/${name}/pids.current`,
     memory: `${root.folders.memory}/${name}/${root.version === 2 ? 'memory.current' : 'memory.usage_in_bytes'}`,
   };
 }
@@ -89,6 +89,15 @@ export async function countOomKills(root: CgroupRoot, name: string): Promise<num
   const file = root.version === 2 ? 'memory.events' : 'memory.oom_control';
   const text = await readFile(`${root.folders.memory}/${name}/${file}`, 'latin1').catch(() => '');
   return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+/**
+ * Whether no process is charged to the group. Stricter than an empty list: a process that is ending leaves the list
+ * first and lets go of its memory, files and devices later, while its charge goes last of all.
+ */
+export async function isEmpty(root: CgroupRoot, name: string): Promise<boolean> {
+  const text = await readFile(`${root.folders.pids}/${name}/pids.current`, 'latin1').catch(() => '');
+  return text.trim() === '0';
 }
 
 /** Live processes of the group; empty when the group is gone. */
@@ -129,16 +138,25 @@ export async function killGroup(root: CgroupRoot, name: string): Promise<void> {
     );
     if (killed) return;
   }
+  if ((await killListed(root, name)) === 0) return;
+  // Whoever forks faster than we count is kept from forking; not before the first round, because a program whose fork
+  // fails may end by itself, in a way that would then be told as its own.
   await writeFile(`${folder}/pids.max`, '0').catch(() => {
     // The group is gone, which is what killing is for.
   });
-  for (const pid of await listProcesses(root, name)) {
+  await killListed(root, name);
+}
+
+async function killListed(root: CgroupRoot, name: string): Promise<number> {
+  const pids = await listProcesses(root, name);
+  for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
       // It ended by itself between the list and the signal.
     }
   }
+  return pids.length;
 }
 
 /** True when the group does not exist (any more). */

@@ -31,6 +31,15 @@ export interface MountViewProbe {
   readonly reason: string;
 }
 
+/**
+ * The first process in a view: keeps orphans from staying as zombies, and ends with the command. Bubblewrap's own would
+ * let bubblewrap end before it; of this one bubblewrap is the parent, so it ends after every process of the view did
+ * (pid_namespaces(7)), which is the proof of stop. What shells say about signals is for nobody here.
+ */
+const INIT_SCRIPT = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
+exec 3>&2 2>/dev/null
+(exec "$@" 2>&3 3>&-)
+exit $?`;
 const PROBE_TIMEOUT_MS = 5000;
 /** Never shown as they are on the host: kernel interfaces, sockets of daemons, other people's temporary files. */
 const OWN_ENTRIES = new Set(['proc', 'sys', 'dev', 'run', 'tmp', 'boot', 'lost+found']);
@@ -96,6 +105,10 @@ function createView(
         ]),
         ...isolationArguments(request.folder),
         '--',
+        '/bin/sh',
+        '-c',
+        INIT_SCRIPT,
+        'nabla',
       ];
     },
     toHost: (path, request) => toHostPath(path, [tmp(request), ...request.mounts]),
@@ -128,6 +141,7 @@ function isolationArguments(folder: string): readonly string[] {
   const kept = KEPT_CAPABILITIES.flatMap((name) => ['--cap-add', `CAP_${name.toUpperCase()}`]);
   return [
     '--unshare-pid',
+    '--as-pid-1',
     '--unshare-ipc',
     '--new-session',
     '--die-with-parent',

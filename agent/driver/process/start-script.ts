@@ -21,7 +21,7 @@ export interface StartRequest {
   readonly folder: string;
   /** One line, the first of the run file. */
   readonly record: string;
-  /** Lists the task's processes, and says how much memory they leave charged; empty without control groups. */
+  /** Counts the task's processes, and says how much memory they leave charged; empty without control groups. */
   readonly processesFile: string;
   readonly memoryFile: string;
   readonly env: ReadonlyMap<string, string>;
@@ -85,7 +85,9 @@ m=
 [ -s "$3" ] && f=o
 [ -s "$4" ] && f="\${f}e"
 if [ -n "$5" ]; then
-{ read -r m <"$5"; } 2>/dev/null && f="\${f}l"
+{ read -r m <"$5"; } 2>/dev/null
+[ "$m" = 0 ] || f="\${f}l"
+m=
 { read -r m <"$6"; } 2>/dev/null
 fi
 echo "$1 exit $2 $f.$m"

@@ -5,7 +5,7 @@
 import type { TaskKey } from '../../../proto/domain/ids.ts';
 import { toClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { DriverExit, StartedTask } from '../../core/driver-port.ts';
-import { type CgroupRoot, clearGroups, countOomKills, killGroup } from './cgroup.ts';
+import { type CgroupRoot, clearGroups, countOomKills, isEmpty, killGroup, listProcesses } from './cgroup.ts';
 import { isLive, type ProcStat } from './proc-stat.ts';
 import type { ProcessHost } from './process-host.ts';
 import { MARK } from './process-table.ts';
@@ -79,6 +79,9 @@ interface EndFacts {
   /** Present when the wrapper itself said so. */
   readonly wrapper?: WrapperExit;
 }
+
+/** Processes that are ending are waited for this long in all. */
+const ENDING_PAUSES_MS = [1, 2, 4, 8];
 
 /** ps tells whole seconds, and a busy host starts late. */
 const START_TOLERANCE_MS = 90_000;
@@ -250,18 +253,18 @@ class TaskRunState implements TaskRun {
   /** Resolves once no process of the task is left. */
   async #clear(wrapper: WrapperExit | undefined, outOfMemory: boolean): Promise<void> {
     const { clock } = this.#host.options;
-    const alone = wrapper !== undefined && this.#isAlone(wrapper);
     // Nothing outlives its boot, and names of groups may be given again in another one.
     if (this.record.bootId !== (await this.#host.table.bootId())) return;
     if (this.#groups !== undefined) {
       const { group } = this.record;
-      if (alone && !outOfMemory && !this.#hadExec && !this.#killed) {
+      const empty = wrapper !== undefined && (await this.#becomesEmpty(this.#groups, wrapper));
+      if (empty && !outOfMemory && !this.#hadExec && !this.#killed) {
         this.#groupGivenBack = true;
         return this.#host.pool?.giveBack(group, wrapper.memoryBytesLeft);
       }
       return await clearGroups(this.#groups, group, clock);
     }
-    if (alone) return;
+    if (wrapper !== undefined && this.#isAlone(wrapper)) return;
     for (let round = 0; ; round++) {
       const left = await this.#findLeft();
       if (left.length === 0) return;
@@ -272,12 +275,24 @@ class TaskRunState implements TaskRun {
   }
 
   /**
-   * Whether the wrapper's answer already proves that nothing is left: an empty control group, or the end of the
-   * process namespace (its first process is reaped only after all others, see pid_namespaces(7)).
+   * Whether the wrapper's answer already proves that nothing is left: a control group that nothing is charged to, or
+   * the end of a view that was not cut short.
    */
   #isAlone(wrapper: WrapperExit): boolean {
     if (this.#groups !== undefined) return !wrapper.processesLeft;
-    return this.record.viewed && wrapper.status <= 128 && !this.#hadExec;
+    return this.record.viewed && wrapper.status <= 128 && !this.#killed && !this.#hadExec;
+  }
+
+  /** What is ending already gets a moment: a group that is left clean can be used again. */
+  async #becomesEmpty(groups: CgroupRoot, wrapper: WrapperExit): Promise<boolean> {
+    if (this.#isAlone(wrapper)) return true;
+    for (const pauseMs of [0, ...ENDING_PAUSES_MS]) {
+      if (pauseMs > 0)
+        await new Promise<void>((resolve) => void this.#host.options.clock.after(pauseMs, resolve));
+      if (await isEmpty(groups, this.record.group)) return true;
+      if ((await listProcesses(groups, this.record.group)).length > 0) return false;
+    }
+    return false;
   }
 
   async #isMainAlive(): Promise<boolean> {
