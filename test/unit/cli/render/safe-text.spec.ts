@@ -32,10 +32,11 @@ const ACTS =
 t.test('hostile text is shown, not obeyed, in every format', async (t) => {
   const style = createStyle(false);
   const columns: readonly Column<string>[] = [{ header: 'NAME', value: (name) => name }];
-  for (const name of HOSTILE) {
+  for (const [at, name] of HOSTILE.entries()) {
+    // Never part of an assert's name: TAP has lines of its own, and drops a line with U+2028 in it.
     t.notMatch(toSafeText(name), /\n/);
     const table = renderTable([name], columns, { columns: 40, wide: false, style });
-    t.notMatch(table, ACTS, `table: ${JSON.stringify(name)}`);
+    t.notMatch(table, ACTS, `table: name ${at}`);
     t.equal(table.split('\n').length, 3, 'a record is one line');
     const details = renderDetails([['Name', name]], { columns: 40, wide: true, style });
     t.equal(details.split('\n').length, 2);
@@ -43,7 +44,7 @@ t.test('hostile text is shown, not obeyed, in every format', async (t) => {
     const json = toJsonText({ [name]: name });
     t.notMatch(json, ACTS);
     t.same(JSON.parse(json), { [name]: name }, 'JSON holds the name unchanged');
-    t.notMatch(await toYaml({ [name]: [name] }), ACTS, `yaml: ${JSON.stringify(name)}`);
+    t.notMatch(await toYaml({ [name]: [name] }), ACTS, `yaml: name ${at}`);
   }
   const { parse } = await import('yaml');
   for (const name of HOSTILE.filter((text) => !/\p{Cs}/u.test(text))) {
