@@ -101,7 +101,9 @@ class DockerExec implements ExecSession {
   }
 
   async signal(name: string): Promise<void> {
-    await this.#send(signalNumber(name));
+    const number = signalNumber(name);
+    if (await this.#sendOnceStarted(() => this.#send(number))) return;
+    throw driverUnavailable('the engine names no process of the command');
   }
 
   exit(): Promise<{ readonly code: number; readonly signal: number }> {
@@ -141,14 +143,22 @@ class DockerExec implements ExecSession {
     }
   }
 
-  /** A command that is just being started has no process to kill yet, and would go on without us. */
   async #cut(): Promise<void> {
+    await this.#sendOnceStarted(() => this.#send(9).catch(() => true));
+    this.#stream.destroy();
+  }
+
+  /**
+   * A command that is just being started has no process yet, and the engine may pass on its output before it names
+   * one; what is sent by then would be lost. False when it named none in time; true also when the command is over.
+   */
+  async #sendOnceStarted(send: () => Promise<boolean>): Promise<boolean> {
     const { clock } = this.#parts;
-    for (let round = 0; round < EXIT_ROUNDS_MAX && !this.#over; round++) {
-      if (await this.#send(9).catch(() => true)) break;
+    for (let round = 0; round < EXIT_ROUNDS_MAX; round++) {
+      if (this.#over || (await send())) return true;
       await new Promise<void>((resolve) => void clock.after(EXIT_PAUSE_MS, resolve));
     }
-    this.#stream.destroy();
+    return false;
   }
 
   /** False while it has no process. The engine cannot signal an exec, so the process is signalled by its number on the host. */
