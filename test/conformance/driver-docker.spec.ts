@@ -9,7 +9,6 @@ import { driverContract } from './driver-contract.ts';
 import { testClock, testLog, toShell } from './driver-setup.ts';
 
 // Some hundred containers, half a second each, on a machine that may be busy with other things.
-t.setTimeout(600_000);
 
 t.test('docker driver', async (tt) => {
   const images = await requireDocker(tt, { needs: ['busybox'] });

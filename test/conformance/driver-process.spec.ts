@@ -34,7 +34,6 @@ function suite(
 }
 
 // Some two hundred real processes, on a machine that may be busy with other things.
-t.setTimeout(240_000);
 
 t.test('process driver with all that the host has', (tt) =>
   driverContract(tt, suite('process', 'auto', 'auto')),

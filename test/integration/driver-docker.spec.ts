@@ -27,8 +27,6 @@ import { eventually } from '../kit/eventually.ts';
 import { type EngineProxy, openEngineProxy } from './driver-engine-proxy.ts';
 import { openTestRegistry, type TestRegistry } from './driver-registry.ts';
 
-t.setTimeout(300_000);
-
 interface Bench extends DriverBench {
   readonly proxy: EngineProxy;
   readonly images: TestImages;

@@ -26,8 +26,6 @@ import {
 import { eventually } from '../kit/eventually.ts';
 import { skipUnless } from '../kit/skips.ts';
 
-t.setTimeout(180_000);
-
 const SUITE: DriverSuite = {
   name: 'process',
   image: '',

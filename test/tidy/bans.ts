@@ -68,6 +68,11 @@ const BANS: readonly Ban[] = [
   { applies: (file) => isHandWritten(file), pattern: /^export default\b/gm, message: 'no default exports' },
   {
     applies: isSpec,
+    pattern: /^t\.setTimeout\(/gm,
+    message: 'all specs of an area share the root test: its time limit is that of the area, in the runner',
+  },
+  {
+    applies: isSpec,
     pattern: /\bt\.only\(|\bonly: true\b/g,
     message: '$& keeps the other tests from running',
   },

@@ -172,6 +172,7 @@ ban('agent/probe/p.ts', 'export class GpuManager {}', 'export class GpuLedger {}
 ban('agent/probe/p.ts', 'export default 1;', 'export const one = 1;');
 ban('agent/probe/p.ts', "export * from './x.ts';", "export { x } from './x.ts';");
 ban('test/unit/a.spec.ts', 't.only("x", f);', 't.test("x", f);');
+ban('test/unit/a.spec.ts', 't.setTimeout(9_000);', 't.test("x", { timeout: 9_000 }, f);');
 ban('test/unit/a.spec.ts', 't.beforeEach(f);', 't.test("x", async (t) => {\n  t.beforeEach(f);\n});');
 ban('test/e2e/a.spec.ts', 'await new Promise((done) => setTimeout(done, 9));', 'await eventually(check);');
 ban('cli/render/r.ts', `// TO${'DO'}: later`, '// Done.', 'a leftover');

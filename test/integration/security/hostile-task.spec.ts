@@ -14,8 +14,6 @@ import { eventually } from '../../kit/eventually.ts';
 import { type FakeController, startFakeController } from '../../kit/fake-controller.ts';
 import { readFramedLog } from '../../kit/framed-log.ts';
 
-t.setTimeout(180_000);
-
 const DEADLINE_MS = 60_000;
 const VIEWS = ['auto', 'none'] as const;
 

@@ -10,8 +10,6 @@ import { aGpu, anInventory } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { collect, runController } from '../../kit/running-controller.ts';
 
-t.setTimeout(60_000);
-
 const MIB = 1024 * 1024;
 const LONG = 'x'.repeat(MIB);
 const LAST_MS = Number.MAX_SAFE_INTEGER;

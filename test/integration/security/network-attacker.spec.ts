@@ -9,8 +9,6 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import t, { type Test } from 'tap';
 import { type RunningController, runController } from '../../kit/running-controller.ts';
 
-t.setTimeout(60_000);
-
 const MIB = 1024 * 1024;
 const DEADLINE_MS = 5_000;
 

@@ -20,8 +20,6 @@ import {
 } from '../../conformance/driver-setup.ts';
 import { skipUnless } from '../../kit/skips.ts';
 
-t.setTimeout(120_000);
-
 const SUITE: DriverSuite = {
   name: 'process',
   image: '',
