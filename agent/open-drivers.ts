@@ -17,11 +17,13 @@ export interface OpenDriversOptions {
   readonly hostId: HostId;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** The agent's own PATH. */
+  readonly searchPath: string;
 }
 
 /** The drivers in order of preference. @throws ClusterError DRIVER_UNAVAILABLE when an asked one cannot be had. */
 export async function openDrivers(options: OpenDriversOptions): Promise<SelectedDrivers> {
-  const { config, layout, hostId, clock, logger } = options;
+  const { config, layout, hostId, clock, logger, searchPath } = options;
   const stateFolder = `${layout.root}/process`;
   await makeSecretFolder(stateFolder);
   return selectDrivers({
@@ -30,6 +32,7 @@ export async function openDrivers(options: OpenDriversOptions): Promise<Selected
     dockerSocket: config.dockerSocket,
     stateFolder,
     hiddenFolders: await findHiddenFolders(layout.root, config.tokenFile),
+    programFolders: searchPath.split(':').filter((folder) => folder.startsWith('/')),
     mountView: config.mountView,
     clock,
     log: logger.child('driver'),

@@ -105,7 +105,7 @@ interface OpenHost {
 
 /** Identity, journal and drivers. The journal's lock comes first: it keeps a second agent out. */
 async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenHost> {
-  const { config, clock, ids, logger, lifecycle } = input;
+  const { config, clock, ids, logger, environment, lifecycle } = input;
   await makeDataFolder(layout);
   const link: Link = { session: undefined, reporter: undefined, httpPort: undefined };
   const conditions = createConditionBoard(clock, () => link.session?.inventoryChanged());
@@ -122,7 +122,8 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
   lifecycle.onClose('journal', () => journal.close());
   const facts = await readHostFacts(layout.root);
   const hostId = await openHostId(layout, () => ids.mint('host'));
-  const selected = await openDrivers({ config, layout, hostId, clock, logger });
+  const searchPath = environment['PATH'] ?? '';
+  const selected = await openDrivers({ config, layout, hostId, clock, logger, searchPath });
   const { drivers, processIsolationAdvisory } = selected;
   lifecycle.onClose('drivers', async () => {
     await Promise.all(drivers.map((driver) => driver.close()));

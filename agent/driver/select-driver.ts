@@ -15,6 +15,8 @@ export interface SelectDriversOptions {
   /** As of the process driver: an existing folder of its own, on a local disk. */
   readonly stateFolder: string;
   readonly hiddenFolders: readonly string[];
+  /** Of the agent's own PATH. */
+  readonly programFolders: readonly string[];
   readonly mountView: 'auto' | 'none';
   readonly clock: Clock;
   readonly log: Logger;
@@ -61,12 +63,13 @@ async function openDocker({ hostId, dockerSocket, clock, log }: SelectDriversOpt
 }
 
 async function openProcess(options: SelectDriversOptions): Promise<Driver> {
-  const { hostId, stateFolder, hiddenFolders, mountView, clock, log } = options;
+  const { hostId, stateFolder, hiddenFolders, programFolders, mountView, clock, log } = options;
   const { openProcessDriver } = await import('./process/process-driver.ts');
   return await openProcessDriver({
     hostId,
     stateFolder,
     hiddenFolders,
+    programFolders,
     mountView,
     clock,
     log: log.child('process'),

@@ -3,7 +3,7 @@
  * /tmp and /dev, and a process namespace of its own, which ends whole when its first process ends.
  */
 import { execFile } from 'node:child_process';
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mount } from '../../core/driver-port.ts';
 import { KEPT_CAPABILITIES } from '../capabilities.ts';
@@ -41,6 +41,8 @@ exec 3>&2 2>/dev/null
 (exec "$@" 2>&3 3>&-)
 exit $?`;
 const PROBE_TIMEOUT_MS = 5000;
+/** Entries of a PATH that are looked at. */
+const PROGRAM_FOLDERS_MAX = 64;
 /** Never shown as they are on the host: kernel interfaces, sockets of daemons, other people's temporary files. */
 const OWN_ENTRIES = new Set(['proc', 'sys', 'dev', 'run', 'tmp', 'boot', 'lost+found']);
 /** What programs read below /sys and /run: the processors, and the resolver that /etc/resolv.conf names. */
@@ -51,11 +53,13 @@ const GPU_PATHS = ['/sys/bus', '/sys/class', '/sys/module'];
 const GPU_DEVICES = /^(nvidia.*|infiniband|dri|kfd)$/;
 /**
  * `hidden`: host folders that no task may read, such as the agent's own. `program` is a whole path: a name would be
- * looked up in the PATH of each task, where the task may have put a program of its own. Never throws.
+ * looked up in the PATH of each task, where the task may have put a program of its own. `programFolders`: those of the
+ * agent's own PATH, shown also where they lie below /tmp, which a task has for itself. Never throws.
  */
 export async function probeMountView(
   hidden: readonly string[],
   program: string | undefined,
+  programFolders: readonly string[] = [],
 ): Promise<MountViewProbe> {
   if (program === undefined) return { reason: 'bwrap is not installed' };
   const base = [program, ...(await baseArguments()), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
@@ -75,13 +79,15 @@ export async function probeMountView(
   if (failure !== '') return { reason: failure };
   const gpuArgs = await gpuArguments();
   const shown = base.flatMap((word, at) => (word === '--ro-bind' ? [base[at + 2] ?? ''] : []));
-  return { view: createView(base, gpuArgs, shown), reason: '' };
+  const programs = await findPrivatePrograms(programFolders, hidden);
+  return { view: createView(base, gpuArgs, shown, programs), reason: '' };
 }
 
 function createView(
   base: readonly string[],
   gpuArgs: readonly string[],
   shown: readonly string[],
+  programs: readonly Mount[],
 ): MountView {
   const tmp = (request: ViewRequest): Mount => ({
     source: request.tmpFolder,
@@ -103,6 +109,7 @@ function createView(
           source,
           target,
         ]),
+        ...programs.flatMap(({ source, target }) => ['--ro-bind-try', source, target]),
         ...isolationArguments(request.folder),
         '--',
         '/bin/sh',
@@ -111,8 +118,23 @@ function createView(
         'nabla',
       ];
     },
-    toHost: (path, request) => toHostPath(path, [tmp(request), ...request.mounts]),
+    toHost: (path, request) => toHostPath(path, [tmp(request), ...programs, ...request.mounts]),
   };
+}
+
+/** Folders below /tmp that hold the agent's programs and none of what is hidden. */
+async function findPrivatePrograms(
+  folders: readonly string[],
+  hidden: readonly string[],
+): Promise<readonly Mount[]> {
+  const mounts: Mount[] = [];
+  for (const folder of new Set(folders.slice(0, PROGRAM_FOLDERS_MAX))) {
+    const secret = hidden.some((path) => isBelow(path, folder) || isBelow(folder, path) || path === folder);
+    if (!isBelow(folder, '/tmp') || folder === '/tmp' || secret) continue;
+    const found = await stat(folder).catch(() => undefined);
+    if (found?.isDirectory() === true) mounts.push({ source: folder, target: folder, readOnly: true });
+  }
+  return mounts;
 }
 
 async function baseArguments(): Promise<readonly string[]> {

@@ -19,6 +19,8 @@ export interface ProcessDriverOptions {
   readonly stateFolder: string;
   /** Folders of the host that no task may see inside its mount view; the agent's data folder belongs here. */
   readonly hiddenFolders: readonly string[];
+  /** Folders of the agent's own PATH: tasks find its programs there, also below /tmp. Default none. */
+  readonly programFolders?: readonly string[];
   readonly clock: Clock;
   readonly log: Logger;
   /** `auto` (default) uses bubblewrap when it works; `none` never does. */
@@ -73,7 +75,7 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   const view =
     options.mountView === 'none' || usesPs(options)
       ? { reason: 'off' }
-      : await probeMountView(options.hiddenFolders, bwrap);
+      : await probeMountView(options.hiddenFolders, bwrap, options.programFolders);
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
   const root = 'root' in cgroups ? cgroups.root : undefined;
