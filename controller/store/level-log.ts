@@ -145,10 +145,8 @@ export class LevelLog implements CommitLog {
     if (condition.expectedHead !== head.seq) return { status: 'conflict', head };
     const seq = head.seq + batch.entries.length;
     const next: LogHead = { ...head, seq, chainHash: batch.chainHash, rowCount: batch.rowCount };
-    const operations = operationsOf(batch);
-    operations.push({ type: 'put', key: HEAD_KEY, value: encodeRow(HEAD_KEY, next) });
     try {
-      await this.#database.batch(operations, { sync: true });
+      await this.#writeBatch(batch, next);
     } catch (error) {
       return { status: 'unknown', cause: fromLevelError(error, this.#folder) };
     }
@@ -201,6 +199,18 @@ export class LevelLog implements CommitLog {
 
   async close(): Promise<void> {
     await this.#translate(this.#database.close());
+  }
+
+  /** As a chained batch: an array costs LevelDB's wrapper three times the CPU per operation (ADR 0003). */
+  #writeBatch(batch: LogBatch, head: LogHead): Promise<void> {
+    const chain = this.#database.batch();
+    for (const { seq, value } of batch.entries) chain.put(entryKey(seq), value);
+    for (const { key, value } of batch.rows) {
+      if (value === undefined) chain.del(ROW_PREFIX + key);
+      else chain.put(ROW_PREFIX + key, value);
+    }
+    chain.put(HEAD_KEY, encodeRow(HEAD_KEY, head));
+    return chain.write({ sync: true });
   }
 
   async #writeHead(head: LogHead): Promise<void> {
@@ -264,16 +274,6 @@ async function translated<T>(work: Promise<T>, folder: string): Promise<T> {
   } catch (error) {
     throw fromLevelError(error, folder);
   }
-}
-
-function operationsOf(batch: LogBatch): Operation[] {
-  const operations: Operation[] = batch.entries.map(({ seq, value }) => ({
-    type: 'put',
-    key: entryKey(seq),
-    value,
-  }));
-  operations.push(...rowOperations(batch.rows));
-  return operations;
 }
 
 function rowOperations(rows: readonly RowWrite[]): Operation[] {

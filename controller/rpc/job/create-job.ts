@@ -7,10 +7,9 @@ import type { Credentials, JobSpec } from '../../../proto/domain/job.ts';
 import { requireJobSpec } from '../../../proto/domain/job-validation.ts';
 import type { DryRunPlan } from '../../../proto/domain/views.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
-import { type CreateJobRequest, JobSpecSchema } from '../../../proto/gen/nabla/v1/job_pb.ts';
-import { createEncode } from '../../../proto/rpc/codec.ts';
+import type { CreateJobRequest } from '../../../proto/gen/nabla/v1/job_pb.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
-import { fromWireJobSpec, redactJobSpec, toWireJobSpec } from '../../../proto/wire/job-spec-wire.ts';
+import { fromWireJobSpec, redactJobSpec } from '../../../proto/wire/job-spec-wire.ts';
 import { workspaceKey } from '../../blobs/blob-layout.ts';
 import type { Command, CommandContext, SealedSecret } from '../../core/command.ts';
 import { decide } from '../../core/decide.ts';
@@ -20,13 +19,13 @@ import type { ClusterReader } from '../../core/reader.ts';
 import { checkRequestId, failRequest, projectReference } from '../request-field.ts';
 import type { ServicePorts } from '../service-ports.ts';
 
-const encodeJobSpec = createEncode(JobSpecSchema);
-
 type CreateJobCommand = Extract<Command, { readonly type: 'create-job' }>;
+
+type CreateJobPorts = Pick<ServicePorts, 'engine' | 'blobs' | 'ids' | 'seal'>;
 
 /** The command for this request. @throws ClusterError with every wrong field named */
 export async function toCreateJobCommand(
-  ports: ServicePorts,
+  ports: CreateJobPorts,
   request: CreateJobRequest,
 ): Promise<CreateJobCommand> {
   const project = projectReference(request.project);
@@ -46,14 +45,16 @@ export async function toCreateJobCommand(
   };
 }
 
-/** Passwords are left out: a hash of a guessable one would stand in the log for ever. */
+/**
+ * Passwords are left out: a hash of a guessable one would stand in the log for ever. Reading a request fixes the order
+ * of its fields and sorts its maps, so equal requests have equal text.
+ */
 function hashContent(project: string, spec: JobSpec): string {
-  const bytes = encodeJobSpec(toWireJobSpec(redactJobSpec(spec)));
-  return sha256Hex(Buffer.concat([Buffer.from(`create-job\n${project}\n`), bytes]));
+  return sha256Hex(`create-job\n${project}\n${JSON.stringify(redactJobSpec(spec))}`);
 }
 
 /** The archive must be there before the job is: an attempt without its workspace could only fail. */
-async function requireWorkspace(ports: ServicePorts, projectRef: string, spec: JobSpec): Promise<void> {
+async function requireWorkspace(ports: CreateJobPorts, projectRef: string, spec: JobSpec): Promise<void> {
   const { workspace } = spec;
   if (workspace?.kind !== 'blob') return;
   const { id } = await ports.engine.read((view) => foundProject(view, projectRef));
@@ -75,7 +76,7 @@ interface SealedSpec {
   readonly secrets: readonly SealedSecret[];
 }
 
-async function sealPasswords(ports: ServicePorts, asked: JobSpec): Promise<SealedSpec> {
+async function sealPasswords(ports: CreateJobPorts, asked: JobSpec): Promise<SealedSpec> {
   const secrets: SealedSecret[] = [];
   const seal = async (credentials: Credentials, name: string): Promise<Credentials> => {
     const { password, ...rest } = credentials;
