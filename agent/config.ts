@@ -5,6 +5,8 @@
 import { hostname } from 'node:os';
 import { type ConfigValues, defineConfig } from '../proto/runtime/config.ts';
 
+const MIB = 1024 ** 2;
+
 export const AGENT_CONFIG = defineConfig({
   data: {
     type: 'text',
@@ -122,6 +124,15 @@ export const AGENT_CONFIG = defineConfig({
     flag: 'port-last',
     env: 'NABLA_PORT_LAST',
     doc: 'Last host port that tasks may be given',
+  },
+  diskFreeMin: {
+    type: 'bytes',
+    default: 256 * MIB,
+    min: 0,
+    max: 1024 * 1024 * MIB,
+    flag: 'disk-free-min',
+    env: 'NABLA_AGENT_DISK_FREE_MIN',
+    doc: 'With less free space on the disk of the data folder (or a hundredth of the disk, if that is less) this host gets no new jobs; 0 means never',
   },
   gitAllowFile: {
     type: 'boolean',

@@ -4,6 +4,7 @@
  */
 
 import { stat } from 'node:fs/promises';
+import { DISK_FULL } from '../proto/domain/catalog.ts';
 import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
@@ -21,6 +22,7 @@ import { createDataServer } from './ingress/data-server.ts';
 import { openJournal } from './journal/journal.ts';
 import { createLogStore } from './journal/log-store.ts';
 import { openDrivers } from './open-drivers.ts';
+import { readDisk, startDiskWatch } from './probe/disk-watch.ts';
 import { readHostFacts, toCapacity } from './probe/host-facts.ts';
 import { createHostTelemetry, systemReadings } from './probe/host-telemetry.ts';
 import type { ProbedGpu } from './probe/probe-port.ts';
@@ -120,6 +122,7 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
     },
   });
   lifecycle.onClose('journal', () => journal.close());
+  await watchDisk(input, layout, conditions);
   const facts = await readHostFacts(layout.root);
   const hostId = await openHostId(layout, () => ids.mint('host'));
   const searchPath = environment['PATH'] ?? '';
@@ -129,6 +132,24 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
     await Promise.all(drivers.map((driver) => driver.close()));
   });
   return { facts, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
+}
+
+/** Before the first hello, so that a host that starts with a full disk is never offered as one with room. */
+async function watchDisk(
+  { config, clock, lifecycle }: AgentProcess,
+  layout: AgentLayout,
+  conditions: ConditionBoard,
+): Promise<void> {
+  const watch = await startDiskWatch({
+    read: () => readDisk(layout.root),
+    floorBytes: config.diskFreeMin,
+    clock,
+    onChange(isFull) {
+      if (isFull) conditions.raise(DISK_FULL, 'the disk of the data folder is full');
+      else conditions.clear(DISK_FULL);
+    },
+  });
+  lifecycle.onClose('disk', async () => watch.close());
 }
 
 interface OpenTasks {

@@ -57,7 +57,8 @@ export async function openInventorySource(options: InventorySourceOptions): Prom
       gpus: look.gpus.map(({ telemetry: _telemetry, ...gpu }) => gpu),
       capacity: options.capacityOf(look),
       gpuDriverVersion: look.driverVersion,
-      conditions: [...look.conditions, ...options.conditions()],
+      // The agent's own first: the controller keeps a bounded number, and some of these stop new work.
+      conditions: [...options.conditions(), ...look.conditions],
       topology: look.topology ?? [],
     };
   }

@@ -52,13 +52,16 @@ export type AcceleratorKind = (typeof ACCELERATOR_KINDS)[number];
 export const HOST_STATES = ['ready', 'suspect', 'unknown', 'lost'] as const;
 export type HostState = (typeof HOST_STATES)[number];
 
-/** Something an operator should know. Codes are stable, e.g. GPU_LOST, PROBE_TIMEOUT, DISK_LOW. */
+/** Something an operator should know. Codes are stable, e.g. GPU_LOST, PROBE_TIMEOUT, DISK_FULL. */
 export interface Condition {
   readonly code: string;
   readonly gpuUuid?: GpuUuid;
   readonly message: string;
   readonly sinceMs: number;
 }
+
+/** Code of the condition of a host whose data folder has no room left: it gets no new work while that lasts. */
+export const DISK_FULL = 'DISK_FULL';
 
 export interface MigSlice {
   readonly uuid: string;

@@ -2,7 +2,7 @@
  * What is free on one host while a plan or a list of placements is worked through: a small mutable draft beside the
  * committed use, so that the second placement of a plan sees the first.
  */
-import type { Gpu, Host } from '../../../proto/domain/catalog.ts';
+import { DISK_FULL, type Gpu, type Host } from '../../../proto/domain/catalog.ts';
 import type { GpuUuid } from '../../../proto/domain/ids.ts';
 import type { HostUse } from '../view.ts';
 import type { Need } from './need.ts';
@@ -18,6 +18,8 @@ export interface Room {
   /** Attempts that hold something here. */
   taskCount: number;
   exclusive: boolean;
+  /** The host says that its disk is full. */
+  readonly diskFull: boolean;
 }
 
 /** `isHeldElsewhere`: a GPU that another host's attempt holds (two agents that list one card). */
@@ -32,6 +34,7 @@ export function openRoom(host: Host, use: HostUse, isHeldElsewhere: (uuid: GpuUu
     takenPorts: new Set(use.hostPorts.keys()),
     taskCount: use.tasks.length,
     exclusive: use.exclusive,
+    diskFull: host.inventory.conditions.some(({ code }) => code === DISK_FULL),
   };
 }
 
@@ -47,6 +50,7 @@ export function emptyRoom(host: Host): Room {
     takenPorts: new Set(),
     taskCount: 0,
     exclusive: false,
+    diskFull: false,
   };
 }
 

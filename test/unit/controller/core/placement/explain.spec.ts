@@ -72,3 +72,19 @@ t.test('a dry run says where, or why not, and changes nothing', async (t) => {
 t.test('without rooms there is one reason', async (t) => {
   t.match(summariseWait(needOf(aJobSpec()), []), { code: 'NO_HOSTS', hostsByReason: {} });
 });
+
+t.test('a full disk is told in a sentence, and the job is placed once it has room', async (t) => {
+  const world = new World();
+  const conditions = [{ code: 'DISK_FULL', message: 'the disk of the data folder is full', sinceMs: 1 }];
+  world.addHost({ id: hostId('a'), name: 'a', inventory: anInventory({ conditions }) });
+  const waiting = world.addJob({});
+  const ready = new Set([hostId('a')]);
+  t.same(world.plan([...ready]).placements, []);
+  t.match(explainQueued(input(world, ready), waiting), {
+    code: 'DISK_FULL',
+    message: 'a takes no new work: its disk is full',
+    hosts: [{ hostName: 'a', code: 'DISK_FULL' }],
+  });
+  world.addHost({ id: hostId('a'), name: 'a', inventory: anInventory() });
+  t.match(world.plan([...ready]).placements, [{ jobId: waiting, hostId: 'host_a' }]);
+});

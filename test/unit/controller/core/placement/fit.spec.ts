@@ -47,6 +47,13 @@ t.test('a port, and a host asked for alone, are taken once', async (t) => {
   t.equal(whyNot(needOf(aJobSpec()), taken), 'EXCLUSIVE', 'somebody is there alone');
 });
 
+t.test('a full disk is told before what is in use', async (t) => {
+  const full = { ...room(), diskFull: true };
+  t.equal(whyNot(needOf(aJobSpec()), full), 'DISK_FULL');
+  t.equal(whyNot(needOf(aJobSpec({ resources: { gpuMilli: 3000 } })), full), 'DISK_FULL');
+  t.equal(whyNever(needOf(aJobSpec()), full), undefined, 'waiting cures it');
+});
+
 t.test('what was not asked for cannot be short on a host that shrank', async (t) => {
   const shrunk = { ...room(), freeDiskBytes: -5, freeCpuMilli: -5 };
   t.equal(whyNot({ ...needOf(aJobSpec()), cpuMilli: 0 }, shrunk), undefined);

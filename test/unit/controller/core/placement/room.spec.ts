@@ -52,3 +52,17 @@ t.test('an empty room counts GPUs that are unfit only for now', async (t) => {
   });
   t.equal(emptyRoom(sick).freeGpus.length, 1);
 });
+
+t.test(
+  'a host that says that its disk is full takes nothing, and could hold what it could hold',
+  async (t) => {
+    const conditions = [{ code: 'DISK_FULL', message: 'the disk of the data folder is full', sinceMs: 1 }];
+    const full = aHost({ inventory: anInventory({ gpus, conditions }) });
+    t.equal(openRoom(full, use, () => false).diskFull, true);
+    t.equal(emptyRoom(full).diskFull, false);
+    const warned = aHost({
+      inventory: anInventory({ conditions: [{ ...conditions[0]!, code: 'PROBE_TIMEOUT' }] }),
+    });
+    t.equal(openRoom(warned, use, () => false).diskFull, false);
+  },
+);
