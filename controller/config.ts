@@ -3,6 +3,7 @@
  */
 import { LIMITS } from '../proto/domain/limits.ts';
 import { type ConfigValues, defineConfig } from '../proto/runtime/config.ts';
+import { JOBS_MAX } from './core/limits.ts';
 
 const GIB = 1024 ** 3;
 const ADDRESS = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+):\d{1,5}$/;
@@ -90,6 +91,15 @@ const SCHEMA = {
     flag: 'artifact-bytes-max',
     env: 'NABLA_ARTIFACT_BYTES_MAX',
     doc: 'Largest single file that a task may leave as an artifact',
+  },
+  finishedJobsMax: {
+    type: 'count',
+    default: 0,
+    min: 0,
+    max: JOBS_MAX,
+    flag: 'finished-jobs-max',
+    env: 'NABLA_FINISHED_JOBS_MAX',
+    doc: 'Finished jobs that are kept; beyond them the oldest are deleted with their logs and artifacts. 0 keeps them all',
   },
   heartbeatPeriod: {
     type: 'duration',

@@ -18,6 +18,7 @@ import { planFirstFit } from './core/placement/first-fit.ts';
 import type { Planner } from './core/planner.ts';
 import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
+import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
 import { createPlanningLoop, type PlanningLoop } from './effects/planning-loop.ts';
 import { createRecovery, type RecoveryPhase } from './effects/recovery.ts';
@@ -56,6 +57,8 @@ export interface ControllerSettings {
   readonly workspaceBytesMax: number;
   readonly artifactBytesMax: number;
   readonly heartbeatMs: number;
+  /** 0: all are kept. */
+  readonly finishedJobsMax?: number;
 }
 
 export interface ControllerOptions {
@@ -151,6 +154,7 @@ interface Parts {
   readonly connections: DataConnections;
   readonly hub: ChangeHub;
   readonly sweeper: BlobSweeper;
+  readonly retention: JobRetention;
   /** Set once the HTTP port is known. */
   httpPort: number;
 }
@@ -197,8 +201,26 @@ function createParts(
   undo.push(() => hub.close());
   const sweeper = createBlobSweeper({ engine, blobs: toDeletedBlobs(blobs), logger: logger.child('blobs') });
   undo.push(() => sweeper.close());
+  const retention = createJobRetention({
+    engine,
+    keptMax: settings.finishedJobsMax ?? 0,
+    clock,
+    logger: logger.child('retention'),
+  });
+  undo.push(() => retention.close());
   const telemetry = createTelemetryBoard();
-  const made = { liveness, telemetry, planning, readyHosts, link, tickets, connections, hub, sweeper };
+  const made = {
+    liveness,
+    telemetry,
+    planning,
+    readyHosts,
+    link,
+    tickets,
+    connections,
+    hub,
+    sweeper,
+    retention,
+  };
   return Object.assign(parts, made);
 }
 
@@ -286,6 +308,7 @@ async function openDoors(
     setServing(rpc, false);
   });
   parts.planning.wake();
+  void parts.retention.look();
   logger.info('controller is ready', {
     grpc,
     http: httpAddress,
