@@ -9,7 +9,7 @@ import type { Engine } from '../core/engine.ts';
 import type { ClusterView } from '../core/view.ts';
 
 /** Every look walks over all jobs, so it is only taken after this many more have ended. */
-export const ENDS_PER_LOOK_MAX = 1_000;
+const ENDS_PER_LOOK_MAX = 1_000;
 /** Deletions under way at once. */
 const DELETIONS_AT_ONCE = 64;
 const PRINCIPAL = 'system' as Principal;
