@@ -212,18 +212,25 @@ export async function blobStoreContract(parent: Test, open: OpenBlobStoreUnderTe
   await parent.test('blobs outlive the process, half-made ones do not', async (t) => {
     const { store, reopen } = await open(t);
     await store.put('kept', pieces('kept'), { sizeMax: 4 });
-    const never = store.put(
+    let breakOff: (error: Error) => void = () => undefined;
+    const half = store.put(
       'half',
       (async function* () {
         yield Buffer.from('half');
-        await new Promise(() => undefined);
+        await new Promise((_, reject) => {
+          breakOff = reject;
+        });
       })(),
       { sizeMax: 100 },
     );
-    never.catch(() => undefined);
+    const ended = half.catch(() => 'broken off');
     const again = await reopen();
     t.equal(await readAll((await again.open('kept')).content), 'kept');
     t.equal(await again.stat('half'), undefined);
     t.ok((await again.freeBytes()) > 0);
+    // Else its file stays open until the garbage collector complains.
+    breakOff(new Error('the connection is gone'));
+    t.equal(await ended, 'broken off');
+    t.equal(await again.stat('half'), undefined);
   });
 }

@@ -96,14 +96,17 @@ export async function openBench(t: SuiteTest, suite: DriverSuite): Promise<Drive
     clearInterval(alive);
     await rm(folder, { recursive: true, force: true });
   });
-  const never = new AbortController().signal;
+  // One signal for all would gather the listeners of every task that runs at once.
+  const never = (): AbortSignal => new AbortController().signal;
   const read: DriverBench['read'] = async (key, cursor = OUTPUT_START) =>
-    gather(driver.output(key, cursor, never));
+    gather(driver.output(key, cursor, never()));
   const bench: DriverBench = {
     driver,
     folder,
     reopen: open,
-    never,
+    get never() {
+      return never();
+    },
     read,
     async plan(what, rest = {}) {
       const key: TaskKey = {
@@ -118,14 +121,14 @@ export async function openBench(t: SuiteTest, suite: DriverSuite): Promise<Drive
       return { ...basePlan(suite, hostId, key, own), command: toCommand(suite, what), ...rest };
     },
     async start(plan) {
-      await driver.prepare(plan, () => {}, never);
-      await driver.start(plan, never);
+      await driver.prepare(plan, () => {}, never());
+      await driver.start(plan, never());
       return plan;
     },
     async run(plan) {
       await bench.start(plan);
       const printed = await read(plan.key);
-      return { exit: await driver.wait(plan.key, never), ...printed };
+      return { exit: await driver.wait(plan.key, never()), ...printed };
     },
   };
   return bench;

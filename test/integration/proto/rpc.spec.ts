@@ -31,6 +31,7 @@ import { createLogger, SILENT_LOGGER } from '../../../proto/runtime/logger.ts';
 import { createSystemRng } from '../../../proto/runtime/rng.ts';
 import { caughtAsync } from '../../kit/caught.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { silenceGrpc } from '../../kit/silence-grpc.ts';
 
 const clock = createClock();
 const rng = createSystemRng();
@@ -470,6 +471,7 @@ t.test('somebody else there: unavailable, not a hang', async (t) => {
 t.test('a port in use and a foreign address are told by kind', async (t) => {
   const { address } = await open(t, {});
   const second = createServer({ logger: SILENT_LOGGER });
+  silenceGrpc(t);
   t.match(await caughtAsync(() => second.listen(address)), {
     kind: 'precondition',
     code: 'PORT_IN_USE',

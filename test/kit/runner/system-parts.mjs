@@ -15,6 +15,9 @@ const PARTS = [
   ['bwrap', 'bubblewrap'],
   ['busybox', 'busybox-static'],
   ['debootstrap', 'debootstrap'],
+  // Shells that completion scripts are tried in.
+  ['zsh', 'zsh'],
+  ['fish', 'fish'],
 ];
 const APT_UPDATE_TIMEOUT_MS = 240_000;
 const APT_INSTALL_TIMEOUT_MS = 420_000;

@@ -8,7 +8,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { OUTPUT_CURSOR_TEXT_MAX, type OutputChunk } from '../../../../agent/core/driver-port.ts';
-import type { LogReadOptions, TaskLog } from '../../../../agent/core/log-port.ts';
+import type { LogReadOptions, LogStore, TaskLog } from '../../../../agent/core/log-port.ts';
 import { createLogStore } from '../../../../agent/journal/log-store.ts';
 import { createClock } from '../../../../proto/runtime/clock.ts';
 import { collectBytes, readFramedLog } from '../../../kit/framed-log.ts';
@@ -16,15 +16,26 @@ import { collectBytes, readFramedLog } from '../../../kit/framed-log.ts';
 const NAME = 'job_1.1.0';
 const clock = createClock();
 
+/** Stores by folder: also those that a test has left as a crash would hold files open. */
+const opened = new Map<string, LogStore[]>();
+
 async function scratch(t: { teardown(close: () => Promise<void>): void }): Promise<string> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'nabla-log-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const stores: LogStore[] = [];
+  opened.set(folder, stores);
+  t.teardown(async () => {
+    for (const one of stores) await one.close();
+    opened.delete(folder);
+    await rm(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
 function store(folder: string, part: { headBytes?: number; tailBytes?: number; segmentBytes?: number } = {}) {
   const limits = { headBytes: 1 << 30, tailBytes: 1 << 30, segmentBytes: 4 << 20, ...part };
-  return createLogStore({ folderOf: () => path.join(folder, 'log'), clock, limits });
+  const made = createLogStore({ folderOf: () => path.join(folder, 'log'), clock, limits });
+  opened.get(folder)?.push(made);
+  return made;
 }
 
 function chunk(text: string | Buffer, stdout: number, stream: 'stdout' | 'stderr' = 'stdout'): OutputChunk {
@@ -258,6 +269,8 @@ t.test('the longest cursor of a driver survives a restart', async (t) => {
   const since = 'c'.repeat(OUTPUT_CURSOR_TEXT_MAX);
   const log = store(folder).create(NAME);
   await log.append([{ ...written, cursor: { ...written.cursor, since } }]);
-  await (await log.read({})).pieces[Symbol.asyncIterator]().next();
+  const reading = (await log.read({})).pieces[Symbol.asyncIterator]();
+  await reading.next();
+  await reading.return?.();
   t.equal((await store(folder).recover(NAME)).cursor.since, since);
 });
