@@ -3,10 +3,11 @@
  * The `nabla` program. Runs the one-file form of itself where the build made one (deploy/install/bundle-cli.mjs):
  * reading two hundred modules takes longer than everything that most commands do. Otherwise runs the modules.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { Script } from 'node:vm';
+// An import of a built-in module reads every one of its exports, lazy ones too; this takes what is there.
+const { readFileSync, statSync } = process.getBuiltinModule('node:fs');
+const { createRequire } = process.getBuiltinModule('node:module');
+const { fileURLToPath } = process.getBuiltinModule('node:url');
+const { Script } = process.getBuiltinModule('node:vm');
 
 type Program = Pick<typeof import('./program.ts'), 'runProgram'>;
 
@@ -18,7 +19,8 @@ function loadBundle(): Program | undefined {
   const compiled = statSync(new URL('../.tsbuildinfo', import.meta.url), { throwIfNoEntry: false });
   if (compiled !== undefined && compiled.mtimeMs > bundle.mtimeMs) return undefined;
   const cachedData = readIfThere(`${file}.cache`);
-  const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'utf8')}\n})`;
+  // The bundler writes ASCII, which Latin-1 reads as it is, without UTF-8's check of every byte.
+  const source = `(function (exports, require, module, __filename) {${readFileSync(file, 'latin1')}\n})`;
   // A cache of another Node version is refused by V8 and costs nothing but its reading.
   const script = new Script(source, { filename: file, ...(cachedData === undefined ? {} : { cachedData }) });
   const module = { exports: {} as Program };

@@ -1,6 +1,7 @@
 /**
  * The whole of `nabla` behind its entry: wires the process's streams and environment to the command line.
  */
+import { Writable } from 'node:stream';
 import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { COMMAND_TREE, needsConnection } from './command/nouns.ts';
 import { runCommandLine } from './command/run-command-line.ts';
@@ -30,11 +31,28 @@ export async function runProgram(variables: EnvironmentVariables): Promise<void>
   process.exit(code);
 }
 
+/** Runs command lines here without showing what they print, for {@link loadCommonParts}' reason. */
+export async function rehearse(
+  commands: readonly (readonly string[])[],
+  variables: EnvironmentVariables,
+): Promise<void> {
+  for (const argv of commands) {
+    const streams = { stdin: process.stdin, stdout: createSink(), stderr: createSink() };
+    const terminal = createTerminal(streams, variables);
+    await runCommandLine({ tree: COMMAND_TREE, argv, terminal, variables, version: PACKAGE_VERSION });
+  }
+}
+
+function createSink(): Writable {
+  return new Writable({ write: (_chunk, _encoding, done) => done() });
+}
+
 /** Loads what common commands need, so that a compile cache made afterwards holds it. */
 export async function loadCommonParts(): Promise<void> {
   await Promise.all([
     ...COMMAND_TREE.nouns.map((noun) => noun.load()),
     import('./client/open-cluster-client.ts'),
+    import('./client/cluster-calls.ts'),
     import('./client/resolve-target.ts'),
     import('./command/help.ts'),
     import('./command/jobs/run-job.ts'),

@@ -25,7 +25,7 @@ export async function execInJob(context: CommandContext): Promise<number> {
   }
   const client = await context.connect();
   const start: ExecStart = {
-    project: await context.requireProject(),
+    project: await context.project(),
     job: context.argument('job'),
     argv,
     tty,

@@ -11,7 +11,7 @@ import { newRequestId } from '../request-id.ts';
 import { usageError } from '../usage-error.ts';
 
 async function refOf(context: CommandContext): Promise<JobRef> {
-  return { project: await context.requireProject(), job: context.argument('job') };
+  return { project: await context.project(), job: context.argument('job') };
 }
 
 export async function listJobs(context: CommandContext): Promise<number> {
@@ -38,7 +38,7 @@ export async function showJob(context: CommandContext): Promise<number> {
 export async function stopJobs(context: CommandContext): Promise<number> {
   const graceMs = graceOf(context);
   const client = await context.connect();
-  const project = await context.requireProject();
+  const project = await context.project();
   const stopped = [];
   for (const job of context.arguments('job')) {
     stopped.push(await client.jobs.stop({ project, job, ...(graceMs === undefined ? {} : { graceMs }) }));
@@ -68,7 +68,7 @@ export async function retryJob(context: CommandContext): Promise<number> {
 
 export async function deleteJobs(context: CommandContext): Promise<number> {
   const client = await context.connect();
-  const project = await context.requireProject();
+  const project = await context.project();
   for (const job of context.arguments('job')) {
     await client.jobs.delete({ project, job });
     context.note(`deleted job ${job}`);

@@ -12,7 +12,7 @@ import { createHandlers } from './run-job.ts';
 export async function readLogs(context: CommandContext): Promise<number> {
   const { values } = context;
   const client = await context.connect();
-  const ref: JobRef = { project: await context.requireProject(), job: context.argument('job') };
+  const ref: JobRef = { project: await context.project(), job: context.argument('job') };
   const interrupt = context.interrupted();
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   const output = createJobOutput(context, {

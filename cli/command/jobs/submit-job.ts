@@ -23,9 +23,11 @@ export async function submitJob(
   context: CommandContext,
   options: { readonly dryRun: boolean; readonly signal: AbortSignal },
 ): Promise<Submission> {
-  const request = readJobRequest(context, await readDocument(context));
+  // The connection is made while the request is read; what is wrong with the request is told first.
   const connecting = context.connect();
-  const project = context.values.text('project') ?? request.project ?? (await context.requireProject());
+  connecting.catch(() => undefined);
+  const request = readJobRequest(context, await readDocument(context));
+  const project = context.values.text('project') ?? request.project ?? (await context.project());
   const client = await connecting;
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   try {
@@ -33,7 +35,14 @@ export async function submitJob(
     const workspace =
       workspacePath === undefined
         ? undefined
-        : await provideWorkspace(context, { request, workspacePath, project, client, line, ...options });
+        : await provideWorkspace(context, {
+            request,
+            workspacePath,
+            project: project === '' ? await context.requireProject() : project,
+            client,
+            line,
+            ...options,
+          });
     const spec: JobSpec = requireJobSpec({
       ...request.input,
       ...(workspace === undefined ? {} : { workspace }),

@@ -20,7 +20,7 @@ export async function waitForJobs(context: CommandContext): Promise<number> {
   const timeout = createTimeout(context);
   const signal = AbortSignal.any([interrupt, timeout.signal]);
   const client = await context.connect();
-  const project = await context.requireProject();
+  const project = await context.project();
   const line = createStatusLine(context.terminal.stderr, context.terminal.animated);
   const ended: JobView[] = [];
   try {

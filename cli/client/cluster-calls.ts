@@ -1,0 +1,64 @@
+/**
+ * ClusterClient over an open channel: wire messages stop here. Loading it builds the descriptors of all messages, so
+ * it is imported while the connection is being made.
+ */
+import {
+  EventService,
+  HostService,
+  IdentityService,
+  MachineTypeService,
+  ProjectService,
+  SecretService,
+} from '../../proto/gen/nabla/v1/catalog_pb.ts';
+import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
+import type { RpcChannel } from '../../proto/rpc/channel.ts';
+import { createClient } from '../../proto/rpc/client.ts';
+import { fromWireEventRecord, fromWireIdentity } from '../../proto/wire/catalog-wire.ts';
+import { createAdminCalls } from './admin-calls.ts';
+import { createCatalogCalls } from './catalog-calls.ts';
+import type { ClusterClient } from './cluster-client.ts';
+import { relabel, relabelStream } from './connection-error.ts';
+import type { ConnectionTarget } from './connection-target.ts';
+import { createJobCalls } from './job-calls.ts';
+
+/** Closing the client closes the channel. */
+export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget): ClusterClient {
+  const identity = createClient(IdentityService, channel);
+  const events = createClient(EventService, channel);
+  const told = { where: target.grpcAddress, foundBy: target.foundBy };
+  const whoAmI = async () => fromWireIdentity(await relabel(identity.whoAmI({}), told));
+  return {
+    grpcAddress: target.grpcAddress,
+    jobs: createJobCalls(createClient(JobService, channel), told),
+    ...createCatalogCalls(
+      {
+        projects: createClient(ProjectService, channel),
+        secrets: createClient(SecretService, channel),
+        machineTypes: createClient(MachineTypeService, channel),
+        hosts: createClient(HostService, channel),
+      },
+      told,
+    ),
+    admin: createAdminCalls(channel, told),
+    whoAmI,
+    events: (query, signal) =>
+      relabelStream(
+        events.watchEvents(
+          { ...query, types: [...query.types], afterSeq: BigInt(query.afterSeq) },
+          { signal },
+        ),
+        told,
+        ({ event }) => (event === undefined ? undefined : fromWireEventRecord(event)),
+      ),
+    async bulk() {
+      const { openBulkClient } = await import('./bulk-client.ts');
+      const httpAddress = target.httpAddress ?? withPort(target.grpcAddress, (await whoAmI()).httpPort);
+      return openBulkClient({ ...target, httpAddress });
+    },
+    close: () => channel.close(),
+  };
+}
+
+function withPort(address: string, port: number): string {
+  return `${address.slice(0, address.lastIndexOf(':'))}:${port}`;
+}
