@@ -63,6 +63,7 @@ const BAD = [
   { name: 'a crash before the totals', counts: undefined, ended: { ...ENDED, code: 7 } },
   { name: 'a time limit', counts: totals(5), ended: { ...ENDED, code: 1, timedOut: true } },
   { name: 'a bad exit without a failed test', counts: totals(5), ended: { ...ENDED, code: 1 } },
+  { name: 'a signal after good tests', counts: totals(5), ended: { ...ENDED, code: 1, signal: 'SIGTERM' } },
   { name: 'an area that ran nothing', counts: totals(0, 0, 1), ended: ENDED },
 ] as const;
 
@@ -75,6 +76,46 @@ for (const { name, counts, ended } of BAD) {
     t.equal(tally.exitCode(), 1);
   });
 }
+
+const area = (part: object, ended: object): readonly string[] => {
+  const tally = createTally();
+  tally.noteArea('e2e', false, { ...found(totals(5)), ...part }, ended);
+  return tally.lines();
+};
+const named = (...names: string[]): object => ({ failures: names.map((name) => ({ name, diagnostic: [] })) });
+
+t.test('what failed is listed by name, and what has no name by its number', async (t) => {
+  t.same(area({ ...found(totals(4, 3)), ...named('a > b') }, { ...ENDED, code: 1 }), [
+    'failed: e2e: a > b',
+    'failed: e2e: 2 more, of which the stream has no name',
+    '4 passed, 3 failed, 0 skipped',
+  ]);
+  t.same(
+    area(named('its teardown threw'), { ...ENDED, code: 1 }),
+    ['failed: e2e: its teardown threw', '5 passed, 1 failed, 0 skipped'],
+    'tap counts asserts, and none of them failed',
+  );
+});
+
+t.test('an end by signal, or without totals, counts beside the failed tests', async (t) => {
+  const killed = { ...ENDED, code: 1, signal: 'SIGKILL' };
+  t.same(area({ ...found(totals(5, 1)), ...named('a') }, killed), [
+    'failed: e2e: a',
+    'failed: e2e: ended by SIGKILL',
+    '5 passed, 2 failed, 0 skipped',
+  ]);
+  t.same(area({ ...found(undefined), ...named('a') }, killed), [
+    'failed: e2e: a',
+    'failed: e2e: ended without a result (exit SIGKILL)',
+    '0 passed, 2 failed, 0 skipped',
+  ]);
+});
+
+t.test('a test whose asserts were lost has failed, whatever the exit code says', async (t) => {
+  const lines = area({ lost: ['a > b'] }, ENDED);
+  t.match(lines[0], /^failed: e2e: a > b: none of its asserts arrived/);
+  t.equal(lines.at(-1), '5 passed, 1 failed, 0 skipped');
+});
 
 t.test('a failed step counts, a good one is no test', async (t) => {
   const tally = createTally();

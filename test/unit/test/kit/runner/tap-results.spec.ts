@@ -16,6 +16,7 @@ interface Results {
   };
   readonly skips: readonly { readonly name: string; readonly reason: string }[];
   readonly failures: readonly { readonly name: string; readonly diagnostic: readonly string[] }[];
+  readonly lost: readonly string[];
 }
 
 const { readTap } = (await import(
@@ -86,4 +87,76 @@ t.test('counts that are nought are left out by tap and are nought here', async (
 t.test('a stream that was cut off has no totals', async (t) => {
   t.equal(readTap(STREAM.slice(0, 200)).totals, undefined);
   t.equal(readTap('').totals, undefined);
+});
+
+/** As tap 21 writes them, without the diagnostics. */
+const UNUSUAL = [
+  {
+    name: 'a test that fails without a failed assert is told by its own name',
+    stream: [
+      '# Subtest: outer',
+      '    # Subtest: more than planned',
+      '        1..1',
+      '        ok 1 - one',
+      '    not ok 1 - more than planned # time=3.719ms',
+      '    not ok 2 - test assertion count exceeds plan',
+      '    1..2',
+      'not ok 1 - outer # time=4ms',
+    ],
+    failures: ['outer > more than planned', 'outer > test assertion count exceeds plan'],
+  },
+  {
+    name: 'one whose teardown throws comes twice, and its subtests before it do not count',
+    stream: [
+      '# Subtest: first',
+      '    not ok 1 - x',
+      '    1..1',
+      'not ok 1 - first',
+      '# Subtest: second',
+      '    ok 1 - x',
+      'not ok 2 - second # time=9.425ms',
+      'not ok 3 - late',
+    ],
+    failures: ['first > x', 'second', 'late'],
+  },
+  {
+    name: 'a point at the top stands for itself, with a number or without',
+    stream: ['not ok 1 - a.spec.js could not be loaded', 'ok 2 - fine', 'not ok - timeout!'],
+    failures: ['a.spec.js could not be loaded', 'timeout!'],
+  },
+  {
+    name: 'line separators and controls in names are seen, and spelled out',
+    stream: [
+      '# Subtest: in\u2028ner',
+      '    not ok 1 - \u001b[2Ja\u2029b',
+      '    1..1',
+      'not ok 1 - in\u2028ner # time=1ms',
+      'not ok 2 - top\u2028sep # time=1ms',
+    ],
+    failures: ['in\\u2028ner > \\u001b[2Ja\\u2029b', 'top\\u2028sep'],
+  },
+] as const;
+
+for (const { name, stream, failures } of UNUSUAL) {
+  t.test(name, async (t) => {
+    t.same(
+      readTap(`${stream.join('\n')}\n`).failures.map((failure) => failure.name),
+      failures,
+    );
+  });
+}
+
+t.test('a test whose asserts tap has lost is named; one that makes none is not', async (t) => {
+  const stream = [
+    '# Subtest: outer',
+    '    # Subtest: lost',
+    '        1..0 # no tests found',
+    '    ok 1 - lost # time=14.21ms',
+    '    # Subtest: only throws when wrong',
+    '        1..0',
+    '    ok 2 - only throws when wrong',
+    '    1..2',
+    'ok 1 - outer',
+  ];
+  t.same(readTap(stream.join('\n')).lost, ['outer > lost']);
 });
