@@ -22,6 +22,7 @@ export const LOG_COMPONENTS = [
   'tls',
   'auth',
   'blobs',
+  'retention',
   'dashboard',
   'gateway',
   'workers',
