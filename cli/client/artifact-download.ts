@@ -85,6 +85,7 @@ async function fetchWhole(request: DownloadRequest, part: string): Promise<void>
         hint: 'try again',
       });
     } catch (error) {
+      if (isClusterError(error) && error.kind === 'corrupt') await rm(part, { force: true });
       if (!isClusterError(error) || error.kind !== 'unavailable') throw error;
       breaks = ((await sizeOf(part)) ?? 0) > before ? 1 : breaks + 1;
       if (breaks >= BREAKS_MAX) throw error;
@@ -116,6 +117,7 @@ async function fetchRest(request: DownloadRequest, part: string, from: number): 
     // Piece by piece, so that everything that arrived before a break is on disk for the next try.
     for await (const chunk of answer.body) {
       const bytes = chunk as Buffer;
+      if (at + bytes.length > artifact.sizeBytes) throw tooLong(artifact);
       await file.write(bytes, 0, bytes.length, at);
       at += bytes.length;
       request.onBytes(bytes.length);
@@ -126,6 +128,14 @@ async function fetchRest(request: DownloadRequest, part: string, from: number): 
   } finally {
     await file.close();
   }
+}
+
+/** A server that never stops sending must not fill the disk. */
+function tooLong({ path, sizeBytes }: Artifact): ClusterError {
+  return new ClusterError('corrupt', 'ARTIFACT_CHANGED', 'a downloaded file is longer than was announced', {
+    details: { path, announcedBytes: String(sizeBytes) },
+    hint: 'download it again; it may have changed meanwhile',
+  });
 }
 
 async function sizeOf(path: string): Promise<number | undefined> {

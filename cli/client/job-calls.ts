@@ -83,7 +83,8 @@ function toLogChunk(chunk: wire.ReadLogsResponse): LogChunk {
     offset: fromInt64(chunk.offset, 'offset'),
     nextOffset: fromInt64(chunk.nextOffset, 'nextOffset'),
     ...present('stream', chunk.stream === 0 ? undefined : logStreamBridge.fromWire(chunk.stream, 'stream')),
-    timeMs: fromInt64(chunk.timeMs, 'timeMs'),
+    // A time beyond all numbers is no reason to refuse the line that bears it.
+    timeMs: Number(chunk.timeMs),
     bytes: chunk.data,
     gapBytes: fromInt64(chunk.gapBytes, 'gapBytes'),
     eof: chunk.eof,

@@ -24,8 +24,8 @@ export async function runCommandLine(line: CommandLine): Promise<number> {
     return await runResolution(line, resolution);
   } catch (error) {
     if ((error as { code?: unknown } | null)?.code === 'EPIPE') return 0;
-    await reportError(line, error);
     const command = resolution?.kind === 'command' ? resolution.command : undefined;
+    await reportError(line, command === undefined ? error : await inFlags(error, command));
     return toExitCode(toClusterError(error).kind, command?.exitsWithJob === true);
   }
 }
@@ -43,6 +43,11 @@ const OWN_FAILURES: ReadonlySet<ErrorKind> = new Set([
 /** Exit code of a failure of `kind`. */
 export function toExitCode(kind: ErrorKind, exitsWithJob: boolean): number {
   return exitsWithJob && OWN_FAILURES.has(kind) ? 125 : STATUS_TABLE[kind].exitCode;
+}
+
+async function inFlags(error: unknown, command: CommandSpec): Promise<unknown> {
+  const { nameRequest } = await import('./name-request.ts');
+  return nameRequest(error, command);
 }
 
 async function reportError(line: CommandLine, error: unknown): Promise<void> {

@@ -5,7 +5,7 @@
 import type { JsonRecord, RecordLook } from './records.ts';
 import type { StyleName } from './style.ts';
 import type { Column, DetailRow } from './table.ts';
-import { formatAge, formatBytes, formatDuration } from './units-text.ts';
+import { formatAge, formatBytes, formatDuration, formatWait } from './units-text.ts';
 
 type Cell = Column<JsonRecord>;
 
@@ -73,7 +73,30 @@ const byState = (record: JsonRecord): StyleName | undefined => STATE_STYLES[at(r
 /** Where the newest attempt runs or ran. */
 function lastHost(record: JsonRecord): string {
   const last = listAt(record, 'attempts').at(-1);
-  return last === undefined ? '-' : at(last, 'hostId');
+  return last === undefined ? '-' : hostOf(last);
+}
+
+/** Hosts go by their names; by its id one that is known no more. */
+function hostOf(attempt: JsonRecord): string {
+  const name = at(attempt, 'hostName');
+  return name === '-' ? at(attempt, 'hostId') : name;
+}
+
+/** `tries again in 20s` while a failed job pauses before its next attempt; else empty. */
+function pauseText(record: JsonRecord, nowMs: number): string {
+  const leftMs = Date.parse(at(record, 'notBefore')) - nowMs;
+  return at(record, 'state') === 'queued' && leftMs > 0 ? `tries again in ${formatWait(leftMs)}` : '';
+}
+
+function reasonText(record: JsonRecord, nowMs: number): string {
+  if (isStopping(record)) return 'is being stopped';
+  const pause = pauseText(record, nowMs);
+  return pause === '' ? at(record, 'reasonMessage') : `${pause}: ${at(record, 'reasonMessage')}`;
+}
+
+function stateText(record: JsonRecord, nowMs: number): string {
+  const more = isStopping(record) ? 'is being stopped' : pauseText(record, nowMs);
+  return more === '' ? at(record, 'state') : `${at(record, 'state')}, ${more}`;
 }
 
 function gpusOf(record: JsonRecord, path: string): string {
@@ -102,10 +125,7 @@ export const JOB_LOOK: RecordLook = {
     age('AGE', 'createdAt', nowMs),
     text('BY', 'createdBy', { wide: true }),
     text('TAGS', 'tags', { wide: true }),
-    {
-      header: 'REASON',
-      value: (record) => (isStopping(record) ? 'is being stopped' : at(record, 'reasonMessage')),
-    },
+    { header: 'REASON', value: (record) => reasonText(record, nowMs) },
   ],
   details: jobDetails,
   none: 'no jobs',
@@ -123,7 +143,7 @@ function jobDetails(record: JsonRecord, nowMs: number): readonly DetailRow[] {
   return [
     ['ID', at(record, 'id')],
     ['Name', at(record, 'name')],
-    ['State', isStopping(record) ? `${at(record, 'state')}, is being stopped` : at(record, 'state')],
+    ['State', stateText(record, nowMs)],
     ['Reason', `${at(record, 'reason')}: ${at(record, 'reasonMessage')}`],
     ...(position > 0 ? [['Queue position', String(position)] as const] : []),
     ['Exit code', at(record, 'exitCode')],
@@ -151,7 +171,7 @@ function attemptLine(attempt: JsonRecord): string {
   const parts = [
     `#${at(attempt, 'number')}`,
     at(attempt, 'outcome') === '-' ? at(attempt, 'phase') : at(attempt, 'outcome'),
-    `on ${at(attempt, 'hostId')}`,
+    `on ${hostOf(attempt)}`,
     at(attempt, 'gpuUuids') === '-' ? '' : `gpus ${at(attempt, 'gpuUuids')}`,
     ports.length === 0 ? '' : `ports ${ports.join(' ')}`,
     exitText(attempt),
@@ -316,6 +336,18 @@ export const ARTIFACT_LOOK: RecordLook = {
   none: 'no artifacts',
 };
 
+/** What happened to hosts is told of their names. */
+function subjectOf(record: JsonRecord): string {
+  const isHost = at(record, 'type').startsWith('host-') && at(record, 'fields.name') !== '-';
+  return at(record, isHost ? 'fields.name' : 'subject');
+}
+
+function eventMessage(record: JsonRecord): string {
+  const host = at(record, 'fields.hostName');
+  const message = at(record, 'message');
+  return host === '-' ? message : `${message.replace(/ on a host$/, '')} on ${host}`;
+}
+
 export const EVENT_LOOK: RecordLook = {
   id: (record) => at(record, 'seq'),
   columns: () => [
@@ -327,10 +359,10 @@ export const EVENT_LOOK: RecordLook = {
       fixed: true,
     },
     text('TYPE', 'type'),
-    text('SUBJECT', 'subject'),
+    { header: 'SUBJECT', value: subjectOf },
     text('BY', 'principal', { wide: true }),
     text('PROJECT', 'projectId', { wide: true }),
-    text('MESSAGE', 'message', { precious: true }),
+    { header: 'MESSAGE', value: eventMessage, precious: true },
   ],
   none: 'no events',
 };

@@ -7,6 +7,9 @@
 /** Longest escape sequence that is looked at; a longer one is dropped up to there. */
 const SEQUENCE_BYTES_MAX = 256;
 
+/** Longest string (a title, a picture) that is dropped whole; one without an end must not swallow the rest of a log. */
+const STRING_BYTES_MAX = 4096;
+
 const ESC = 0x1b;
 const BEL = 0x07;
 const STRING_TERMINATOR = 0x5c;
@@ -23,12 +26,14 @@ type Mode = 'text' | 'latin' | 'escape' | 'csi' | 'string' | 'string-escape' | '
 export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
   let mode: Mode = 'text';
   let sequence: number[] = [];
+  let stringBytes = 0;
   const emit = (out: number[]): void => {
     out.push(...sequence);
     sequence = [];
   };
   const drop = (): void => {
     sequence = [];
+    stringBytes = 0;
     mode = 'text';
   };
   const step = (byte: number, out: number[]): void => {
@@ -67,12 +72,14 @@ export function createTerminalFilter(): (bytes: Uint8Array) => Uint8Array {
         } else if (sequence.length > SEQUENCE_BYTES_MAX || !isParameter(byte)) drop();
         return;
       case 'string':
-        if (byte === BEL) drop();
+        stringBytes += 1;
+        if (byte === BEL || stringBytes > STRING_BYTES_MAX) drop();
         else if (byte === ESC) mode = 'string-escape';
         return;
       case 'string-escape':
-        if (byte === STRING_TERMINATOR) drop();
-        else mode = 'string';
+        stringBytes += 1;
+        if (byte === STRING_TERMINATOR || stringBytes > STRING_BYTES_MAX) drop();
+        else mode = byte === ESC ? 'string-escape' : 'string';
         return;
     }
   };

@@ -34,6 +34,11 @@ export function formatDuration(ms: number): string {
     .join('');
 }
 
+/** Time that is left, in whole seconds: at least one, for it is not over. */
+export function formatWait(ms: number): string {
+  return formatDuration(Math.max(1, Math.ceil(ms / 1000)) * 1000);
+}
+
 /** Time since `text` (ISO 8601) in its largest units, or `-` when absent or no time. */
 export function formatAge(text: unknown, nowMs: number): string {
   const atMs = typeof text === 'string' ? Date.parse(text) : Number.NaN;

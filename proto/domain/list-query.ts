@@ -31,6 +31,8 @@ export interface ListSource<T> {
   readonly jsonOf: (record: T) => { readonly [key: string]: JsonValue };
   /** Known paths, for checking and for the refusal; a path ending in `.*` admits any key below. */
   readonly paths: readonly string[];
+  /** Paths with few possible values: a filter by any other is refused. */
+  readonly closedValues?: Readonly<Record<string, readonly string[]>>;
   /** Order when the caller gives none, e.g. `-createdAt`. */
   readonly defaultSort: string;
   /** The sort key of the default order without making JSON; must order as the path does. */
@@ -83,13 +85,21 @@ function splitPath(path: string, paths: readonly string[], field: string): reado
   return [...prefix.split('.'), path.slice(prefix.length + 1)];
 }
 
-function parseFilter(text: string, paths: readonly string[]): Filter {
+function parseFilter(text: string, source: Pick<ListSource<never>, 'paths' | 'closedValues'>): Filter {
   const match = /^([^=!]+)(!?=)(.*)$/s.exec(text);
   if (match === null) {
     return invalidList('filters', 'must be path=value or path!=value', 'write for example state=running');
   }
   const [, path = '', operator = '', value = ''] = match;
-  return { path: splitPath(path.trim(), paths, 'filters'), negated: operator === '!=', value };
+  const known = source.closedValues?.[path.trim()];
+  if (known !== undefined && !known.includes(value)) {
+    invalidList(
+      'filters',
+      `names no known value of ${path.trim()}: ${value.slice(0, 64)}`,
+      `known values: ${known.join(', ')}`,
+    );
+  }
+  return { path: splitPath(path.trim(), source.paths, 'filters'), negated: operator === '!=', value };
 }
 
 function valueAt(json: JsonValue, path: readonly string[]): JsonValue | undefined {
@@ -159,7 +169,7 @@ function parsePageToken(token: string, sort: string): Cursor | undefined {
  * after the last record shown even if that record is gone by now.
  *
  * @throws ClusterError invalid LIST_OPTIONS_INVALID for a limit out of range, an unknown path (the hint names
- * the known ones), a malformed filter or a foreign page token.
+ * the known ones), a malformed filter, a value that a closed path never has, or a foreign page token.
  */
 export function queryList<T>(source: ListSource<T>, options: ListOptions): ListPage<T> {
   const limit = options.limit || LIMITS.listLimitDefault;
@@ -170,7 +180,7 @@ export function queryList<T>(source: ListSource<T>, options: ListOptions): ListP
   if (filterTexts.length > LIMITS.listFilterCount) {
     invalidList('filters', `must be at most ${LIMITS.listFilterCount}`, 'filter the output instead');
   }
-  const filters = filterTexts.map((text) => parseFilter(text, source.paths));
+  const filters = filterTexts.map((text) => parseFilter(text, source));
   const sort = options.sort || source.defaultSort;
   const descending = sort.startsWith('-');
   const sortPath = splitPath(descending ? sort.slice(1) : sort, source.paths, 'sort');

@@ -2,7 +2,8 @@
  * How each kind of record is listed: its id, JSON form, the paths that filters and sorts may name, and the order
  * when none is asked for. Paths are those of record-json.
  */
-import type { Project, Secret } from './catalog.ts';
+import { HOST_STATES, type Project, type Secret } from './catalog.ts';
+import { JOB_STATES } from './job.ts';
 import type { ListSource } from './list-query.ts';
 import { gpuJson, hostJson, jobJson, machineTypeJson, projectJson, secretJson } from './record-json.ts';
 import type { GpuView, HostView, JobView, MachineTypeView } from './views.ts';
@@ -35,6 +36,7 @@ export const JOB_LIST: ListKind<JobView> = {
     'spec.resources.memoryBytes',
     'spec.env.*',
   ],
+  closedValues: { state: JOB_STATES },
   defaultSort: '-createdAt',
   defaultKeyOf: (job) => job.createdAtMs,
   cheapValues: {
@@ -105,6 +107,7 @@ export const HOST_LIST: ListKind<HostView> = {
     'capacity.memoryBytes',
     'labels.*',
   ],
+  closedValues: { state: HOST_STATES },
   defaultSort: 'name',
   defaultKeyOf: (host) => host.name,
 };

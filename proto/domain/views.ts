@@ -15,10 +15,13 @@ import type { GpuUuid, HostId, JobId, Principal, ProjectId } from './ids.ts';
 import type { Attempt, Job } from './job.ts';
 
 /** An attempt without the fields that only controller and agent need. A full Attempt is assignable. */
-export type AttemptView = Omit<Attempt, 'generation' | 'stopCause' | 'released' | 'logArchived'>;
+export type AttemptView = Omit<Attempt, 'generation' | 'stopCause' | 'released' | 'logArchived'> & {
+  /** Absent when the host is known no more, or was not looked up. */
+  readonly hostName?: string;
+};
 
 /** A job as a reply carries it. A full Job is assignable. */
-export type JobView = Omit<Job, 'attempts' | 'manualRetries' | 'notBeforeMs'> & {
+export type JobView = Omit<Job, 'attempts' | 'manualRetries'> & {
   readonly attempts: readonly AttemptView[];
   /** 1-based place among waiting jobs; absent or 0 when it does not wait. */
   readonly queuePosition?: number;

@@ -40,6 +40,7 @@ export function toWireAttempt(attempt: AttemptView): wire.Attempt {
     phase: attemptPhaseBridge.toWire(attempt.phase),
     outcome: attemptOutcomeBridge.toWireOptional(attempt.outcome),
     hostId: attempt.hostId,
+    hostName: attempt.hostName ?? '',
     gpuUuids: [...attempt.gpuUuids],
     placedAtMs: toInt64(attempt.placedAtMs),
     startedAtMs: toInt64(attempt.startedAtMs),
@@ -60,6 +61,7 @@ export function fromWireAttempt(attempt: wire.Attempt, path: string): AttemptVie
     phase: attemptPhaseBridge.fromWire(attempt.phase, `${path}.phase`),
     ...present('outcome', attemptOutcomeBridge.fromWireOptional(attempt.outcome, `${path}.outcome`)),
     hostId: attempt.hostId as HostId,
+    ...present('hostName', attempt.hostName === '' ? undefined : attempt.hostName),
     gpuUuids: attempt.gpuUuids as GpuUuid[],
     placedAtMs: fromInt64(attempt.placedAtMs, `${path}.placedAtMs`),
     startedAtMs: fromInt64(attempt.startedAtMs, `${path}.startedAtMs`),
@@ -91,6 +93,7 @@ export function toWireJob(job: JobView): wire.Job {
     ...present('exitCode', job.exitCode),
     queuePosition: job.queuePosition ?? 0,
     stopRequested: job.stopRequested,
+    notBeforeMs: toInt64(job.notBeforeMs ?? 0),
   });
 }
 
@@ -112,6 +115,7 @@ export function fromWireJob(job: wire.Job, path = 'job'): JobView {
     ...present('exitCode', job.exitCode),
     queuePosition: fromCount(job.queuePosition, `${path}.queuePosition`),
     stopRequested: job.stopRequested,
+    ...present('notBeforeMs', fromInt64(job.notBeforeMs, `${path}.notBeforeMs`) || undefined),
   };
 }
 

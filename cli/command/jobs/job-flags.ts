@@ -143,7 +143,7 @@ function keyWithin(field: JobField, path: string): string {
 
 function toRefusal(refusal: JobRequestRefusal, naming: Naming): ClusterError {
   const fields = refusal.fields.map(({ path, reason }) => ({ path: naming.byKey(path), reason }));
-  if (refusal.kind === 'invalid') return invalidSpec(fields, refusal.hint);
+  if (refusal.kind === 'invalid') return invalidSpec(fields, hintOf(refusal));
   const [first] = fields;
   const one = fields.length === 1 && first !== undefined;
   return new ClusterError(
@@ -152,6 +152,16 @@ function toRefusal(refusal: JobRequestRefusal, naming: Naming): ClusterError {
     one ? `${first.path} ${first.reason.split(':', 1)[0] ?? ''}` : 'several features are not supported',
     { fields, hint: one ? first.reason.slice(first.reason.indexOf(':') + 2) : refusal.hint },
   );
+}
+
+/** What to write instead, where the reason alone leaves people guessing. */
+const HINTS: Readonly<Record<string, string>> = {
+  ports: 'write for example 8888, or 18888:8888 for a port of the host that you choose',
+};
+
+function hintOf({ fields, hint }: JobRequestRefusal): string {
+  const [first, second] = fields;
+  return (second === undefined && first !== undefined ? HINTS[first.path] : undefined) ?? hint;
 }
 
 function invalidSpec(fields: readonly FieldViolation[], hint = 'correct what is named'): ClusterError {

@@ -52,11 +52,19 @@ export function createJobOutput(
   };
 }
 
+/** Farthest time from the epoch that a Date can be (ECMA-262 21.4.1.1). */
+const TIME_MAX_MS = 8.64e15;
+
+/** A log may hold times that never were; its lines are worth reading all the same. */
+function timeText(timeMs: number): string {
+  return Math.abs(timeMs) <= TIME_MAX_MS ? new Date(timeMs).toISOString() : 'time unknown';
+}
+
 /** Puts the time of the chunk before each line that begins in it. */
 function createStamper(): (stream: 'stdout' | 'stderr', bytes: Uint8Array, timeMs: number) => Uint8Array {
   const atLineStart = { stdout: true, stderr: true };
   return (stream, bytes, timeMs) => {
-    const prefix = Buffer.from(`${new Date(timeMs).toISOString()} `);
+    const prefix = Buffer.from(`${timeText(timeMs)} `);
     const parts: Uint8Array[] = [];
     let from = 0;
     while (from < bytes.length) {

@@ -3,18 +3,20 @@
  */
 import { EXIT_CODES, INFRASTRUCTURE_VERDICTS, isFinished } from '../../../proto/domain/job.ts';
 import type { AttemptView, JobView } from '../../../proto/domain/views.ts';
-import { formatBytes } from '../../render/units-text.ts';
+import { formatBytes, formatWait } from '../../render/units-text.ts';
 
-/** One line about where the job stands; empty once it runs. */
-export function progressText(job: JobView): string {
+/** One line about where the job stands at `nowMs` (epoch); empty once it runs. */
+export function progressText(job: JobView, nowMs: number): string {
   const attempt = job.attempts.at(-1);
-  if (job.state === 'queued') return queuedText(job);
+  if (job.state === 'queued') return queuedText(job, nowMs);
   if (job.state === 'starting' && attempt !== undefined) return startingText(attempt);
   if (attempt?.phase === 'finalizing') return `storing outputs${bytesText(attempt)}`;
   return '';
 }
 
-function queuedText(job: JobView): string {
+function queuedText(job: JobView, nowMs: number): string {
+  const pauseMs = (job.notBeforeMs ?? 0) - nowMs;
+  if (pauseMs > 0) return `queued, tries again in ${formatWait(pauseMs)}: ${job.reasonMessage}`;
   const position = job.queuePosition ?? 0;
   const place = position > 0 ? `queued at position ${position}` : 'queued';
   return job.reasonMessage === '' ? place : `${place}: ${job.reasonMessage}`;
@@ -22,7 +24,7 @@ function queuedText(job: JobView): string {
 
 function startingText(attempt: AttemptView): string {
   const doing = attempt.progress === '' ? 'starting' : attempt.progress;
-  return `${doing} on ${attempt.hostId}${bytesText(attempt)}`;
+  return `${doing} on ${attempt.hostName ?? attempt.hostId}${bytesText(attempt)}`;
 }
 
 function bytesText(attempt: AttemptView): string {

@@ -85,7 +85,7 @@ export function createHandlers(context: CommandContext, line: StatusLine, output
         context.note(attemptText(attempt));
       }
       told = over.length;
-      const text = progressText(job);
+      const text = progressText(job, Date.now());
       if (text === '') line.clear();
       else line.show(`${job.id} ${text}`);
     },

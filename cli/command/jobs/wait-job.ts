@@ -26,7 +26,7 @@ export async function waitForJobs(context: CommandContext): Promise<number> {
   try {
     for (const job of context.arguments('job')) {
       const found = await waitForEnd(client, { project, job }, signal, (view) => {
-        line.show(`${view.id} ${view.state} ${progressText(view)}`);
+        line.show(`${view.id} ${view.state} ${progressText(view, Date.now())}`);
       });
       if (found === undefined) {
         if (interrupt.aborted) return 130;

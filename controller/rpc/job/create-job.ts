@@ -33,6 +33,7 @@ export async function toCreateJobCommand(
   const asked = requireJobSpec(fromWireJobSpec(request.spec));
   // A dry run stores nothing, so its archive cannot have been uploaded.
   if (!request.dryRun) await requireWorkspace(ports, project, asked);
+  await requireHosts(ports, asked);
   const requestId = checkRequestId(request.requestId);
   const { spec, secrets } = await sealPasswords(ports, asked);
   return {
@@ -69,6 +70,21 @@ async function requireWorkspace(ports: CreateJobPorts, projectRef: string, spec:
   if (blob.sizeBytes !== workspace.sizeBytes) {
     failRequest('spec.workspace.sizeBytes', `must be ${blob.sizeBytes}, the size of what is stored`);
   }
+}
+
+/** A misspelt host would be excluded in vain. Who waits for hosts may mean one that is yet to come. */
+async function requireHosts({ engine }: CreateJobPorts, spec: JobSpec): Promise<void> {
+  if (spec.waitForHosts || spec.excludeHosts.length === 0) return;
+  const unknown = await engine.read((view) => {
+    const known = new Set([...view.hosts()].flatMap(({ id, name }) => [id as string, name]));
+    return spec.excludeHosts.find((host) => !known.has(host));
+  });
+  if (unknown === undefined) return;
+  const reason = `names no known host: ${unknown}`;
+  throw new ClusterError('invalid', 'HOST_UNKNOWN', `spec.excludeHosts ${reason}`, {
+    fields: [{ path: 'spec.excludeHosts', reason }],
+    hint: 'nabla hosts list shows the hosts; with --wait-for-hosts one may be named that is yet to come',
+  });
 }
 
 interface SealedSpec {

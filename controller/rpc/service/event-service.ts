@@ -2,7 +2,7 @@
  * EventService: the kept events after a sequence number, and on as new ones commit.
  */
 import type { EventRecord } from '../../../proto/domain/catalog.ts';
-import type { ProjectId } from '../../../proto/domain/ids.ts';
+import type { HostId, ProjectId } from '../../../proto/domain/ids.ts';
 import { isClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { EventService, WatchEventsRequest } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
@@ -33,16 +33,16 @@ export function createEventService({ engine, hub }: ServicePorts): ServiceHandle
       try {
         if (after === 0) {
           const { events, headSeq } = await lastEvents(engine, isWanted, limit);
-          for (const event of events) yield { event: toWireEventRecord(event) };
+          for (const event of await withHostNames(engine, events)) yield { event: toWireEventRecord(event) };
           after = headSeq;
           if (!request.follow) return;
         }
         for (;;) {
           const page = await engine.events(after, EVENT_PAGE_MAX);
-          for (const event of page) {
-            after = event.seq;
-            if (isWanted(event)) yield { event: toWireEventRecord(event) };
+          for (const event of await withHostNames(engine, page.filter(isWanted))) {
+            yield { event: toWireEventRecord(event) };
           }
+          after = page.at(-1)?.seq ?? after;
           if (signal.aborted) return;
           if (page.length === EVENT_PAGE_MAX) continue;
           if (!request.follow) return;
@@ -54,6 +54,17 @@ export function createEventService({ engine, hub }: ServicePorts): ServiceHandle
       }
     },
   };
+}
+
+/** Events name hosts by id; people know them by name, as far as they are still known. */
+function withHostNames(engine: Engine, events: readonly EventRecord[]): Promise<readonly EventRecord[]> {
+  return engine.read((view) =>
+    events.map((event) => {
+      const { hostId } = event.fields as { readonly hostId?: HostId };
+      const hostName = hostId === undefined ? undefined : view.host(hostId)?.name;
+      return hostName === undefined ? event : { ...event, fields: { ...event.fields, hostName } };
+    }),
+  );
 }
 
 async function toFilter(engine: Engine, request: WatchEventsRequest): Promise<IsWanted> {

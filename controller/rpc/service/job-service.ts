@@ -4,6 +4,7 @@
 import type { JobId } from '../../../proto/domain/ids.ts';
 import { LIMITS } from '../../../proto/domain/limits.ts';
 import { JOB_LIST } from '../../../proto/domain/record-list.ts';
+import type { JobView } from '../../../proto/domain/views.ts';
 import { type Job, JobSchema, type JobService } from '../../../proto/gen/nabla/v1/job_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
@@ -21,7 +22,7 @@ import {
   requireWithin,
 } from '../request-field.ts';
 import { commandContext, type ServicePorts } from '../service-ports.ts';
-import { toJobView } from '../view/job-view.ts';
+import { toJobView, toListedJob, withHostNames } from '../view/job-view.ts';
 
 export function createJobService(ports: ServicePorts): ServiceHandlers<typeof JobService> {
   const { engine, clock, waitReason } = ports;
@@ -55,12 +56,13 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
     },
     async listJobs({ project, options }) {
       optionalReference(project, 'project');
-      const records = await engine.read((view) => {
+      const page = await engine.read((view) => {
         const nowMs = clock.nowMs();
         const id = project === '' ? undefined : foundProject(view, project).id;
-        return [...view.jobs(id)].map((job) => toJobView(view, job, waitReason, nowMs));
+        const records = [...view.jobs(id)].map((job) => toListedJob(view, job, waitReason, nowMs));
+        const toWire = (job: JobView): Job => toWireJob(withHostNames(view, job));
+        return listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire }, options);
       });
-      const page = listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire: toWireJob }, options);
       return { jobs: page.records, nextPageToken: page.nextPageToken };
     },
     async stopJob(request, context) {

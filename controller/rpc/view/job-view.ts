@@ -1,5 +1,6 @@
 /**
- * A job as it is shown: the record, with why and where it waits worked out at the moment of reading.
+ * A job as it is shown: the record, with host names, and with why and where it waits worked out at the moment of
+ * reading.
  */
 import type { JobId } from '../../../proto/domain/ids.ts';
 import type { Job } from '../../../proto/domain/job.ts';
@@ -11,6 +12,11 @@ import type { ClusterView } from '../../core/view.ts';
 export type FindWaitReason = (jobId: JobId) => WaitReason | undefined;
 
 export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
+  return withHostNames(view, toListedJob(view, job, waitReason, nowMs));
+}
+
+/** As {@link toJobView} without host names: lists look at every job, and show few. */
+export function toListedJob(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
   if (job.state !== 'queued') return job;
   const queuePosition = view.queuePosition(job.id);
   // While it pauses after a failed attempt, that is the reason; the planner did not look at it.
@@ -18,4 +24,14 @@ export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReaso
   const reason = waitReason(job.id);
   if (reason === undefined) return { ...job, queuePosition };
   return { ...job, queuePosition, reason: reason.code, reasonMessage: reason.message };
+}
+
+/** The job with the names of the hosts of its attempts, as far as they are known. */
+export function withHostNames(view: Pick<ClusterView, 'host'>, job: JobView): JobView {
+  if (job.attempts.length === 0) return job;
+  const attempts = job.attempts.map((attempt) => {
+    const hostName = view.host(attempt.hostId)?.name;
+    return hostName === undefined ? attempt : { ...attempt, hostName };
+  });
+  return { ...job, attempts };
 }

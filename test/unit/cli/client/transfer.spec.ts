@@ -185,3 +185,27 @@ t.test('a file of the longest name that disks take is downloaded too', async (t)
   });
   t.same(readdirSync(folder), [name], 'no part file is left');
 });
+
+t.test('a server that sends more than it announced is cut off, and nothing of it is kept', async (t) => {
+  const folder = tempFolder(t);
+  const bytes = Buffer.from('0123456789');
+  let sent = 0;
+  const endless = {
+    ...fakeFiles(bytes),
+    async artifact() {
+      const body = Readable.from(
+        (async function* () {
+          for (;;) {
+            sent += 1;
+            yield bytes;
+          }
+        })(),
+        { highWaterMark: 1 },
+      );
+      return { partial: false, sha256: sha256(bytes), sizeBytes: bytes.length, body };
+    },
+  };
+  t.equal(await codeOf(download(folder, endless, bytes, 'x')), 'ARTIFACT_CHANGED');
+  t.ok(sent < 10, 'what was announced, and what was on its way');
+  t.same(readdirSync(folder), []);
+});

@@ -208,7 +208,7 @@ t.test('the end of a job gives its code', async (t) => {
 
 t.test('progress says where the job stands', async (t) => {
   t.equal(
-    progressText(aJob('queued', [], { queuePosition: 3, reasonMessage: 'no free GPU' })),
+    progressText(aJob('queued', [], { queuePosition: 3, reasonMessage: 'no free GPU' }), 1000),
     'queued at position 3: no free GPU',
   );
   const pulling = anAttempt(1, {
@@ -216,8 +216,13 @@ t.test('progress says where the job stands', async (t) => {
     progressBytes: 1024 * 1024,
     progressTotalBytes: 3 * 1024 * 1024,
   });
-  t.equal(progressText(aJob('starting', [pulling])), 'pulling image on host_1 (1 MiB of 3 MiB)');
-  t.equal(progressText(aJob('running', [anAttempt(1)])), '');
+  t.equal(progressText(aJob('starting', [pulling]), 1000), 'pulling image on host_1 (1 MiB of 3 MiB)');
+  t.equal(progressText(aJob('running', [anAttempt(1)]), 1000), '');
+  const named = anAttempt(1, { hostName: 'gpu-7' });
+  t.equal(progressText(aJob('starting', [named]), 1000), 'starting on gpu-7', 'hosts go by their names');
+  const again = aJob('queued', [], { notBeforeMs: 21_000, reasonMessage: 'exited with code 1' });
+  t.equal(progressText(again, 1000), 'queued, tries again in 20s: exited with code 1');
+  t.equal(progressText(again, 21_000), 'queued: exited with code 1', 'the pause is over');
 });
 
 t.test('a window of lines is cut anywhere the same', async (t) => {

@@ -59,3 +59,13 @@ t.test('controls of one character in UTF-8 begin nothing', async (t) => {
     'nor behind half a character',
   );
 });
+
+t.test('a string without an end takes a bounded part of the log with it', async (t) => {
+  const log = 'x'.repeat(10_000);
+  for (const start of [`${ESC}]0;`, `${ESC}P`, `${ESC}_`]) {
+    const left = filtered(t, `a${start}${log}${ESC}]0;again\u0007b`);
+    t.match(left, /^ax+b$/, JSON.stringify(start));
+    t.ok(left.length > 5_000, 'most of it is shown');
+  }
+  t.match(filtered(t, `${ESC}]${ESC.repeat(10_000)}[6nb`), /^\[?6?n?b$/, 'escapes alone end it too');
+});

@@ -41,6 +41,7 @@ t.test('a job has these keys, and adding or renaming one is a decision', async (
     'exitCode',
     'queuePosition',
     'stopRequested',
+    'notBefore',
     'revision',
     'tags',
     'spec',
@@ -53,6 +54,12 @@ t.test('a job has these keys, and adding or renaming one is a decision', async (
     spec: { command: ['true'] },
     attempts: [{ startedAt: '2026-01-01T00:00:02.000Z', endedAt: null, exit: { code: 0, verdict: 'none' } }],
   });
+});
+
+t.test('an attempt has the name of its host beside the id, as far as it is known', async (t) => {
+  const named = { ...anAttempt(), hostName: 'gpu-7' };
+  t.match(recordJson.attemptJson(named), { hostId: named.hostId, hostName: 'gpu-7' });
+  t.match(recordJson.attemptJson(anAttempt()), { hostName: null });
 });
 
 t.test('every path that lists know exists in the JSON form', async (t) => {

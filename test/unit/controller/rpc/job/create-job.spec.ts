@@ -53,3 +53,19 @@ t.test('other content, another project and another request differ', async (t) =>
   ]);
   t.equal(new Set(all).size, all.length);
 });
+
+t.test('a misspelt host is refused, unless hosts are waited for', async (t) => {
+  const hosts = [{ id: 'host_1', name: 'gpu-7' }];
+  const engine = { read: async (look: (view: unknown) => unknown) => look({ hosts: () => hosts }) };
+  const ask = (excludeHosts: string[], waitForHosts = false) =>
+    toCreateJobCommand(
+      { ...ports, engine } as unknown as ServicePorts,
+      create(CreateJobRequestSchema, { spec: { image: 'busybox', excludeHosts, waitForHosts } }),
+    );
+  await ask(['host_1', 'gpu-7']);
+  await ask(['gpu-8'], true);
+  await t.rejects(ask(['gpu-7', 'gpu-8']), {
+    code: 'HOST_UNKNOWN',
+    fields: [{ path: 'spec.excludeHosts', reason: 'names no known host: gpu-8' }],
+  });
+});
