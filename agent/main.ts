@@ -14,6 +14,7 @@ import {
   toClusterError,
 } from '../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../proto/errors/status-table.ts';
+import { renderConfigFlags } from '../proto/runtime/config.ts';
 import { AGENT_CONFIG, type AgentConfig } from './config.ts';
 
 const HELP = `Usage: nabla-agent [flags]
@@ -126,8 +127,7 @@ function parseFlags(args: readonly string[]): Readonly<Record<string, unknown>> 
 }
 
 function listFlags(): string {
-  const rows = Object.values(AGENT_CONFIG.schema).map(({ flag, doc }) => `  --${flag.padEnd(18)} ${doc}`);
-  return `Flags:\n${rows.join('\n')}\n  --${'config'.padEnd(18)} YAML file with any of these keys\n`;
+  return `Flags:\n${renderConfigFlags(AGENT_CONFIG.schema)}  ${'--config'.padEnd(16)}  YAML file with any of these keys\n`;
 }
 
 function tell(error: ClusterError): void {

@@ -10,7 +10,7 @@ import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { ClusterError, toClusterError } from '../proto/errors/cluster-error.ts';
 import { STATUS_TABLE } from '../proto/errors/status-table.ts';
 import { createClock } from '../proto/runtime/clock.ts';
-import { renderConfigReference } from '../proto/runtime/config.ts';
+import { renderConfigFlags } from '../proto/runtime/config.ts';
 import { readDocument } from '../proto/runtime/config-file.ts';
 import { createIdSource } from '../proto/runtime/id-source.ts';
 import { createLifecycle, type Lifecycle } from '../proto/runtime/lifecycle.ts';
@@ -88,7 +88,7 @@ function showHelp(): void {
       'Usage: nabla-controller [--config FILE] [--KEY VALUE]...\n' +
       '       nabla-controller restore FILE --data FOLDER [--json]   make a new data folder out of a backup\n' +
       '       nabla-controller fsck --data FOLDER [--json]           check a data folder that is not in use\n\n' +
-      `${renderConfigReference(controllerConfig.schema)}`,
+      `Flags, each with its default, its range and the variable that says the same:\n${renderConfigFlags(controllerConfig.schema)}`,
   );
 }
 

@@ -244,26 +244,19 @@ function showRange(key: ConfigKey): string {
   return `${min === undefined ? '0' : show(min)} to ${max === undefined ? 'no bound' : show(max)}`;
 }
 
-/** The reference page of a schema as a Markdown table, in the schema's order. */
-export function renderConfigReference(schema: ConfigSchema): string {
-  const quote = (text: string): string => (text === '' ? '' : `\`${text.replaceAll('|', '\\|')}\``);
-  const rows = Object.entries(schema).map(([name, key]) => {
-    const flag = key.flag === undefined ? '' : `--${key.flag}`;
-    const cells = [
-      quote(name),
-      key.type,
-      quote(showDefault(key)),
-      showRange(key),
-      quote(flag),
-      quote(key.env ?? ''),
-      key.doc,
-    ];
-    return `| ${cells.join(' | ')} |`;
-  });
-  return [
-    '| key | type | default | range | flag | environment | meaning |',
-    '|---|---|---|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
+/** The flags for `--help`, one a line: name, meaning, then default, range and variable as far as there are any. */
+export function renderConfigFlags(schema: ConfigSchema): string {
+  const rows = Object.values(schema).flatMap((key) =>
+    key.flag === undefined ? [] : [{ flag: `--${key.flag}`, key }],
+  );
+  const width = Math.max(0, ...rows.map(({ flag }) => flag.length));
+  return rows.map(({ flag, key }) => `  ${flag.padEnd(width)}  ${key.doc} (${showTerms(key)})\n`).join('');
+}
+
+function showTerms(key: ConfigKey): string {
+  const fixed = showDefault(key);
+  // What is worked out at start is told by the meaning.
+  const worked = /default|empty means/.test(key.doc) ? '' : 'no default';
+  const terms = [fixed === '' ? worked : `default ${fixed}`, showRange(key), key.env ?? ''];
+  return terms.filter((term) => term !== '').join('; ');
 }
