@@ -18,6 +18,7 @@ import type { Command } from '../../proto/domain/job.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
+import { ownedHostId } from '../kit/docker/owned-host.ts';
 
 /** What a task shall do, in words that a real shell and a scripted twin can both act out. */
 export type Behaviour =
@@ -74,8 +75,7 @@ let lastJob = 0;
 export async function openBench(t: SuiteTest, suite: DriverSuite): Promise<DriverBench> {
   const folder = await mkdtemp(join(tmpdir(), 'nabla-driver-'));
   await mkdir(`${folder}/state`);
-  const hostId =
-    `host_${process.pid.toString(36)}${(++lastJob).toString(36)}${Math.random().toString(36).slice(2, 8)}` as HostId;
+  const hostId = ownedHostId();
   const drivers: Driver[] = [];
   const keys: TaskKey[] = [];
   const open = async (): Promise<Driver> => {

@@ -12,6 +12,7 @@ import { openChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
 import { createClock } from '../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../proto/runtime/rng.ts';
+import { claimHost } from './docker/owned-host.ts';
 import { eventually } from './eventually.ts';
 import { repoRoot } from './repo-root.ts';
 
@@ -81,6 +82,8 @@ export function startAgent(
   args: readonly string[] = [],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
+  // Its containers, if it makes any, are swept by their host id should this process be killed.
+  if (args.includes('docker')) claimHost(path.join(folder, name));
   return spawnLogged(
     distPath('agent', 'main.js'),
     [

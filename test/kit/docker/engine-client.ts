@@ -7,6 +7,7 @@ import { request } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 
 const CALL_TIMEOUT_MS = 10_000;
+const REMOVE_TIMEOUT_MS = 30_000;
 const IMPORT_TIMEOUT_MS = 180_000;
 const ANSWER_BYTES_MAX = 4 * 1024 * 1024;
 
@@ -30,6 +31,15 @@ export interface EngineClient {
   /** Makes an image of a root file system. Pulls nothing. */
   importImage(wanted: ImportRequest): Promise<void>;
   tagImage(name: string, repository: string, tag: string): Promise<void>;
+  /** All that carry the label, also those that have ended. */
+  listContainers(label: string): Promise<readonly EngineContainer[]>;
+  /** Ends it if it runs; one that is gone already is no failure. */
+  removeContainer(id: string): Promise<void>;
+}
+
+export interface EngineContainer {
+  readonly id: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** The socket named by `DOCKER_HOST` when that is a unix one, else the default one. */
@@ -70,6 +80,17 @@ export function createEngineClient(socketPath: string = engineSocketPath()): Eng
     },
     async tagImage(name, repository, tag) {
       expectOk(await call('POST', `/images/${name}/tag?${new URLSearchParams({ repo: repository, tag })}`));
+    },
+    async listContainers(label) {
+      const query = new URLSearchParams({ all: '1', filters: JSON.stringify({ label: [label] }) });
+      const { body } = expectOk(await call('GET', `/containers/json?${query}`));
+      const found = JSON.parse(body) as { readonly Id: string; readonly Labels: Record<string, string> }[];
+      return found.map(({ Id, Labels }) => ({ id: Id, labels: Labels }));
+    },
+    async removeContainer(id) {
+      const answer = await call('DELETE', `/containers/${id}?force=1&v=1`, REMOVE_TIMEOUT_MS);
+      // 409: somebody else is at it.
+      if (answer.status !== 404 && answer.status !== 409) expectOk(answer);
     },
   };
 }
