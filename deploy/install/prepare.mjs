@@ -24,7 +24,7 @@ export const REPO_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const SOURCE_FOLDERS = ['proto', 'controller', 'agent', 'cli', 'test'];
 /** Files beside the sources that a compiled program reads at run time are copied; these kinds are not such files. */
-const NOT_ASSETS = /\.(ts|proto|md)$/;
+const NOT_ASSETS = /\.(c?ts|proto|md)$/;
 const NO_ASSETS_IN = /^(proto\/schema|test\/(?!kit\/))/;
 const INSTALL_TIMEOUT_MS = 600_000;
 const COMPILE_TIMEOUT_MS = 300_000;
@@ -129,7 +129,7 @@ function fingerprint(root) {
 function removeOrphans(root) {
   for (const file of listFiles(join(root, 'dist'), '.')) {
     if (file.startsWith('.')) continue;
-    const source = file.replace(/\.js(\.map)?$/, '.ts');
+    const source = file.replace(/\.(c?)js(\.map)?$/, '.$1ts');
     if (!existsSync(join(root, source)) && !existsSync(join(root, file))) rmSync(join(root, 'dist', file));
   }
 }

@@ -18,7 +18,7 @@ const isContract = (file: SourceFile): boolean =>
   isProduct(file) && /^proto\/(domain|errors|ports|wire)\//.test(file.path);
 const isSpec = (file: SourceFile): boolean => /^test\/.*\.spec\.ts$/.test(file.path);
 const readsEnvironment = (file: SourceFile): boolean =>
-  /^(proto\/runtime|deploy|test)\//.test(file.path) || /^\w+\/([\w-]+-)?main\.ts$/.test(file.path);
+  /^(proto\/runtime|deploy|test)\//.test(file.path) || /^\w+\/([\w-]+-)?main\.c?ts$/.test(file.path);
 
 const PURE_GLOBALS =
   /(?<![.\w$'-])(Date|crypto|process|performance|console|globalThis|setTimeout|setInterval|setImmediate|queueMicrotask|fetch)(?=\s*[.(])|(?<=new )Date\b|\bMath\.random\b/g;

@@ -123,7 +123,7 @@ function judgeFile(
   target: string,
   known: ReadonlySet<string>,
 ): string | undefined {
-  if (!/\.(ts|mjs|json)$/.test(specifier)) return `${specifier} must end in .ts`;
+  if (!/\.(c?ts|mjs|json)$/.test(specifier)) return `${specifier} must end in .ts`;
   if (!known.has(target) && !target.startsWith('proto/gen/')) return `${specifier} does not exist`;
   const [from, to] = [folderOf(file.path), folderOf(target)];
   if (from.startsWith('test') || from.startsWith('deploy')) {

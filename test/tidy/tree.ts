@@ -25,8 +25,8 @@ export interface Finding {
 }
 
 const SKIPPED_FOLDERS = new Set(['node_modules', 'dist', '.git', '.tap', '.cache', 'golden', 'fixtures']);
-const TEXT_FILES = /\.(ts|mjs|md|json|yaml|yml|sh|py|proto)$|^(LICENSE|\.taprc)$|^\.ci\/run$/;
-const CODE_FILES = /\.(ts|mjs)$/;
+const TEXT_FILES = /\.(c?ts|mjs|md|json|yaml|yml|sh|py|proto)$|^(LICENSE|\.taprc)$|^\.ci\/run$/;
+const CODE_FILES = /\.(c?ts|mjs)$/;
 
 export function readTree(root: string): Tree {
   const paths = listFolder(root, '').filter((path) => TEXT_FILES.test(path) && path !== 'package-lock.json');

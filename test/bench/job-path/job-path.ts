@@ -129,7 +129,7 @@ async function timeCli(
   for (let i = 0; i < runs; i++) {
     const startMs = performance.now();
     const code = await new Promise<number | null>((resolve) => {
-      spawn(process.execPath, [distPath('cli', 'main.js'), ...args], {
+      spawn(process.execPath, [distPath('cli', 'main.cjs'), ...args], {
         stdio: 'ignore',
         env: cluster.cliEnv,
       }).once('exit', resolve);
