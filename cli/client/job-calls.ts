@@ -2,6 +2,8 @@
  * Job calls over gRPC, wire to domain.
  */
 
+import type { Artifact } from '../../proto/domain/views.ts';
+import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type * as wire from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { ServiceClient } from '../../proto/rpc/method-types.ts';
@@ -67,15 +69,47 @@ export function createJobCalls(client: ServiceClient<typeof JobService>, told: W
       ),
     exec: (input, signal) =>
       relabelStream(client.exec(toExecRequests(input), { signal }), told, toExecOutput),
-    async artifacts({ globs, ...query }) {
-      const answer = await relabel(client.listArtifacts({ ...query, globs: [...globs] }), told);
-      return answer.artifacts.map((artifact) => fromWireArtifact(artifact));
-    },
+    artifacts: (query) =>
+      joinPages(query.attempt, (attempt, pageToken) =>
+        relabel(client.listArtifacts({ ...query, attempt, globs: [...query.globs], pageToken }), told),
+      ),
     async destroyArtifacts({ globs, ...query }) {
       const answer = await relabel(client.destroyArtifacts({ ...query, globs: [...globs] }), told);
       return { destroyed: answer.destroyed, freedBytes: fromInt64(answer.freedBytes, 'freedBytes') };
     },
   };
+}
+
+/** Pages of one list of artifacts; far more than a job leaves. */
+const ARTIFACT_PAGES_MAX = 100;
+
+interface ArtifactPage {
+  readonly artifacts: readonly wire.Artifact[];
+  readonly nextPageToken: string;
+}
+
+/** All pages of one attempt as one list. @throws ClusterError quota TOO_MANY_ARTIFACTS for a list that does not end */
+async function joinPages(
+  asked: number,
+  read: (attempt: number, pageToken: string) => Promise<ArtifactPage>,
+): Promise<readonly Artifact[]> {
+  const artifacts: Artifact[] = [];
+  let token = '';
+  for (let pages = 0; pages < ARTIFACT_PAGES_MAX; pages += 1) {
+    // The latest attempt may be another one by the time of the second page.
+    const page = await read(artifacts[0]?.attempt ?? asked, token);
+    for (const artifact of page.artifacts) artifacts.push(fromWireArtifact(artifact));
+    token = page.nextPageToken;
+    if (token === '') return artifacts;
+  }
+  throw new ClusterError(
+    'quota',
+    'TOO_MANY_ARTIFACTS',
+    'there are more artifacts than can be listed at once',
+    {
+      hint: 'narrow the list with --files GLOB',
+    },
+  );
 }
 
 function toLogChunk(chunk: wire.ReadLogsResponse): LogChunk {

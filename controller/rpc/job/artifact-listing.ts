@@ -3,7 +3,6 @@
  */
 import type { ProjectId, TaskKey } from '../../../proto/domain/ids.ts';
 import type { Artifact } from '../../../proto/domain/views.ts';
-import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { artifactKey, artifactsPrefix } from '../../blobs/blob-layout.ts';
 import type { BlobStore } from '../../blobs/blob-store.ts';
 import { matchesAnyGlob } from '../artifact-glob.ts';
@@ -21,19 +20,49 @@ export interface ArtifactQuery {
   readonly globs: readonly string[];
 }
 
-/** Sorted by path. @throws ClusterError quota TOO_MANY_ARTIFACTS */
-export async function listArtifacts(blobs: BlobStore, query: ArtifactQuery): Promise<readonly Artifact[]> {
+export interface ArtifactPage {
+  readonly artifacts: readonly Artifact[];
+  /** Path of the last artifact; empty on the last page. */
+  readonly nextPageToken: string;
+}
+
+/**
+ * The first artifacts in order of their paths, those behind the path `after` only. Holds two pages at most however many
+ * there are, and looks at all of them for each page: the store knows no order.
+ */
+export async function listArtifacts(
+  blobs: Pick<BlobStore, 'list'>,
+  query: ArtifactQuery,
+  after: string,
+): Promise<ArtifactPage> {
   const prefix = artifactsPrefix(query.projectId, query.key);
-  const artifacts: Artifact[] = [];
-  let bytes = 0;
+  let found: Artifact[] = [];
+  let isCut = false;
   for await (const { key, sizeBytes, sha256, modifiedMs } of blobs.list(prefix)) {
     const path = key.slice(prefix.length + 1);
-    if (!matchesAnyGlob(query.globs, path)) continue;
-    bytes += Buffer.byteLength(path) + ARTIFACT_FRAME_BYTES;
-    if (artifacts.length >= ARTIFACTS_MAX || bytes > ARTIFACTS_BYTES_MAX) throw tooMany();
-    artifacts.push({ path, sizeBytes, sha256, modifiedAtMs: modifiedMs, attempt: query.key.attempt });
+    if (path <= after || !matchesAnyGlob(query.globs, path)) continue;
+    found.push({ path, sizeBytes, sha256, modifiedAtMs: modifiedMs, attempt: query.key.attempt });
+    if (found.length < 2 * ARTIFACTS_MAX) continue;
+    found = found.sort(byPath).slice(0, ARTIFACTS_MAX);
+    isCut = true;
   }
-  return artifacts.sort((a, b) => (a.path < b.path ? -1 : 1));
+  const page = firstThatFit(found.sort(byPath));
+  const more = isCut || page.length < found.length;
+  return { artifacts: page, nextPageToken: more ? (page.at(-1)?.path ?? '') : '' };
+}
+
+function byPath(a: Artifact, b: Artifact): number {
+  return a.path < b.path ? -1 : 1;
+}
+
+/** One at least: a path is much shorter than a message. */
+function firstThatFit(artifacts: readonly Artifact[]): readonly Artifact[] {
+  let bytes = 0;
+  const end = artifacts.findIndex(({ path }, at) => {
+    bytes += Buffer.byteLength(path) + ARTIFACT_FRAME_BYTES;
+    return at >= ARTIFACTS_MAX || bytes > ARTIFACTS_BYTES_MAX;
+  });
+  return end === -1 ? artifacts : artifacts.slice(0, end);
 }
 
 export interface Destroyed {
@@ -59,11 +88,4 @@ export async function destroyArtifacts(blobs: BlobStore, query: ArtifactQuery): 
     freedBytes += sizeBytes;
   }
   return { destroyed, freedBytes };
-}
-
-function tooMany(): ClusterError {
-  return new ClusterError('quota', 'TOO_MANY_ARTIFACTS', 'there are more artifacts than one answer holds', {
-    hint: 'narrow the list with a glob',
-    details: { max: String(ARTIFACTS_MAX) },
-  });
 }

@@ -69,10 +69,11 @@ export function createJobReads(ports: ServicePorts): JobReadHandlers {
       }
     },
     exec: (requests, context) => exec(ports, requests, context),
-    async listArtifacts({ project, job, attempt, globs }) {
+    async listArtifacts({ project, job, attempt, globs, pageToken }) {
       const query = await artifactQuery(ports, { project, job }, attempt, globs);
       if (query === undefined) return { artifacts: [] };
-      return { artifacts: (await listArtifacts(blobs, query)).map(toWireArtifact) };
+      const page = await listArtifacts(blobs, query, pageToken);
+      return { artifacts: page.artifacts.map(toWireArtifact), nextPageToken: page.nextPageToken };
     },
     async destroyArtifacts({ project, job, attempt, globs }) {
       const query = await artifactQuery(ports, { project, job }, attempt, globs);
