@@ -66,7 +66,7 @@ export async function startAgentChild(
 /** The agent and its controller have met. */
 export async function untilConnected(controller: FakeController, hellos = 1): Promise<void> {
   await eventually(() => controller.connected && controller.hellos.length >= hellos, {
-    deadlineMs: 20_000,
+    deadlineMs: 60_000,
     what: 'hello of the agent',
   });
 }

@@ -29,6 +29,12 @@ import { fromWireAgentMessage, toWireControllerMessage } from '../../proto/wire/
 import { eventually } from './eventually.ts';
 import { makeTestCertificate } from './test-certificate.ts';
 
+/** Longer than an agent's dial may take. */
+const DATA_PATIENCE_MS = 15_000;
+const DATA_TRIES = 4;
+/** A stream on which nothing comes for so long will bring nothing more. */
+const SILENCE_MS = 60_000;
+
 export const FAKE_TOKEN = 'agent-token-of-the-fake-controller';
 
 export interface FakeControllerOptions {
@@ -150,7 +156,11 @@ export class FakeController {
     return this.observed.get(toTaskName(key));
   }
 
-  /** A request over a fresh data connection. */
+  /**
+   * A request over a fresh data connection.
+   *
+   * @throws Error when the agent opens none, or gives no answer in time; a stream that falls silent ends with an error
+   */
   async ask(
     method: string,
     urlPath: string,
@@ -159,24 +169,42 @@ export class FakeController {
     const stream = session.request({ ':method': method, ':path': urlPath }, { endStream: method === 'GET' });
     stream.on('error', () => undefined);
     stream.once('close', () => session.close());
+    const silent = (): unknown =>
+      stream.destroy(new Error(`${method} ${urlPath}: silent for ${SILENCE_MS} ms`));
+    stream.setTimeout(SILENCE_MS, silent);
     const headers = await new Promise<Record<string, unknown>>((resolve, reject) => {
       stream.once('response', (answer) => resolve(answer as Record<string, unknown>));
       stream.once('error', reject);
+      stream.once('close', () => reject(new Error(`${method} ${urlPath}: closed without an answer`)));
     });
     return { stream, status: Number(headers[':status']), headers };
   }
 
   async #openData(): Promise<ClientHttp2Session> {
-    const connectionId = randomBytes(8).toString('hex');
-    const socket = await new Promise<TLSSocket>((resolve) => {
-      this.#data.set(connectionId, resolve);
-      this.send({ kind: 'open-data-connection', connectionId, ticket: `ticket-${connectionId}` });
-    });
+    const socket = await this.#awaitData();
     const session = connectHttp2('http://agent', { createConnection: () => socket });
     session.on('error', () => undefined);
     this.#sessions.add(session);
     session.once('close', () => this.#sessions.delete(session));
     return session;
+  }
+
+  /** Asks again when none comes: on a busy machine the agent's own patience with its dial may end first. */
+  async #awaitData(): Promise<TLSSocket> {
+    for (let tries = 0; tries < DATA_TRIES; tries += 1) {
+      const connectionId = randomBytes(8).toString('hex');
+      const socket = await new Promise<TLSSocket | undefined>((resolve) => {
+        const timer = setTimeout(() => resolve(undefined), DATA_PATIENCE_MS);
+        this.#data.set(connectionId, (opened) => {
+          clearTimeout(timer);
+          resolve(opened);
+        });
+        this.send({ kind: 'open-data-connection', connectionId, ticket: `ticket-${connectionId}` });
+      });
+      if (socket !== undefined) return socket;
+      this.#data.delete(connectionId);
+    }
+    throw new Error(`the agent opened no data connection in ${DATA_TRIES * DATA_PATIENCE_MS} ms`);
   }
 
   /** A data connection's first line. */
@@ -307,7 +335,7 @@ export class FakeController {
     const stopped = (): boolean =>
       [...this.desired.keys()].every((name) => this.observed.get(name)?.stopped !== false);
     // A task that cannot be stopped is the failing test's own subject.
-    await eventually(stopped, { deadlineMs: 15_000, what: 'all tasks stopped' }).catch(() => undefined);
+    await eventually(stopped, { deadlineMs: 30_000, what: 'all tasks stopped' }).catch(() => undefined);
   }
 
   async close(): Promise<void> {

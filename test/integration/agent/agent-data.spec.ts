@@ -181,7 +181,7 @@ t.test('outputs are stored while a task runs and at its end; links lead nowhere'
     what: 'output of a running task',
   });
   t.equal(early.bytes.toString(), 'early\n');
-  t.equal(controller.observation(key)?.phase, 'running');
+  t.equal((await until(controller, key, 'running')).phase, 'running', 'reports may come later than uploads');
   await writeFile(path.join(folder, 'agent', 'storage', 'prj_1', 'go'), '');
   t.match((await until(controller, key, 'exited')).exit, { code: 0 });
   t.same([...controller.artifacts.keys()].sort(), [`${name}/early.txt`, `${name}/sub/late.txt`]);
