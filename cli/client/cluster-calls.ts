@@ -14,10 +14,10 @@ import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
 import { fromWireEventRecord, fromWireIdentity } from '../../proto/wire/catalog-wire.ts';
-import { createAdminCalls } from './admin-calls.ts';
+import type { AdminCalls } from './admin-calls.ts';
 import { createCatalogCalls } from './catalog-calls.ts';
 import type { ClusterClient } from './cluster-client.ts';
-import { relabel, relabelStream } from './connection-error.ts';
+import { relabel, relabelStream, type Whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-target.ts';
 import { createJobCalls } from './job-calls.ts';
 
@@ -39,7 +39,7 @@ export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget
       },
       told,
     ),
-    admin: createAdminCalls(channel, told),
+    admin: createAdmin(channel, told),
     whoAmI,
     events: (query, signal) =>
       relabelStream(
@@ -56,6 +56,18 @@ export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget
       return openBulkClient({ ...target, httpAddress });
     },
     close: () => channel.close(),
+  };
+}
+
+/** The messages of operators are built for those who send them. */
+function createAdmin(channel: RpcChannel, told: Whereabouts): AdminCalls {
+  const load = async () => (await import('./admin-calls.ts')).createAdminCalls(channel, told);
+  return {
+    status: async () => (await load()).status(),
+    fsck: async () => (await load()).fsck(),
+    async *backup(signal) {
+      yield* (await load()).backup(signal);
+    },
   };
 }
 
