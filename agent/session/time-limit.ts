@@ -18,18 +18,44 @@ export interface TimeLimitInput {
 
 const NOTHING: Timer = { cancel: () => undefined };
 
+export interface TimeSpent {
+  /** Above 0. */
+  readonly timeLimitMs: number;
+  /** 0 is no warning. */
+  readonly warnBeforeMs: number;
+  /** Wall time that the driver wrote down when the task began: the same one after every restart of the agent. */
+  readonly startedAtMs: number;
+  /** Wall time. */
+  readonly nowMs: number;
+}
+
+export interface TimeLeft {
+  /** From now; from 0 to the whole limit, whatever became of the wall clock meanwhile. */
+  readonly limitMs: number;
+  /** From now; undefined when there is none, or its moment has passed: a task is not warned twice. */
+  readonly warningMs: number | undefined;
+}
+
+/** What is left to a task that may have begun under an earlier agent. Pure. */
+export function toTimeLeft({ timeLimitMs, warnBeforeMs, startedAtMs, nowMs }: TimeSpent): TimeLeft {
+  const ranMs = Math.max(0, nowMs - startedAtMs);
+  const limitMs = Math.max(0, timeLimitMs - ranMs);
+  const isWarned = warnBeforeMs > 0 && warnBeforeMs < limitMs;
+  return { limitMs, warningMs: isWarned ? limitMs - warnBeforeMs : undefined };
+}
+
 /** Arms warning and limit as the spec asks. Only tasks that have a limit cost a timer. */
 export function armTimeLimit(context: TaskContext, input: TimeLimitInput): Timer {
   const job = input.entry.record.spec?.job;
   if (job === undefined || job.timeLimitMs <= 0) return NOTHING;
   const { clock } = context;
-  const ranMs = Math.max(0, clock.nowMs() - input.started.startedAtMs);
-  const leftMs = Math.max(0, job.timeLimitMs - ranMs);
-  const limit = clock.after(leftMs, () => void reachLimit(context, input));
+  const { startedAtMs } = input.started;
+  const { limitMs, warningMs } = toTimeLeft({ ...job, startedAtMs, nowMs: clock.nowMs() });
+  const limit = clock.after(limitMs, () => void reachLimit(context, input));
   const warning =
-    job.warnBeforeMs > 0 && job.warnBeforeMs < leftMs
-      ? clock.after(leftMs - job.warnBeforeMs, () => void warn(context, input, job.warnSignal))
-      : NOTHING;
+    warningMs === undefined
+      ? NOTHING
+      : clock.after(warningMs, () => void warn(context, input, job.warnSignal));
   return {
     cancel() {
       limit.cancel();

@@ -126,6 +126,19 @@ t.test('a task that ended while no agent was there', async (tt) => {
   await driver.remove(ORPHAN);
 });
 
+t.test('a home folder of its own', async (tt) => {
+  const bench = await openBench(tt, SUITE);
+  const { stdout } = await bench.run(await bench.plan(shell('cd && pwd && echo x >~/.kept')));
+  const there = await bench.run(await bench.plan(shell('pwd')));
+  tt.equal(
+    String(stdout).split('/').at(-1),
+    String(there.stdout).split('/').at(-1),
+    'is where the command starts, and can be written to',
+  );
+  const asked = await bench.run(await bench.plan(shell('echo "$HOME"'), { env: new Map([['HOME', '/x']]) }));
+  tt.equal(String(asked.stdout), '/x\n', 'unless the job names another');
+});
+
 t.test('helpers that die', async (tt) => {
   const bench = await openBench(tt, SUITE);
   const table = createProcessTable();

@@ -1,19 +1,25 @@
 /**
  * Control groups that are used again. Making and removing three of them costs more than a trivial task itself, so a
- * group that was left empty and nearly without memory waits for the next task. Limits are written anew each time.
+ * group that was left empty and nearly without memory waits for the next task, best of all one with the same limits.
  */
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
-import { type CgroupRoot, clearGroups, createGroups, taskGroups } from './cgroup.ts';
+import { type CgroupRoot, clearGroups, createGroups, type TaskLimits, taskGroups } from './cgroup.ts';
 
 /** Groups that wait at most. */
 export const FREE_GROUPS_MAX = 64;
 /** Page cache that a task leaves stays charged to its group; with more than this a fresh group is cheaper. */
 const LEFT_MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 
+export interface TakenGroup {
+  readonly name: string;
+  /** A task with these very limits was in it last: they need not be written again. */
+  readonly isLimited: boolean;
+}
+
 export interface CgroupPool {
-  /** The name of a group that is this task's alone; `fresh`: made for it. */
-  take(fresh?: boolean): Promise<string>;
+  /** A group that is this task's alone; `fresh`: made for it. */
+  take(limits: TaskLimits, fresh?: boolean): Promise<TakenGroup>;
   /** For a group that is known to be empty. */
   giveBack(name: string, leftMemoryBytes: number): void;
   close(): Promise<void>;
@@ -21,18 +27,34 @@ export interface CgroupPool {
 
 export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
   const free: string[] = [];
+  /** What was, or is being, written into groups that this pool gave out. */
+  const written = new Map<string, string>();
   const epoch = clock.nowMs().toString(36);
   let last = 0;
   let closed = false;
-  const discard = (name: string): Promise<void> => clearGroups(root, name, clock);
+  const discard = (name: string): Promise<void> => {
+    written.delete(name);
+    return clearGroups(root, name, clock);
+  };
+  const pop = (wanted: string): string | undefined => {
+    const at = free.findLastIndex((name) => written.get(name) === wanted);
+    return at === -1 ? free.pop() : free.splice(at, 1)[0];
+  };
   return {
-    async take(fresh = false) {
-      const known = fresh ? undefined : free.pop();
-      if (known !== undefined) return known;
+    async take({ cpuMilli, memoryBytes, processesMax }, fresh = false) {
+      const wanted = `${cpuMilli} ${memoryBytes} ${processesMax}`;
+      const known = fresh ? undefined : pop(wanted);
+      if (known !== undefined) {
+        const isLimited = written.get(known) === wanted;
+        written.set(known, wanted);
+        return { name: known, isLimited };
+      }
       for (;;) {
         // Unique among all agents of this boot: a record may name a group long after its maker is gone.
         const name = `g${process.pid}-${epoch}-${++last}`;
-        if (await isMade(root, name)) return name;
+        if (!(await isMade(root, name))) continue;
+        written.set(name, wanted);
+        return { name, isLimited: false };
       }
     },
     giveBack(name, leftMemoryBytes) {

@@ -48,7 +48,7 @@ export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits
   const write = (file: string, value: number | string): void => {
     wanted.push({ file, value: String(value) });
   };
-  // Everything is always written, since the group may have served another task.
+  // Everything is written, since the group may have served another task.
   const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
   const processes = limits.processesMax > 0 ? limits.processesMax : 'max';
   if (root.version === 2) {

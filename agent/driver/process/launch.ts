@@ -2,7 +2,8 @@
  * Starting one task: everything that can be wrong is looked at first, then a record is written, then the starter is
  * asked. When anything fails after the record, all traces go before the error is passed on.
  */
-import { chmod, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { chmodSync, mkdirSync, rmdirSync } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { toTaskName } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
@@ -12,7 +13,7 @@ import { DEFAULT_PATH } from '../command-path.ts';
 import { driverUnavailable, folderMissing, portInUse, unsupported } from '../driver-error.ts';
 import { processGpuEnvironment, withoutGpuSteering } from '../gpu-environment.ts';
 import { toHostPath } from '../host-path.ts';
-import { clearGroups, toAttachments, toLeftFiles } from './cgroup.ts';
+import { clearGroups, toAttachments, toJoin, toLeftFiles } from './cgroup.ts';
 import { steersLoader } from './loader-environment.ts';
 import type { ViewRequest } from './mount-view.ts';
 import { checkPorts } from './port-check.ts';
@@ -61,7 +62,7 @@ async function tryLaunch(plan: TaskPlan, parts: LaunchParts, choice: Choice): Pr
     throw error;
   }
   try {
-    if (host.view !== undefined) await makeTmp(plan);
+    if (host.view !== undefined) makeTmp(plan);
     const launched = await askStarter(request, parts);
     if (launched.kind === 'exists') giveUpGroup(request, host);
     return launched;
@@ -82,22 +83,29 @@ function giveUpGroup({ record }: Request, host: ProcessHost): void {
 interface Request {
   readonly plan: TaskPlan;
   readonly record: TaskRecord;
+  /** Its group has the limits already. */
+  readonly isLimited: boolean;
   readonly env: ReadonlyMap<string, string>;
-  readonly argv: readonly string[];
+  readonly argv: (staged: boolean) => readonly string[];
 }
 
 async function planRequest(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<Request> {
   const env = toEnvironment(plan, parts.host);
   await checkPlan(plan, env, parts.host);
   const argv = await toArgv(plan, parts.host);
-  return { plan, record: await planRecord(plan, parts, choice), env, argv };
+  return { plan, ...(await planRecord(plan, parts, choice)), env, argv };
 }
 
-async function askStarter({ plan, record, env, argv }: Request, parts: LaunchParts): Promise<Launched> {
+async function askStarter(
+  { plan, record, isLimited, env, argv }: Request,
+  parts: LaunchParts,
+): Promise<Launched> {
   const { host, store, starter } = parts;
   const { cgroups } = host;
+  // Without a view a task may have changed the limits of its group.
+  const attach = isLimited && host.view !== undefined ? toJoin : toAttachments;
   const left = cgroups === undefined ? { processes: '', memory: '' } : toLeftFiles(cgroups, record.group);
-  const launch = await starter.launch({
+  const launch = await starter.launch((staged) => ({
     runFile: store.runFile(plan.key),
     stdoutFile: `${plan.driverFolder}/stdout`,
     stderrFile: `${plan.driverFolder}/stderr`,
@@ -107,9 +115,9 @@ async function askStarter({ plan, record, env, argv }: Request, parts: LaunchPar
     memoryFile: left.memory,
     env,
     requiredPaths: plan.mounts.map(({ source }) => source),
-    attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.group, plan),
-    argv,
-  });
+    attachments: cgroups === undefined ? [] : attach(cgroups, record.group, plan),
+    argv: argv(staged),
+  }));
   if (launch.kind === 'running') {
     const run = createTaskRun({ host, store, key: plan.key, record, env, main: launch.main });
     void launch.exited.then((exit) => run.onWrapperExit(exit));
@@ -122,23 +130,31 @@ async function askStarter({ plan, record, env, argv }: Request, parts: LaunchPar
   throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
 }
 
-async function planRecord(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<TaskRecord> {
+async function planRecord(
+  plan: TaskPlan,
+  parts: LaunchParts,
+  choice: Choice,
+): Promise<Pick<Request, 'record' | 'isLimited'>> {
   const { host } = parts;
   for (const { containerPort } of plan.ports) {
     if (parts.isPortHeld(containerPort)) throw portInUse(containerPort);
   }
-  return {
+  const ports = plan.ports.length === 0 ? [] : await checkPorts(plan.ports);
+  const bootId = await host.table.bootId();
+  const group = await host.pool?.take(plan, choice.freshGroup);
+  const record: TaskRecord = {
     version: 1,
     name: toTaskName(plan.key),
     driverFolder: plan.driverFolder,
-    bootId: await host.table.bootId(),
+    bootId,
     startedAtMs: host.options.clock.nowMs(),
-    ports: plan.ports.length === 0 ? [] : await checkPorts(plan.ports),
+    ports,
     viewed: host.view !== undefined,
-    group: (await host.pool?.take(choice.freshGroup)) ?? '',
+    group: group?.name ?? '',
     workingDirectory: plan.workingDirectory,
     mounts: plan.mounts,
   };
+  return { record, isLimited: group?.isLimited === true };
 }
 
 function toEnvironment(plan: TaskPlan, host: ProcessHost): ReadonlyMap<string, string> {
@@ -146,10 +162,20 @@ function toEnvironment(plan: TaskPlan, host: ProcessHost): ReadonlyMap<string, s
   const at = marker.indexOf('=');
   return new Map([
     ['PATH', DEFAULT_PATH],
+    ['HOME', toHome(plan, host)],
     ...[...withoutGpuSteering(plan.env)].filter(([name]) => !steersLoader(name)),
     ...processGpuEnvironment(plan),
     [marker.slice(0, at), marker.slice(at + 1)],
   ]);
+}
+
+/**
+ * The task's own workspace, as it sees it: what programs write to a home folder must be writable, and nobody else's.
+ * Left to themselves they would take that of the agent's user.
+ */
+function toHome({ env, workingDirectory, mounts }: TaskPlan, host: ProcessHost): string {
+  const home = env.get('NABLA_WORKSPACE') ?? workingDirectory;
+  return host.view === undefined ? toHostPath(home, mounts) : home;
 }
 
 /** Working directory and command, before anything is made; mounts are looked at by the wrapper. */
@@ -180,10 +206,13 @@ async function isFolder(path: string, plan: TaskPlan): Promise<boolean> {
   );
 }
 
-async function toArgv(plan: TaskPlan, host: ProcessHost): Promise<readonly string[]> {
+async function toArgv(plan: TaskPlan, host: ProcessHost): Promise<Request['argv']> {
   const command = plan.command.kind === 'shell' ? ['/bin/sh', '-c', plan.command.line] : plan.command.args;
   const switched = [...(await userArguments(plan.user, host)), ...command];
-  return host.view === undefined ? switched : [...host.view.argv(viewRequest(plan)), ...switched];
+  const { view } = host;
+  if (view === undefined) return () => switched;
+  const request = viewRequest(plan);
+  return (staged) => [...view.argv(request, staged), ...switched];
 }
 
 async function userArguments(user: string, host: ProcessHost): Promise<readonly string[]> {
@@ -229,15 +258,27 @@ export async function removeTaskFiles(
   if (!viewed) return;
   const tmp = `${driverFolder}/tmp`;
   // Mostly empty, and then this is the cheaper way.
-  await rmdir(tmp).catch(() => rm(tmp, { recursive: true, force: true }));
+  if (!removeEmpty(tmp)) await rm(tmp, { recursive: true, force: true });
 }
 
-/** World-writable and sticky, as /tmp is; chmod because mkdir's mode is cut by the umask. */
-async function makeTmp(plan: TaskPlan): Promise<void> {
+function removeEmpty(folder: string): boolean {
+  try {
+    rmdirSync(folder);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * World-writable and sticky, as /tmp is; chmod because mkdir's mode is cut by the umask. Microseconds in a folder of a
+ * local disk that was used this moment; handing them to another thread takes ten times that.
+ */
+function makeTmp(plan: TaskPlan): void {
   const folder = `${plan.driverFolder}/tmp`;
   try {
-    await mkdir(folder, { recursive: true });
-    await chmod(folder, 0o1777);
+    mkdirSync(folder, { recursive: true });
+    chmodSync(folder, 0o1777);
   } catch (error) {
     throw toFileError(error, folder);
   }

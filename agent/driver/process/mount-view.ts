@@ -3,19 +3,29 @@
  * /tmp and /dev, and a process namespace of its own, which ends whole when its first process ends.
  */
 import { execFile } from 'node:child_process';
-import { readdir, readlink, stat } from 'node:fs/promises';
+import { readdir, readlink, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mount } from '../../core/driver-port.ts';
+import { GENERATED_TARGET, MOUNT_VIEW, PAPERSPACE_TARGET } from '../../core/task-view.ts';
 import { KEPT_CAPABILITIES } from '../capabilities.ts';
 import { mountTargetUnavailable } from '../driver-error.ts';
 import { isBelow, toHostPath } from '../host-path.ts';
+import { STAGE_FOLDER, type StagePlan } from './view-stage.ts';
 
 export interface MountView {
-  /** Arguments in front of the command. `tmpFolder` is the host folder shown as /tmp. */
-  argv(request: ViewRequest): readonly string[];
+  /**
+   * Arguments in front of the command. `tmpFolder` is the host folder shown as /tmp; `staged`: it runs where the stage
+   * was built, which is then used if it has all that the task needs.
+   */
+  argv(request: ViewRequest, staged: boolean): readonly string[];
+  /** Absent where only whole views can be made. */
+  readonly stage: StagePlan | undefined;
   /** From a path inside the view to a path of the host. */
   toHost(path: string, request: ViewRequest): string;
 }
+
+/** What only the driver knows of the stage. */
+export type StageParts = Pick<StagePlan, 'programs' | 'used'>;
 
 export interface ViewRequest {
   readonly mounts: readonly Mount[];
@@ -45,8 +55,26 @@ const PROBE_TIMEOUT_MS = 5000;
 const PROGRAM_FOLDERS_MAX = 64;
 /** Never shown as they are on the host: kernel interfaces, sockets of daemons, other people's temporary files. */
 const OWN_ENTRIES = new Set(['proc', 'sys', 'dev', 'run', 'tmp', 'boot', 'lost+found']);
-/** What programs read below /sys and /run: the processors, and the resolver that /etc/resolv.conf names. */
-const SHOWN_PATHS = ['/sys/devices', '/run/systemd/resolve', '/run/resolvconf'];
+/** What programs read below /sys: the processors. */
+const PROCESSORS_PATH = '/sys/devices';
+/** The resolvers that /etc/resolv.conf may name. Their folders come and go with them, so each view looks for them. */
+const RESOLVER_PATHS = ['/run/systemd/resolve', '/run/resolvconf'];
+/** Where tasks get mounts; with others a view is made without the stage. */
+const TARGETS = [
+  MOUNT_VIEW.workspace,
+  PAPERSPACE_TARGET,
+  MOUNT_VIEW.artifacts,
+  MOUNT_VIEW.storage,
+  MOUNT_VIEW.run,
+  GENERATED_TARGET,
+];
+/** Nothing can be read in the folders that it is given. */
+const HIDDEN_SCRIPT = `test -r /proc/self/stat || exit 1
+for folder; do
+for one in "$folder"/* "$folder"/.[!.]*; do
+[ ! -e "$one" ] || exit 1
+done
+done`;
 /** What the libraries of accelerators read besides; each mount costs a tenth of a millisecond. */
 const GPU_PATHS = ['/sys/bus', '/sys/class', '/sys/module'];
 /** Device nodes of accelerators and RDMA; shown to tasks that hold a GPU. Which of them it uses is advisory. */
@@ -60,9 +88,11 @@ export async function probeMountView(
   hidden: readonly string[],
   program: string | undefined,
   programFolders: readonly string[] = [],
+  stageParts?: StageParts,
 ): Promise<MountViewProbe> {
   if (program === undefined) return { reason: 'bwrap is not installed' };
-  const base = [program, ...(await baseArguments()), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
+  const entries = await listRoot();
+  const base = [program, ...toBase(entries), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
   const args = [
     ...base.slice(1),
     ...isolationArguments('/'),
@@ -80,29 +110,82 @@ export async function probeMountView(
   const gpuArgs = await gpuArguments();
   const shown = base.flatMap((word, at) => (word === '--ro-bind' ? [base[at + 2] ?? ''] : []));
   const programs = await findPrivatePrograms(programFolders, hidden);
-  return { view: createView(base, gpuArgs, shown, programs), reason: '' };
+  const stage = stageParts && (await planStage(program, entries, hidden, stageParts));
+  return { view: createView({ base, gpuArgs, shown, programs, stage }), reason: '' };
 }
 
-function createView(
-  base: readonly string[],
-  gpuArgs: readonly string[],
-  shown: readonly string[],
-  programs: readonly Mount[],
-): MountView {
+/** As root only: others would make each view, and a stage, in a user namespace of their own. */
+async function planStage(
+  program: string,
+  { folders, links }: RootEntries,
+  hidden: readonly string[],
+  { programs, used }: StageParts,
+): Promise<StagePlan | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const real = await Promise.all(hidden.map((folder) => realpath(folder).catch(() => undefined)));
+  if (real.includes(undefined)) return undefined;
+  const realUsed = await Promise.all(used.map((folder) => realpath(folder).catch(() => folder)));
+  return {
+    programs,
+    used: [...realUsed, ...RESOLVER_PATHS, ...real.filter((folder) => folder !== undefined)],
+    shown: [...folders, PROCESSORS_PATH],
+    points: ['/dev', '/proc', '/tmp', ...RESOLVER_PATHS, ...TARGETS],
+    links,
+    hidden: real.filter((folder) => folder !== undefined).sort((a, b) => a.length - b.length),
+    trial: [
+      ...stagedBase(program),
+      ...isolationArguments('/'),
+      '--',
+      '/bin/sh',
+      '-c',
+      HIDDEN_SCRIPT,
+      'nabla',
+      ...hidden,
+    ],
+  };
+}
+
+function stagedBase(program: string): readonly string[] {
+  return [
+    program,
+    '--ro-bind',
+    STAGE_FOLDER,
+    '/',
+    ...RESOLVER_PATHS.flatMap((path) => ['--ro-bind-try', path, path]),
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+  ];
+}
+
+interface ViewParts {
+  readonly base: readonly string[];
+  readonly gpuArgs: readonly string[];
+  readonly shown: readonly string[];
+  readonly programs: readonly Mount[];
+  readonly stage: StagePlan | undefined;
+}
+
+function createView({ base, gpuArgs, shown, programs, stage }: ViewParts): MountView {
+  const staged = stagedBase(base[0] ?? '');
   const tmp = (request: ViewRequest): Mount => ({
     source: request.tmpFolder,
     target: '/tmp',
     readOnly: false,
   });
+  const fitsStage = ({ mounts, withGpus }: ViewRequest): boolean =>
+    !withGpus && mounts.every(({ target }) => (TARGETS as readonly string[]).includes(target));
   return {
-    argv(request) {
+    stage,
+    argv(request, isStaged) {
       for (const { target } of request.mounts) {
         // Mount points are made in the view, which cannot be done inside a folder that is shown read-only.
         if (shown.some((folder) => isBelow(target, folder))) throw mountTargetUnavailable(target);
       }
       const mounts = [tmp(request), ...request.mounts].sort((a, b) => a.target.length - b.target.length);
       return [
-        ...base,
+        ...(isStaged && fitsStage(request) ? staged : base),
         ...(request.withGpus ? gpuArgs : []),
         ...mounts.flatMap(({ source, target, readOnly }) => [
           readOnly ? '--ro-bind' : '--bind',
@@ -137,16 +220,30 @@ async function findPrivatePrograms(
   return mounts;
 }
 
-async function baseArguments(): Promise<readonly string[]> {
-  const args: string[] = [];
-  for (const entry of await readdir('/', { withFileTypes: true })) {
-    const path = join('/', entry.name);
-    if (OWN_ENTRIES.has(entry.name)) continue;
-    if (entry.isSymbolicLink()) args.push('--symlink', await readlink(path), path);
-    else if (entry.isDirectory()) args.push('--ro-bind', path, path);
-  }
-  for (const path of SHOWN_PATHS) args.push('--ro-bind-try', path, path);
-  return [...args, '--dev', '/dev', '--proc', '/proc'];
+interface RootEntries {
+  readonly folders: readonly string[];
+  readonly links: readonly { readonly path: string; readonly target: string }[];
+}
+
+async function listRoot(): Promise<RootEntries> {
+  const entries = (await readdir('/', { withFileTypes: true })).filter(({ name }) => !OWN_ENTRIES.has(name));
+  const links = entries.filter((entry) => entry.isSymbolicLink()).map(({ name }) => join('/', name));
+  return {
+    folders: entries.filter((entry) => entry.isDirectory()).map(({ name }) => join('/', name)),
+    links: await Promise.all(links.map(async (path) => ({ path, target: await readlink(path) }))),
+  };
+}
+
+function toBase({ folders, links }: RootEntries): readonly string[] {
+  return [
+    ...links.flatMap(({ path, target }) => ['--symlink', target, path]),
+    ...folders.flatMap((path) => ['--ro-bind', path, path]),
+    ...[PROCESSORS_PATH, ...RESOLVER_PATHS].flatMap((path) => ['--ro-bind-try', path, path]),
+    '--dev',
+    '/dev',
+    '--proc',
+    '/proc',
+  ];
 }
 
 async function gpuArguments(): Promise<readonly string[]> {

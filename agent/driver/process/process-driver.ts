@@ -22,6 +22,7 @@ import { openProcessHost, type ProcessDriverOptions, type ProcessHost } from './
 import { createStarter, type Starter } from './starter.ts';
 import { createTaskRun, type TaskRun } from './task-run.ts';
 import { createTaskStore, type TaskStore } from './task-store.ts';
+import { createStage } from './view-stage.ts';
 
 /** How often running tasks are looked at for ends that nobody reported. */
 const LOOK_EVERY_MS = 2000;
@@ -56,7 +57,9 @@ class ProcessDriver implements Driver {
   constructor(host: ProcessHost) {
     this.#host = host;
     this.#store = createTaskStore(host.options.stateFolder);
-    this.#starter = createStarter(host.setsidArgv, host.options.clock, host.options.log);
+    const { clock, log } = host.options;
+    const stage = host.view?.stage === undefined ? undefined : createStage(host.view.stage, clock);
+    this.#starter = createStarter({ detachment: host.detachment, stage, clock, log });
     this.supports = {
       images: false,
       portMapping: false,

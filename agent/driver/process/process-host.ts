@@ -9,9 +9,10 @@ import { driverUnavailable } from '../driver-error.ts';
 import type { CgroupRoot } from './cgroup.ts';
 import { type CgroupPool, createCgroupPool } from './cgroup-pool.ts';
 import { probeCgroups } from './cgroup-probe.ts';
-import { type MountView, probeMountView } from './mount-view.ts';
+import { type MountView, probeMountView, type StageParts } from './mount-view.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 import { createPsTable } from './ps-table.ts';
+import type { Detachment } from './start-script.ts';
 
 export interface ProcessDriverOptions {
   readonly hostId: HostId;
@@ -37,8 +38,7 @@ export interface ProcessHost {
   /** There is no /proc: the wrapper stands for the program it runs. */
   readonly byPs: boolean;
   readonly commands: CommandFinder;
-  /** Runs its arguments in a new session and returns at once. */
-  readonly setsidArgv: readonly string[];
+  readonly detachment: Detachment;
   readonly cgroups: CgroupRoot | undefined;
   readonly pool: CgroupPool | undefined;
   readonly view: MountView | undefined;
@@ -72,19 +72,26 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     options.limits === 'none' || usesPs(options)
       ? { reason: 'off' }
       : await probeCgroups(`nabla-${options.hostId}`);
+  const root = 'root' in cgroups ? cgroups.root : undefined;
   const view =
     options.mountView === 'none' || usesPs(options)
       ? { reason: 'off' }
-      : await probeMountView(options.hiddenFolders, bwrap, options.programFolders);
+      : await probeMountView(
+          options.hiddenFolders,
+          bwrap,
+          options.programFolders,
+          await findStageParts(options, root),
+        );
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
-  const root = 'root' in cgroups ? cgroups.root : undefined;
   return {
     options,
     byPs: usesPs(options),
     table: usesPs(options) ? createPsTable() : createProcessTable(),
     commands: createCommandFinder(options.clock),
-    setsidArgv,
+    // Without both, the session is what tells a task's processes from others.
+    detachment:
+      root !== undefined && 'view' in view ? { kind: 'orphan' } : { kind: 'session', argv: setsidArgv },
     cgroups: root,
     pool: root === undefined ? undefined : createCgroupPool(root, options.clock),
     view: 'view' in view ? view.view : undefined,
@@ -94,6 +101,18 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     nsenter,
     setsid,
   };
+}
+
+async function findStageParts(
+  { stateFolder }: ProcessDriverOptions,
+  root: CgroupRoot | undefined,
+): Promise<StageParts | undefined> {
+  const names = ['unshare', 'mount', 'umount', 'mkdir', 'ln'];
+  const [unshare, mount, umount, mkdir, ln] = await Promise.all(names.map(findProgram));
+  if (unshare === undefined || mount === undefined || umount === undefined) return undefined;
+  if (mkdir === undefined || ln === undefined) return undefined;
+  const used = [stateFolder, ...Object.values(root?.folders ?? {})];
+  return { programs: { unshare, mount, umount, mkdir, ln }, used };
 }
 
 function isInstalled(name: string): boolean {

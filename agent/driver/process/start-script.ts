@@ -37,17 +37,16 @@ export const START_FAILED_STATUS = 122;
 export const MISSING_PATH = 'missing: ';
 
 /**
- * One wrapper per task, in a session and process group of its own. `$1` id, `$2` run file, `$3` stdout, `$4` stderr,
- * `$5` folder, `$6` record, `$7` file of processes, `$8` file of memory, then required paths, `--`, attachments as
- * value and file, `--`, and the command. POSIX shell, and only built-ins, since every program started costs as much as
- * a trivial task. The shell's own stderr is the run file, because shells say there ("Terminated") that a signal ended
- * the command, which the status 143 alone would not.
+ * One wrapper per task. `$1` id, `$2` run file, `$3` stdout, `$4` stderr, `$5` folder, `$6` record, `$7` file of
+ * processes, `$8` file of memory, then required paths, `--`, attachments as value and file, `--`, and the command.
+ * POSIX shell, and only built-ins, since every program started costs as much as a trivial task. The shell's own stderr
+ * is the run file, because shells say there ("Terminated") that a signal ended the command, which the status 143 alone
+ * would not.
  * The inner subshell becomes the task; positions are used in place of variables, since an exported variable of the
  * user with the same name would be changed. The traps keep the wrapper alive when its group is signalled; a caught
  * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way.
- * The last answer's letters: o and e for output that is not empty, l for processes left, then the memory in bytes.
  */
-export const WRAPPER_SCRIPT = `set -C
+const OPEN_SCRIPT = `set -C
 { printf '%s\\n' "$6" >"$2"; } 2>/dev/null || { echo "$1 lost"; exit 0; }
 set +C
 trap 'echo "$1 exit ${START_FAILED_STATUS}"' EXIT
@@ -59,7 +58,7 @@ NABLA_WRAPPER_ID=$1
 NABLA_WRAPPER_FOLDER=$5
 NABLA_WRAPPER_STAT=
 { read -r NABLA_WRAPPER_STAT </proc/self/stat; } 2>/dev/null || :
-echo "$$ $NABLA_WRAPPER_STAT" >&2
+echo "$NABLA_WRAPPER_PID $NABLA_WRAPPER_STAT" >&2
 shift 8
 while [ "$1" != -- ]; do
 [ -e "$1" ] || { printf '%s\\n' "${MISSING_PATH}$1" >&2; exit ${START_FAILED_STATUS}; }
@@ -72,9 +71,11 @@ echo "$1" >"$2" || exit ${START_FAILED_STATUS}
 shift 2
 done
 shift
-echo "$NABLA_WRAPPER_ID run $$ $NABLA_WRAPPER_STAT"
-unset NABLA_WRAPPER_ID NABLA_WRAPPER_STAT NABLA_WRAPPER_FOLDER OLDPWD
-exec >&3 2>&4 3>&- 4>&-
+echo "$NABLA_WRAPPER_ID run $NABLA_WRAPPER_PID $NABLA_WRAPPER_STAT"
+unset NABLA_WRAPPER_ID NABLA_WRAPPER_PID NABLA_WRAPPER_STAT NABLA_WRAPPER_FOLDER OLDPWD
+`;
+/** The last answer's letters: o and e for output that is not empty, l for processes left, then the memory in bytes. */
+const CLOSE_SCRIPT = `exec >&3 2>&4 3>&- 4>&-
 exec "$@"
 )
 set -- "$1" "$?" "$3" "$4" "$7" "$8"
@@ -93,23 +94,67 @@ fi
 echo "$1 exit $2 $f.$m"
 `;
 
+/** As a program of its own: a shell that leads a session. */
+const WRAPPER_SCRIPT = `NABLA_WRAPPER_PID=$$
+${OPEN_SCRIPT}${CLOSE_SCRIPT}`;
+
+/**
+ * How wrappers come away from the starter. `session`: by a command that runs its arguments in a new session and returns
+ * at once, so that the task's processes can be told by their session. `orphan`: by killing the process in between, which
+ * takes two programs less to start; for tasks that are told by their control group and signalled inside their view.
+ */
+export type Detachment =
+  | { readonly kind: 'session'; readonly argv: readonly string[] }
+  | { readonly kind: 'orphan' };
+
 /**
  * Text sent to a starter once, before any request. The wrapper's text is a position and not a variable, because a
  * variable of the user with its name would take its place, and run outside the task's view.
  */
-export function renderPrologue(): string {
-  return `set -- ${quote(WRAPPER_SCRIPT)}\n`;
+export function renderPrologue(detachment: Detachment): string {
+  return detachment.kind === 'session' ? `set -- ${quote(WRAPPER_SCRIPT)}\n` : '';
 }
 
 /**
- * One request as shell text ending in a newline: exports, then a new session (`setsidArgv`) with the wrapper in it.
+ * One request as shell text ending in a newline, which a starter has done as soon as the wrapper is on its own.
  *
  * @throws ClusterError ENV_INVALID or COMMAND_INVALID for what no process can be given (a NUL, a bad name).
  */
-export function renderStart(request: StartRequest, setsidArgv: readonly string[]): string {
-  const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
+export function renderStart(request: StartRequest, detachment: Detachment): string {
   const exports = [...request.env].map(([name, value]) => exportLine(name, value)).join('');
-  const words = [
+  const words = toWords(request).map(quote).join(' ');
+  if (detachment.kind === 'orphan') return renderOrphan(words, exports);
+  const command = `exec ${detachment.argv.map(quote).join(' ')} /bin/sh -c "$1" nabla ${words}`;
+  return `(\n${exports}${command}\n) </dev/null\n`;
+}
+
+/**
+ * The wrapper is a fork of the starter's fork, which it kills: nobody waits for it then, and unlike a command in the
+ * background it does not ignore SIGINT. Its number is read from where /proc/self leads, because a shell reads a file
+ * byte by byte. What the user wants in the environment comes last, in the process that becomes the task. The colon
+ * keeps a shell from running the last subshell in the process that is to be killed.
+ */
+function renderOrphan(words: string, exports: string): string {
+  return `(
+cd -P /proc/self || exit
+(
+kill -9 "\${PWD##*/}"
+cd -P /proc/self || exit
+NABLA_WRAPPER_PID=\${PWD##*/}
+cd /
+set -- ${words}
+${OPEN_SCRIPT}{
+:
+${exports}} 2>/dev/null
+${CLOSE_SCRIPT})
+:
+) </dev/null
+`;
+}
+
+function toWords(request: StartRequest): readonly string[] {
+  const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
+  return [
     String(request.id),
     runFile,
     stdoutFile,
@@ -124,8 +169,6 @@ export function renderStart(request: StartRequest, setsidArgv: readonly string[]
     '--',
     ...request.argv,
   ];
-  const command = `exec ${setsidArgv.map(quote).join(' ')} /bin/sh -c "$1" nabla ${words.map(quote).join(' ')}`;
-  return `(\n${exports}${command}\n) </dev/null\n`;
 }
 
 /** One shell word that stands for exactly `text`, whatever it holds. */

@@ -11,12 +11,15 @@ import { driverUnavailable } from '../driver-error.ts';
 import { withoutInherited } from './inherited-handles.ts';
 import type { ProcStat } from './proc-stat.ts';
 import { parseMainLine } from './run-file.ts';
-import { renderPrologue, renderStart, type StartRequest } from './start-script.ts';
+import { type Detachment, renderPrologue, renderStart, type StartRequest } from './start-script.ts';
+import { STAGE_FAILED, STAGE_READY, type Stage } from './view-stage.ts';
 
 /** Bytes of requests that may wait in the pipe before starts are refused. */
 export const STARTER_BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 /** A host on which a shell takes longer to start is as good as one where it does not start. */
 const LAUNCH_TIMEOUT_MS = 60_000;
+/** Some twenty small programs, once; beyond this tasks do without a stage. */
+const STAGE_TIMEOUT_MS = 15_000;
 /** An answer line is one /proc stat line at most. */
 const ANSWER_BYTES_MAX = 4096;
 
@@ -44,8 +47,12 @@ export type Launch =
   | { readonly kind: 'orphaned' };
 
 export interface Starter {
-  /** @throws ClusterError DRIVER_UNAVAILABLE when too many starts wait, and as renderStart */
-  launch(request: Omit<StartRequest, 'id'>): Promise<Launch>;
+  /**
+   * `toRequest` is told whether the stage is there.
+   *
+   * @throws ClusterError DRIVER_UNAVAILABLE when too many starts wait, and as toRequest and renderStart
+   */
+  launch(toRequest: (staged: boolean) => Omit<StartRequest, 'id'>): Promise<Launch>;
   /** Leaves running tasks alone. */
   close(): void;
 }
@@ -56,74 +63,154 @@ interface Pending {
   exit?: (exit: WrapperExit | undefined) => void;
 }
 
-/** `setsidArgv`: the command that runs its arguments in a new session and returns at once. */
-export function createStarter(setsidArgv: readonly string[], clock: Clock, log: Logger): Starter {
-  let shell: ChildProcess | undefined;
-  let pending = new Map<number, Pending>();
-  let lastId = 0;
+/** A shell that starts wrappers, and what it has not answered yet. */
+interface Shell {
+  readonly child: ChildProcess;
+  readonly pending: Map<number, Pending>;
+  /** Whether tasks may use a stage; undefined when the shell ended, or said nothing, while it was built. */
+  readonly staged: Promise<boolean | undefined>;
+}
 
-  const ensureShell = (): ChildProcess => {
-    if (shell !== undefined) return shell;
-    const opened = openShell(log);
-    const mine = new Map<number, Pending>();
-    pending = mine;
-    shell = opened;
+export interface StarterOptions {
+  readonly detachment: Detachment;
+  readonly stage: Stage | undefined;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export function createStarter(options: StarterOptions): Starter {
+  return new ShellStarter(options);
+}
+
+class ShellStarter implements Starter {
+  readonly #options: StarterOptions;
+  /** Taken away when no stage can be built on this host. */
+  #stage: Stage | undefined;
+  #shell: Shell | undefined;
+  #lastId = 0;
+
+  constructor(options: StarterOptions) {
+    this.#options = options;
+    this.#stage = options.stage;
+  }
+
+  async launch(toRequest: (staged: boolean) => Omit<StartRequest, 'id'>): Promise<Launch> {
+    if (await this.#stage?.isStale()) this.#retire();
+    let shell = this.#ensureShell();
+    let staged = await shell.staged;
+    if (staged === undefined) {
+      this.#forsakeStage(shell);
+      shell = this.#ensureShell();
+      staged = (await shell.staged) ?? false;
+    }
+    return await this.#send(shell, toRequest(staged));
+  }
+
+  close(): void {
+    if (this.#shell === undefined) return;
+    this.#shell.child.stdin?.end();
+    holdProcess(this.#shell.child, false);
+    this.#shell = undefined;
+  }
+
+  #send({ child, pending }: Shell, request: Omit<StartRequest, 'id'>): Promise<Launch> {
+    const id = ++this.#lastId;
+    const text = renderStart({ ...request, id }, this.#options.detachment);
+    const { stdin } = child;
+    if (stdin === null || stdin.writableLength + text.length > STARTER_BACKLOG_BYTES_MAX) {
+      return Promise.reject(driverUnavailable('too many starts are waiting'));
+    }
+    // It ended, or was closed, while the request was made: nobody reads that pipe any more.
+    if (!stdin.writable) return Promise.resolve({ kind: 'orphaned' });
+    return new Promise((resolve) => {
+      const timer = this.#options.clock.after(LAUNCH_TIMEOUT_MS, () => {
+        pending.delete(id);
+        resolve({ kind: 'orphaned' });
+      });
+      const settle = (launch: Launch): void => {
+        timer.cancel();
+        resolve(launch);
+      };
+      pending.set(id, { settle });
+      holdProcess(child, true);
+      stdin.write(text);
+    });
+  }
+
+  #ensureShell(): Shell {
+    if (this.#shell !== undefined) return this.#shell;
+    const stage = this.#stage;
+    stage?.noteBuilt();
+    const child = openShell(stage?.argv ?? ['/bin/sh'], this.#options.log);
+    const pending = new Map<number, Pending>();
+    const built = stage === undefined ? undefined : awaitStage(child, this.#options.clock);
+    const shell = { child, pending, staged: built?.staged ?? Promise.resolve(false) };
+    this.#shell = shell;
     const forget = (which: (entry: Pending) => boolean): void => {
-      if (shell === opened) shell = undefined;
-      for (const [id, entry] of mine) {
+      if (this.#shell === shell) this.#shell = undefined;
+      for (const [id, entry] of pending) {
         if (!which(entry)) continue;
-        mine.delete(id);
+        pending.delete(id);
         orphan(entry);
       }
     };
     // Wrappers hold the other end of the pipe too and go on answering after the starter itself is gone.
-    opened.once('exit', () => forget((entry) => entry.exit === undefined));
-    opened.once('error', () => forget(() => true));
-    opened.once('close', () => forget(() => true));
-    readLines(opened, (line) => {
-      answer(mine, line);
-      if (mine.size === 0) holdProcess(opened, false);
+    child.once('exit', () => forget((entry) => entry.exit === undefined));
+    child.once('error', () => forget(() => true));
+    child.once('close', () => forget(() => true));
+    readLines(child, (line) => {
+      built?.onLine(line);
+      answer(pending, line);
+      if (pending.size === 0) holdProcess(child, false);
     });
-    opened.stdin?.write(renderPrologue());
-    return opened;
-  };
+    child.stdin?.write(renderPrologue(this.#options.detachment));
+    return shell;
+  }
 
+  /** The next start gets a new shell, with the mounts of now. Not while a request is on its way. */
+  #retire(): void {
+    const shell = this.#shell;
+    if (shell === undefined || [...shell.pending.values()].some(({ exit }) => exit === undefined)) return;
+    shell.child.stdin?.end();
+    this.#shell = undefined;
+  }
+
+  #forsakeStage(shell: Shell): void {
+    if (this.#stage === undefined) return;
+    this.#stage = undefined;
+    this.#options.log.info('views are made one by one', { reason: 'no stage could be built' });
+    shell.child.kill('SIGKILL');
+    if (this.#shell === shell) this.#shell = undefined;
+  }
+}
+
+interface StageAnswer {
+  readonly staged: Promise<boolean | undefined>;
+  onLine(line: string): void;
+}
+
+function awaitStage(child: ChildProcess, clock: Clock): StageAnswer {
+  let settle: (staged: boolean | undefined) => void = () => {};
+  const staged = new Promise<boolean | undefined>((resolve) => {
+    settle = resolve;
+  });
+  const timer = clock.after(STAGE_TIMEOUT_MS, () => settle(undefined));
+  for (const event of ['exit', 'error']) child.once(event, () => settle(undefined));
+  void staged.then(() => timer.cancel());
+  holdProcess(child, true);
   return {
-    launch(request) {
-      const id = ++lastId;
-      const text = renderStart({ ...request, id }, setsidArgv);
-      const { stdin } = ensureShell();
-      if (stdin === null || stdin.writableLength + text.length > STARTER_BACKLOG_BYTES_MAX) {
-        return Promise.reject(driverUnavailable('too many starts are waiting'));
-      }
-      const mine = pending;
-      return new Promise((resolve) => {
-        const timer = clock.after(LAUNCH_TIMEOUT_MS, () => {
-          mine.delete(id);
-          resolve({ kind: 'orphaned' });
-        });
-        const settle = (launch: Launch): void => {
-          timer.cancel();
-          resolve(launch);
-        };
-        mine.set(id, { settle });
-        if (shell !== undefined) holdProcess(shell, true);
-        stdin.write(text);
-      });
-    },
-    close() {
-      if (shell === undefined) return;
-      shell.stdin?.end();
-      holdProcess(shell, false);
-      shell = undefined;
+    staged,
+    onLine(line) {
+      if (line === STAGE_READY) settle(true);
+      if (line === STAGE_FAILED) settle(false);
     },
   };
 }
 
-function openShell(log: Logger): ChildProcess {
+function openShell([program = '', ...args]: readonly string[], log: Logger): ChildProcess {
   // An empty environment: what the agent was started with is none of the tasks' business.
   const shell = withoutInherited(['pipe', 'pipe', 'ignore'], (stdio) =>
-    spawn('/bin/sh', [], { stdio: [...stdio], env: {}, detached: true, cwd: '/' }),
+    spawn(program, args, { stdio: [...stdio], env: {}, detached: true, cwd: '/' }),
   );
   // Without this a write to a dead starter would be an uncaught error; its end is handled by 'close'.
   shell.stdin?.on('error', () => {});

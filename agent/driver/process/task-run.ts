@@ -317,7 +317,7 @@ class TaskRunState implements TaskRun {
   /** A process that has the wrapper's number but began after the task's program is somebody else. */
   async #isWrapperAlive(): Promise<boolean> {
     const main = this.#main;
-    const wrapper = main === undefined ? undefined : await this.#host.table.stat(main.sessionId);
+    const wrapper = main === undefined ? undefined : await this.#host.table.stat(toWrapperPid(main));
     if (main === undefined || wrapper === undefined || !isLive(wrapper)) return false;
     if (main.startTicks === UNKNOWN_START) return await this.#isMainAlive();
     return wrapper.sessionId === main.sessionId && Number(wrapper.startTicks) <= Number(main.startTicks);
@@ -330,15 +330,22 @@ class TaskRunState implements TaskRun {
   async #findLeft(): Promise<readonly ProcStat[]> {
     const { hostId, clock } = this.#host.options;
     const ours = this.#wrapper !== undefined || (await this.#isWrapperAlive());
-    const sessionId = ours ? this.#main?.sessionId : undefined;
+    const wrapperPid = ours && this.#main !== undefined ? toWrapperPid(this.#main) : undefined;
+    // A session that the wrapper does not lead is other tasks' too.
+    const sessionId = wrapperPid === this.#main?.sessionId ? wrapperPid : undefined;
     const ageMs = clock.nowMs() - this.record.startedAtMs;
-    const recent = sessionId !== undefined && ageMs >= 0 && ageMs < RECENT_MS;
+    const recent = wrapperPid !== undefined && ageMs >= 0 && ageMs < RECENT_MS;
     return await this.#host.table.findMarked({
       sessionId: sessionId ?? -1,
       marker: toMarker(hostId, this.record.name),
-      ...(recent ? { newerThanPid: sessionId } : {}),
+      ...(recent ? { newerThanPid: wrapperPid } : {}),
     });
   }
+}
+
+/** The wrapper forked what became the program, and may lead a session or not. */
+function toWrapperPid(main: ProcStat): number {
+  return isWrapper(main) ? main.pid : main.parentPid;
 }
 
 function isWrapper(main: ProcStat): boolean {

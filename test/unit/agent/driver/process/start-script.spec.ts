@@ -4,6 +4,7 @@
  */
 import t from 'tap';
 import {
+  type Detachment,
   quote,
   renderPrologue,
   renderStart,
@@ -25,6 +26,9 @@ const REQUEST: StartRequest = {
   argv: ['true'],
 };
 
+const SESSION: Detachment = { kind: 'session', argv: ['/usr/bin/setsid', '-f'] };
+const ORPHAN: Detachment = { kind: 'orphan' };
+
 t.test('a quoted word is one word', async (tt) => {
   tt.equal(quote('plain'), "'plain'");
   tt.equal(quote(''), "''");
@@ -42,7 +46,7 @@ t.test('a request keeps the order that the wrapper reads', async (tt) => {
       attachments: [{ file: '/cg/procs', value: '0' }],
       argv: ['echo', 'a b'],
     },
-    ['/usr/bin/setsid', '-f'],
+    SESSION,
   );
   tt.equal(
     text,
@@ -54,20 +58,36 @@ t.test('a request keeps the order that the wrapper reads', async (tt) => {
 t.test('names that no shell can export are refused', async (tt) => {
   for (const name of ['', '1A', 'a-b', 'a b', 'A=B', 'ü', 'A;id']) {
     tt.throws(
-      () => renderStart({ ...REQUEST, env: new Map([[name, 'x']]) }, ['setsid']),
+      () => renderStart({ ...REQUEST, env: new Map([[name, 'x']]) }, SESSION),
       { code: 'ENV_INVALID' },
       name,
     );
   }
-  tt.throws(() => renderStart({ ...REQUEST, env: new Map([['A', '\0']]) }, ['setsid']), {
+  tt.throws(() => renderStart({ ...REQUEST, env: new Map([['A', '\0']]) }, SESSION), {
     code: 'ENV_INVALID',
   });
 });
 
 t.test('no value of the environment is in the wrapper', async (tt) => {
   const secret = 'hunter2';
-  const text = renderStart({ ...REQUEST, env: new Map([['TOKEN', secret]]) }, ['setsid']);
+  const text = renderStart({ ...REQUEST, env: new Map([['TOKEN', secret]]) }, SESSION);
   const command = text.slice(text.indexOf('exec '));
   tt.notMatch(command, secret, 'only the exports hold it, and those reach no argument list');
-  tt.notMatch(renderPrologue(), secret);
+  tt.notMatch(renderPrologue(SESSION), secret);
+});
+
+t.test('a wrapper without a session sets what the user wants only in what becomes the task', async (tt) => {
+  const text = renderStart({ ...REQUEST, env: new Map([['IFS', 'x']]) }, ORPHAN);
+  const at = (what: string): number => text.indexOf(what);
+  tt.ok(at('set -- ') < at("command export IFS='x'"), 'after the words were taken');
+  tt.ok(
+    at('unset NABLA_WRAPPER_ID') < at("command export IFS='x'"),
+    'and after the last use of its own variables',
+  );
+  tt.ok(
+    at("command export IFS='x'") < at('exec "$@"'),
+    'and nothing but the start of the task comes after it',
+  );
+  tt.match(text.slice(at("command export IFS='x'"), at('exec "$@"')), /^.*\n} 2>\/dev\/null\nexec [^\n]*\n$/);
+  tt.equal(renderPrologue(ORPHAN), '');
 });
