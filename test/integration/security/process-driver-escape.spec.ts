@@ -3,7 +3,7 @@
  * of the file system. Method: real tasks inside bubblewrap bring the names that shells, loaders and program lookup
  * listen to, with programs that leave a mark on the host if anything of the host runs them.
  */
-import { access, chmod, mkdir, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { Level } from 'level';
 import t from 'tap';
 import type { ExecPlan } from '../../../agent/core/driver-port.ts';
@@ -110,6 +110,37 @@ t.test('a command run inside a task loads no library of the job into programs of
   tt.equal((await session.exit()).code, 0);
   tt.equal(String(stdout), '[] yes\n');
   tt.equal(String(stderr), '', 'no loader of the host looked for it');
+});
+
+t.test('a view shows the host, but not what is hidden, and lets nothing of it be changed', async (tt) => {
+  // Not below /tmp, which every task has for itself.
+  const hidden = await mkdtemp('/var/tmp/nabla-hidden-');
+  tt.teardown(() => rm(hidden, { recursive: true, force: true }));
+  await writeFile(`${hidden}/token`, 'secret');
+  const bench = await openBench(tt, {
+    ...SUITE,
+    open: ({ folder, hostId }) =>
+      openProcessDriver({
+        hostId,
+        stateFolder: folder,
+        hiddenFolders: [hidden],
+        clock: testClock,
+        log: testLog,
+      }),
+  });
+  if (skipUnless(tt, bench.driver.supports.mountView, 'bubblewrap does not work here')) return;
+  const tries = [
+    `ls -A ${hidden} | wc -l`,
+    `cat ${hidden}/token 2>&1 | grep -c secret`,
+    'for one in / /usr /etc /var/tmp; do touch "$one/nabla-made" 2>/dev/null && echo "made in $one"; done',
+    'ls /proc/fs | grep -c workspace',
+    'umount /proc 2>/dev/null && echo unmounted',
+    'ls -d /proc/[0-9]* | wc -l | { read -r n; [ "$n" -lt 10 ] && echo alone; }',
+  ];
+  for (const round of ['first', 'second']) {
+    const { stdout } = await bench.run(await bench.plan(shell(`${tries.join('\n')}\n:`)));
+    tt.same(String(stdout).trim().split(/\s+/), ['0', '0', '0', 'alone'], `the ${round} task`);
+  }
 });
 
 t.test('neither a task nor a command in it holds a file that its agent has open', async (tt) => {

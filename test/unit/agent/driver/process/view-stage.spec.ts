@@ -1,0 +1,44 @@
+/**
+ * Aim: the script that builds the stage says exactly what was asked, and only mounts that a stage does not learn of by
+ * itself make a new one. Method: paths with shell metacharacters are rendered; tables of mounts are compared.
+ */
+import t from 'tap';
+import {
+  renderStageScript,
+  type StagePlan,
+  toPrivateMounts,
+} from '../../../../../agent/driver/process/view-stage.ts';
+
+const PLAN: StagePlan = {
+  programs: { unshare: '/b/unshare', mount: '/b/mount', umount: '/b/umount', mkdir: '/b/mkdir', ln: '/b/ln' },
+  shown: ['/usr', '/a b'],
+  points: ['/workspace'],
+  links: [{ path: '/bin', target: 'usr/bin' }],
+  hidden: ["/var/it's"],
+  used: ['/sys/fs/cgroup/memory/x'],
+  trial: ['/b/bwrap', '--', 'true'],
+};
+
+t.test('what was asked is mounted, and every word is one word', async (tt) => {
+  const lines = renderStageScript(PLAN).split('\n');
+  const has = (line: string): boolean => tt.ok(lines.includes(line), line);
+  has("'/b/mkdir' -p '/proc/fs/usr' '/proc/fs/a b' '/proc/fs/workspace'");
+  has("'/b/ln' -s 'usr/bin' '/proc/fs/bin'");
+  has("'/b/mount' -n --rbind '/a b' '/proc/fs/a b'");
+  has("'/b/mount' -n -t tmpfs -o mode=0755,nosuid,nodev nabla '/proc/fs/var/it'\\''s'");
+});
+
+t.test('nothing is hidden at a place that a link leads elsewhere, and the trial comes last', async (tt) => {
+  const text = renderStageScript(PLAN);
+  const at = (what: string): number => text.indexOf(what);
+  tt.ok(at('$(pwd -P)') > 0 && at('$(pwd -P)') < at("nabla '/proc/fs/var"), 'looked at before');
+  tt.ok(at("'/b/bwrap' '--' 'true'") > at("nabla '/proc/fs/var"), 'the trial sees everything');
+  tt.match(text, /^\(\nset -e\n/, 'one step that fails is enough');
+});
+
+t.test('shared mounts tell the stage of changes themselves', async (tt) => {
+  const shared = '31 1 8:1 / /mnt rw shared:2 - ext4 /dev/a rw\n';
+  const own = '32 1 8:2 / /data rw - ext4 /dev/b rw\n';
+  tt.equal(toPrivateMounts(shared + own), toPrivateMounts(own));
+  tt.not(toPrivateMounts(own), toPrivateMounts(''));
+});
