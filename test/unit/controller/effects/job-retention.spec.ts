@@ -32,7 +32,7 @@ async function openWorld(t: Test) {
   };
   const endJob = async (): Promise<JobId> => {
     const id = await queueJob();
-    await clock.advance(1);
+    clock.advance(1);
     await engine.submit({ type: 'stop-job', project: 'p', job: id }, context());
     return id;
   };
