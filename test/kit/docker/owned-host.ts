@@ -10,22 +10,28 @@ import type { HostId } from '../../../proto/domain/ids.ts';
 /** A process of this machine, told apart from a later one with the same number. */
 export interface Owner {
   /** Its process id namespace: the same engine may serve several, and numbers mean nothing in another. */
-  readonly namespace: string;
+  readonly namespace: number;
   readonly pid: number;
   /** Clock ticks from the machine's start to its own. */
   readonly startTicks: number;
 }
 
-const OWNED = /^host_test_([0-9a-z]+)_([0-9a-z]+)_([0-9a-z]+)_[0-9a-z]+$/;
+/** Fixed widths: a host id has letters and digits only. Namespace, process id, start, and what is random. */
+const OWNED = /^host_test([0-9a-z]{7})([0-9a-z]{5})([0-9a-z]{8})[0-9a-z]{9}$/;
 const RANDOM_MAX = 36 ** 9;
 
 /** A fresh host id that bears this process. Without /proc nobody can ask for the owner, and it bears nobody. */
 export function ownedHostId(): HostId {
-  const random = randomInt(RANDOM_MAX).toString(36).padStart(9, '0');
+  const random = inWidth(randomInt(RANDOM_MAX), 9);
   const namespace = ownNamespace();
   const startTicks = findStartTicks(process.pid);
-  if (namespace === undefined || startTicks === undefined) return `host_test_${random}` as HostId;
-  return `host_test_${namespace}_${process.pid.toString(36)}_${startTicks.toString(36)}_${random}` as HostId;
+  if (namespace === undefined || startTicks === undefined) return `host_test${random}` as HostId;
+  const parts = [inWidth(namespace, 7), inWidth(process.pid, 5), inWidth(startTicks, 8), random];
+  return `host_test${parts.join('')}` as HostId;
+}
+
+function inWidth(value: number, width: number): string {
+  return value.toString(36).padStart(width, '0');
 }
 
 /** Gives the agent whose data folder this is a host id of this process, unless it has one from an earlier start. */
@@ -42,7 +48,11 @@ export function claimHost(dataFolder: string): void {
 export function ownerOf(hostId: string): Owner | undefined {
   const [, namespace, pid, startTicks] = OWNED.exec(hostId) ?? [];
   if (namespace === undefined || pid === undefined || startTicks === undefined) return undefined;
-  return { namespace, pid: Number.parseInt(pid, 36), startTicks: Number.parseInt(startTicks, 36) };
+  return {
+    namespace: Number.parseInt(namespace, 36),
+    pid: Number.parseInt(pid, 36),
+    startTicks: Number.parseInt(startTicks, 36),
+  };
 }
 
 /** True only when the owner would be seen here if it still lived. */
@@ -50,10 +60,10 @@ export function isGone(owner: Owner): boolean {
   return owner.namespace === ownNamespace() && findStartTicks(owner.pid) !== owner.startTicks;
 }
 
-function ownNamespace(): string | undefined {
+function ownNamespace(): number | undefined {
   try {
     const found = /^pid:\[(\d+)\]$/.exec(readlinkSync('/proc/self/ns/pid'))?.[1];
-    return found === undefined ? undefined : Number(found).toString(36);
+    return found === undefined ? undefined : Number(found);
   } catch {
     // No /proc: this is not Linux.
     return undefined;
