@@ -4,8 +4,9 @@ import type { EventRecord } from '../../proto/domain/catalog.ts';
 import type { ProjectId } from '../../proto/domain/ids.ts';
 import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { ClusterEvent, StampedEvent } from './event.ts';
+import { describeIdentity } from './identity/describe-identity.ts';
 
-interface Description {
+export interface Description {
   readonly subject: string;
   readonly message: string;
   readonly projectId?: ProjectId;
@@ -42,6 +43,14 @@ function describe(event: ClusterEvent): Description {
       return { ...ofSecret(event), message: 'a secret was set' };
     case 'secret-deleted':
       return { ...ofSecret(event), message: 'a secret was erased' };
+    case 'user-created':
+    case 'user-role-changed':
+    case 'user-revoked':
+    case 'token-created':
+    case 'token-revoked':
+    case 'member-added':
+    case 'member-removed':
+      return describeIdentity(event);
     case 'machine-type-created':
       return { subject: event.name, message: 'a machine type was made' };
     case 'machine-type-deleted':
@@ -54,9 +63,47 @@ function describe(event: ClusterEvent): Description {
       return { subject: event.hostId, message: 'a host joined', fields: hostFields(event) };
     case 'host-updated':
       return { subject: event.hostId, message: 'a host reported changes', fields: hostFields(event) };
+    case 'join-token-created':
+      return {
+        subject: `join-token:${event.tokenHash.slice(0, 12)}`,
+        message: 'a join token was made',
+        fields: { hostName: event.hostName, forHostId: event.forHostId ?? '' },
+      };
+    case 'host-joined':
+      return ofHost(event, 'a host was given its first certificate', {
+        name: event.hostName,
+        serial: event.serial,
+        token: `join-token:${event.tokenHash.slice(0, 12)}`,
+      });
+    case 'host-certificate-renewed':
+      return ofHost(event, 'a host renewed its certificate', { serial: event.serial });
+    case 'host-revoked':
+      return ofHost(event, 'the certificates of a host were revoked', { reason: event.reason });
+    case 'host-contested':
+      return ofHost(event, 'two agents say to be this host', { bootId: event.bootId });
+    case 'host-cordoned':
+      return ofHost(event, 'the host gets no new work', { reason: event.reason });
+    case 'host-uncordoned':
+      return ofHost(event, 'the host gets work again', {});
+    case 'host-drain-started':
+      return ofHost(event, 'the host is drained', { mode: event.mode, reason: event.reason });
+    case 'host-drain-enforced':
+      return ofHost(event, 'the tasks of a drained host were told to stop', {
+        attempts: String(event.attempts),
+      });
+    case 'host-removed':
+      return ofHost(event, 'the host was removed', { name: event.name, lost: String(event.lost) });
     default:
       return assertNever(event);
   }
+}
+
+function ofHost(
+  event: { readonly hostId: string },
+  message: string,
+  fields: Readonly<Record<string, string>>,
+): Description {
+  return { subject: event.hostId, message, fields };
 }
 
 function ofProject(

@@ -6,6 +6,8 @@ import type { Host, MachineType, Project, Secret } from '../../proto/domain/cata
 import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
 import type { Job, StopCause } from '../../proto/domain/job.ts';
 import type { DesiredPhase, TaskSpec } from '../../proto/domain/task.ts';
+import type { HostIdentity, JoinToken } from './enrol/model.ts';
+import type { IdentityView } from './identity/identity-view.ts';
 
 /** What is promised on one host. Invariant: every figure <= the inventory's capacity. */
 export interface HostUse {
@@ -40,6 +42,8 @@ export interface ClusterView {
   readonly clusterId: string;
   /** Sequence of the newest applied event, also the revision of the whole state. */
   readonly headSeq: number;
+  /** Users, tokens, members. */
+  readonly identity: IdentityView;
 
   findProject(ref: string): Lookup<Project>;
   /** Id, unambiguous id prefix, or name (the newest job of that name) inside one project. */
@@ -54,6 +58,10 @@ export interface ClusterView {
   job(id: JobId): Job | undefined;
   host(id: HostId): Host | undefined;
   secret(id: SecretId): Secret | undefined;
+  joinToken(tokenHash: string): JoinToken | undefined;
+  /** Also of a removed host, until its certificates are long over. */
+  hostIdentity(id: HostId): HostIdentity | undefined;
+  readonly hostIdentityCount: number;
 
   /** All in id order. */
   projects(): Iterable<Project>;

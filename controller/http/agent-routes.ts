@@ -32,16 +32,14 @@ export function createAgentRoutes(options: AgentRoutesOptions): readonly Route[]
     {
       method: 'GET',
       path: '/v1/agent/workspaces/{projectId}/{sha256}',
-      role: 'agent',
       serve: (exchange) => sendWorkspace(options, exchange),
     },
     {
       method: 'PUT',
       path: `${task}/artifacts`,
-      role: 'agent',
       serve: (exchange) => storeArtifact(options, exchange),
     },
-    { method: 'PUT', path: `${task}/log`, role: 'agent', serve: (exchange) => storeLog(options, exchange) },
+    { method: 'PUT', path: `${task}/log`, serve: (exchange) => storeLog(options, exchange) },
   ];
 }
 

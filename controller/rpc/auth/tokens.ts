@@ -1,14 +1,15 @@
 /**
- * The two tokens of this step (ADR 0009): made at first start into files that only the owner may read, and told
- * apart by comparing digests in constant time. One door for gRPC and HTTP alike.
+ * Who bears a token: the built-in administrator and agents by files that are made at first start and that only the
+ * owner may read, compared as digests in constant time; users by what the cluster keeps of theirs (ADR 0013).
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
 import type { HostId, Principal } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { IdSource } from '../../../proto/ports/index.ts';
 import type { Caller } from '../../../proto/rpc/call-context.ts';
 import { readTextFile, SECRET_FILE_MODE, writeFileAtomically } from '../../../proto/runtime/durable-file.ts';
+import { digestOf, type FindBearer } from './user-tokens.ts';
 
 const TOKEN_FILE_BYTES_MAX = 4096;
 /** Shorter ones were not made by us and could be guessed. */
@@ -21,28 +22,38 @@ export interface Tokens {
   /**
    * Who bears this token. `hostId` is what an agent says it is, unchecked.
    *
-   * @throws ClusterError unauthenticated TOKEN_MISSING or TOKEN_REFUSED
+   * @throws ClusterError unauthenticated TOKEN_MISSING, TOKEN_REFUSED or TOKEN_EXPIRED
    */
   identify(token: string | undefined, hostId: string | undefined): Caller;
 }
 
-/** Reads the token files below `folder`, or makes them. @throws ClusterError invalid TOKEN_FILE_INVALID */
-export async function openTokens(folder: string, ids: Pick<IdSource, 'token'>): Promise<Tokens> {
+/**
+ * Reads the token files below `folder`, or makes them. `findBearer` knows the tokens of users.
+ *
+ * @throws ClusterError invalid TOKEN_FILE_INVALID
+ */
+export async function openTokens(
+  folder: string,
+  ids: Pick<IdSource, 'token'>,
+  findBearer: FindBearer = () => undefined,
+): Promise<Tokens> {
   const adminTokenFile = join(folder, 'admin.token');
   const agentTokenFile = join(folder, 'agent.token');
-  const admin = digest(await readOrMake(adminTokenFile, ids));
-  const agent = digest(await readOrMake(agentTokenFile, ids));
+  const admin = digestOf(await readOrMake(adminTokenFile, ids));
+  const agent = digestOf(await readOrMake(agentTokenFile, ids));
   return {
     adminTokenFile,
     agentTokenFile,
     identify(token, hostId) {
       if (token === undefined) throw tokenMissing();
-      const presented = digest(token);
+      const presented = digestOf(token);
       if (timingSafeEqual(presented, admin)) {
         return { principal: 'user:admin' as Principal, roles: ['admin'] };
       }
       if (timingSafeEqual(presented, agent)) return toAgent(hostId);
-      throw tokenRefused();
+      const user = findBearer(presented);
+      if (user === undefined) throw tokenRefused();
+      return user;
     },
   };
 }
@@ -68,18 +79,13 @@ async function readOrMake(file: string, ids: Pick<IdSource, 'token'>): Promise<s
   });
 }
 
-/** Digests have one length, so comparing them tells nothing about the token's. */
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
-
 export function tokenMissing(): ClusterError {
   return new ClusterError('unauthenticated', 'TOKEN_MISSING', 'the request carries no token', {
     hint: 'log in, or send Authorization: Bearer TOKEN',
   });
 }
 
-function tokenRefused(): ClusterError {
+export function tokenRefused(): ClusterError {
   return new ClusterError('unauthenticated', 'TOKEN_REFUSED', 'the token was refused', {
     hint: 'log in again with the present token of this cluster',
   });

@@ -10,6 +10,8 @@ import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { toWireDryRunPlan, toWireJob } from '../../../proto/wire/job-wire.ts';
 import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { found, foundJob, foundProject } from '../../core/found-record.ts';
+import { visibleJobs } from '../../core/identity/access.ts';
+import { requireAccess } from '../auth/door.ts';
 import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
 import { createJobReads } from '../job/job-reads.ts';
 import { listPage } from '../list-page.ts';
@@ -53,12 +55,15 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       );
       return { job: toWireJob(shown) };
     },
-    async listJobs({ project, options }) {
+    async listJobs({ project, options }, { caller }) {
       optionalReference(project, 'project');
       const records = await engine.read((view) => {
         const nowMs = clock.nowMs();
-        const id = project === '' ? undefined : foundProject(view, project).id;
-        return [...view.jobs(id)].map((job) => toJobView(view, job, waitReason, nowMs));
+        const jobs =
+          project === ''
+            ? visibleJobs(view, requireAccess(view, caller, nowMs))
+            : view.jobs(foundProject(view, project).id);
+        return Array.from(jobs, (job) => toJobView(view, job, waitReason, nowMs));
       });
       const page = listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire: toWireJob }, options);
       return { jobs: page.records, nextPageToken: page.nextPageToken };
