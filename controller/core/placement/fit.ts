@@ -12,6 +12,7 @@ export const FIT_REASONS = [
   'NO_DRIVER',
   'CONSTRAINT',
   'PORT_RANGE',
+  'CORDONED',
   'NO_FREE_GPU',
   'NO_FREE_CPU',
   'NO_FREE_MEMORY',
@@ -39,6 +40,7 @@ export function whyNever(need: Need, room: Room): FitReason | undefined {
 }
 
 function whyNotNow(need: Need, room: Room): FitReason | undefined {
+  if (room.cordoned) return 'CORDONED';
   if (room.exclusive || (need.exclusive && room.taskCount > 0)) return 'EXCLUSIVE';
   if (need.gpuCount > 0 && countGpus(need, room) < need.gpuCount) return 'NO_FREE_GPU';
   // A figure that was not asked for cannot be short, even on a host whose inventory shrank below its use.
@@ -81,6 +83,7 @@ export const FIT_MESSAGES: Readonly<Record<FitReason, string>> = {
   NO_DRIVER: 'cannot run this kind of job',
   CONSTRAINT: 'lacks a label that the job asks for',
   PORT_RANGE: 'does not publish the port that the job asks for',
+  CORDONED: 'is kept free by an operator',
   NO_FREE_GPU: 'has too few free GPUs of the wanted kind',
   NO_FREE_CPU: 'has too little free CPU',
   NO_FREE_MEMORY: 'has too little free memory',

@@ -18,6 +18,8 @@ export interface Room {
   /** Attempts that hold something here. */
   taskCount: number;
   exclusive: boolean;
+  /** An operator keeps new work away. */
+  readonly cordoned: boolean;
 }
 
 /** `isHeldElsewhere`: a GPU that another host's attempt holds (two agents that list one card). */
@@ -32,6 +34,7 @@ export function openRoom(host: Host, use: HostUse, isHeldElsewhere: (uuid: GpuUu
     takenPorts: new Set(use.hostPorts.keys()),
     taskCount: use.tasks.length,
     exclusive: use.exclusive,
+    cordoned: host.cordon !== undefined,
   };
 }
 
@@ -47,6 +50,8 @@ export function emptyRoom(host: Host): Room {
     takenPorts: new Set(),
     taskCount: 0,
     exclusive: false,
+    // A cordon is taken back some day: what the host could ever hold does not depend on it.
+    cordoned: false,
   };
 }
 
