@@ -6,6 +6,7 @@
 import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { Clock } from '../../../proto/ports/index.ts';
 import { ANONYMOUS, type Caller } from '../../../proto/rpc/call-context.ts';
+import type { PeerConnection } from '../../../proto/rpc/peer-connection.ts';
 import type { Engine } from '../../core/engine.ts';
 import { found } from '../../core/found-record.ts';
 import {
@@ -27,8 +28,8 @@ import { tokenRefused } from './tokens.ts';
 /** What a request shows of who makes it. */
 export interface Credentials {
   readonly token: string | undefined;
-  /** What an agent says it is. */
-  readonly hostId: string | undefined;
+  /** Where its certificate is, if it has one. */
+  readonly connection: PeerConnection | undefined;
   /** Network address of the other end, without its port. */
   readonly address: string;
 }

@@ -1,10 +1,10 @@
 /**
- * Who bears a token: the built-in administrator and agents by files that are made at first start and that only the
- * owner may read, compared as digests in constant time; users by what the cluster keeps of theirs (ADR 0013).
+ * Who bears a token: the built-in administrator by a file that is made at first start and that only its owner may
+ * read, compared as digests in constant time; users by what the cluster keeps of theirs (ADR 0013).
  */
 import { timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import type { HostId, Principal } from '../../../proto/domain/ids.ts';
+import type { Principal } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { IdSource } from '../../../proto/ports/index.ts';
 import type { Caller } from '../../../proto/rpc/call-context.ts';
@@ -14,17 +14,15 @@ import { digestOf, type FindBearer } from './user-tokens.ts';
 const TOKEN_FILE_BYTES_MAX = 4096;
 /** Shorter ones were not made by us and could be guessed. */
 const TOKEN_CHARACTERS_MIN = 32;
-const HOST_ID = /^host_[0-9a-z]{1,40}$/;
 
 export interface Tokens {
   readonly adminTokenFile: string;
-  readonly agentTokenFile: string;
   /**
-   * Who bears this token. `hostId` is what an agent says it is, unchecked.
+   * Who bears this token.
    *
    * @throws ClusterError unauthenticated TOKEN_MISSING, TOKEN_REFUSED or TOKEN_EXPIRED
    */
-  identify(token: string | undefined, hostId: string | undefined): Caller;
+  identify(token: string | undefined): Caller;
 }
 
 /**
@@ -38,31 +36,20 @@ export async function openTokens(
   findBearer: FindBearer = () => undefined,
 ): Promise<Tokens> {
   const adminTokenFile = join(folder, 'admin.token');
-  const agentTokenFile = join(folder, 'agent.token');
   const admin = digestOf(await readOrMake(adminTokenFile, ids));
-  const agent = digestOf(await readOrMake(agentTokenFile, ids));
   return {
     adminTokenFile,
-    agentTokenFile,
-    identify(token, hostId) {
+    identify(token) {
       if (token === undefined) throw tokenMissing();
       const presented = digestOf(token);
       if (timingSafeEqual(presented, admin)) {
         return { principal: 'user:admin' as Principal, roles: ['admin'] };
       }
-      if (timingSafeEqual(presented, agent)) return toAgent(hostId);
       const user = findBearer(presented);
       if (user === undefined) throw tokenRefused();
       return user;
     },
   };
-}
-
-function toAgent(hostId: string | undefined): Caller {
-  if (hostId === undefined || !HOST_ID.test(hostId)) {
-    return { principal: 'agent:unnamed' as Principal, roles: ['agent'] };
-  }
-  return { principal: `agent:${hostId}` as Principal, roles: ['agent'], hostId: hostId as HostId };
 }
 
 async function readOrMake(file: string, ids: Pick<IdSource, 'token'>): Promise<string> {

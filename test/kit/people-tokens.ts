@@ -1,0 +1,23 @@
+/** Who bears a token in a world of people: users by the real look-up, the two files of a controller by fixed texts. */
+import type { Engine } from '../../controller/core/engine.ts';
+import type { Identify } from '../../controller/rpc/auth/door.ts';
+import { tokenMissing, tokenRefused } from '../../controller/rpc/auth/tokens.ts';
+import { createUserTokens, digestOf } from '../../controller/rpc/auth/user-tokens.ts';
+import type { HostId, Principal } from '../../proto/domain/ids.ts';
+import type { Clock } from '../../proto/ports/index.ts';
+
+export const ROOT_TOKEN = 'token in admin.token';
+export const AGENT_TOKEN = 'what an agent shows';
+
+export function createPeopleTokens(engine: Pick<Engine, 'peek'>, clock: Pick<Clock, 'nowMs'>): Identify {
+  const findBearer = createUserTokens(engine, clock);
+  return ({ token, hostId }) => {
+    if (token === undefined) throw tokenMissing();
+    if (token === ROOT_TOKEN) return { principal: 'user:admin' as Principal, roles: ['admin'] };
+    if (token === AGENT_TOKEN)
+      return { principal: `agent:${hostId}` as Principal, roles: ['agent'], hostId: hostId as HostId };
+    const caller = findBearer(digestOf(token));
+    if (caller === undefined) throw tokenRefused();
+    return caller;
+  };
+}
