@@ -4,6 +4,7 @@
  */
 
 import { stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../proto/ports/index.ts';
@@ -162,6 +163,7 @@ async function openTasks(
     logger: logger.child('session'),
     onDirty: (name) => link.reporter?.markDirty(name),
     onAbsence: () => link.reporter?.refresh(),
+    onMassStop: () => link.session?.massStopChanged(),
     onBug: (error) => lifecycle.crash(error),
   });
   lifecycle.onClose('tasks', () => supervisor.close());
@@ -207,6 +209,7 @@ async function openLine(
     reporter,
     journal,
     clock,
+    uptimeMs: () => uptime() * 1_000,
     rng,
     logger: logger.child('session'),
     onWelcome: (port) => {

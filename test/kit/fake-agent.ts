@@ -240,6 +240,7 @@ export class FakeAgent {
       inventory: anInventory(this.#options.inventory),
       tasks: [...this.tasks.values()].map(({ observation }) => observation),
       stateId: 'state-1',
+      clusterId: '',
     };
   }
 

@@ -35,7 +35,8 @@ export class Planted implements Wrappers {
     if (bug === 'old-epoch-obeyed' && message.kind === 'hello')
       return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
     if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
-    if (bug === 'old-backup-served' && message.kind === 'hello') return { ...message, maxSeenSeq: 0, maxEpoch: 0 };
+    if (bug === 'old-backup-served' && message.kind === 'hello')
+      return { ...message, maxSeenSeq: 0, maxEpoch: 0 };
     if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
       const { epoch } = lane.controller.engine;
       // The answer does not cross the network: whoever listens only to himself is always in contact.
@@ -103,13 +104,15 @@ export class Planted implements Wrappers {
     let running = 0;
     for (const { key, exit } of host.containers.values()) {
       const attempt = this.#sim.checker.shadow.job(key.jobId)?.attempts[key.attempt - 1];
-      if (exit === undefined && attempt?.stopCause === undefined && attempt?.phase === 'running') running += 1;
+      if (exit === undefined && attempt?.stopCause === undefined && attempt?.phase === 'running')
+        running += 1;
     }
     return running >= 6;
   }
 
-  uptimeMs(nowMs: number): number {
-    return this.#sim.bug === 'fence-skipped' ? 0 : nowMs;
+  supervisor(inner: Supervisor): Supervisor {
+    if (this.#sim.bug !== 'fence-skipped') return inner;
+    return Object.create(inner, { fence: { value: async () => undefined } }) as Supervisor;
   }
 
   massStopHeld(supervisor: Supervisor): void {
@@ -244,10 +247,11 @@ export class Planted implements Wrappers {
       submit: (command, context) => engine.submit(command, context),
       read: (look) => engine.read(look),
       peek: (look) => engine.peek(look),
-      peek: (look) => engine.peek(look),
       stillLeads: () => engine.stillLeads(),
       refuseWrites: (error) => engine.refuseWrites(error),
-      writesRefused: engine.writesRefused,
+      get writesRefused() {
+        return engine.writesRefused;
+      },
       events: (afterSeq, limit) => engine.events(afterSeq, limit),
       sealedSecret: (id) => engine.sealedSecret(id),
       close: () => engine.close(),

@@ -52,6 +52,7 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
   const down = createMessageQueue<ControllerEnvelope>({ capacity: 100 });
   const up: AgentMessage[] = [];
   const seen: string[] = [];
+  const contacts: number[] = [];
   const handlers: ControlHandlers = {
     hello: () => ({ kind: 'heartbeat', nonce: -1 }),
     welcomed: async () => void seen.push('welcomed'),
@@ -61,6 +62,8 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
       return part.ordered ?? 'applied';
     },
     acknowledged: (reportSeq, committedSeq) => void seen.push(`ack ${reportSeq} ${committedSeq}`),
+    contacted: (sentAtMs) => void contacts.push(sentAtMs),
+    stopConfirmed: async (count, hash) => void seen.push(`consent ${count} ${hash}`),
     dataConnectionWanted: (connectionId) => void seen.push(`data ${connectionId}`),
     appliedRevision: 42,
   };
@@ -84,7 +87,7 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
     down.push({ epoch, message });
     await settle();
   };
-  return { clock, commits, up, seen, ended, tell, down, closing };
+  return { clock, commits, contacts, up, seen, ended, tell, down, closing };
 }
 
 t.test('a new epoch is durable before its first order, an older one is fenced', async (t) => {
