@@ -33,13 +33,14 @@ import { createHttpListener, type HttpListener } from './http/http-listener.ts';
 import { createRouter } from './http/router.ts';
 import { createTaskRequests } from './http/task-requests.ts';
 import { openWorkspaceUploads } from './http/workspace-uploads.ts';
-import { createAttemptLimit } from './rpc/auth/attempt-limit.ts';
+import { type AttemptLimit, createAttemptLimit } from './rpc/auth/attempt-limit.ts';
 import { createDoor, type Door } from './rpc/auth/door.ts';
 import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
 import { createUserTokens } from './rpc/auth/user-tokens.ts';
 import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
 import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
 import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
+import { createEnrolment, type Enrolment } from './start-enrolment.ts';
 import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
@@ -65,6 +66,10 @@ export interface ControllerSettings {
   readonly lostAfterMs?: number;
   /** Default: SELF_FENCE_DEFAULT_MS. */
   readonly selfFenceMs?: number;
+  /** Default: CERTIFICATE_LIFE_MS. */
+  readonly agentCertificateLifeMs?: number;
+  /** Default: CERTIFICATE_GRACE_MS. */
+  readonly agentCertificateGraceMs?: number;
 }
 
 export interface ControllerOptions {
@@ -167,6 +172,8 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
 
 interface Parts {
   readonly door: Door;
+  readonly enrolment: Enrolment;
+  readonly attempts: AttemptLimit;
   readonly liveness: Liveness;
   readonly telemetry: TelemetryBoard;
   readonly planning: PlanningLoop;
@@ -225,20 +232,37 @@ function createParts(
   const sweeper = createBlobSweeper({ engine, blobs: toDeletedBlobs(blobs), logger: logger.child('blobs') });
   undo.push(() => sweeper.close());
   const telemetry = createTelemetryBoard();
-  const door = openDoor(stores, clock);
+  const { enrolment, attempts, door } = openGate(options, stores);
   undo.push(() => door.close());
-  const made = { door, liveness, telemetry, planning, readyHosts, link, tickets, connections, hub, sweeper };
+  const watch = enrolment.watch(link);
+  undo.push(() => watch.close());
+  const identities = { door, enrolment, attempts };
+  const made = {
+    ...identities,
+    liveness,
+    telemetry,
+    planning,
+    readyHosts,
+    link,
+    tickets,
+    connections,
+    hub,
+    sweeper,
+  };
   return Object.assign(parts, made);
 }
 
-/** Who failed to show a good token too often from one address is told to wait. */
-function openDoor({ engine, tokens }: Stores, clock: Clock): Door {
+/** Who failed to show a good token or certificate too often from one address is told to wait. */
+function openGate(
+  { settings, clock, ids, logger }: ControllerOptions,
+  { engine, tokens, tls }: Stores,
+): Pick<Parts, 'enrolment' | 'attempts' | 'door'> {
+  const { agentCertificateLifeMs: lifeMs, agentCertificateGraceMs: graceMs } = settings;
   const attempts = createAttemptLimit(clock);
-  return createDoor({
-    engine,
-    clock,
-    identify: ({ token, hostId, address }) => attempts.guard(address, () => tokens.identify(token, hostId)),
-  });
+  const own = { engine, tls, clock, ids, lifeMs, graceMs };
+  const enrolment = createEnrolment({ ...own, logger: logger.child('agents') });
+  const door = createDoor({ engine, clock, identify: enrolment.identifyWith(tokens, attempts) });
+  return { enrolment, attempts, door };
 }
 
 interface Planning {
@@ -336,11 +360,12 @@ async function openDoors(
 }
 
 function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): ControllerRpc {
-  const { engine, blobs, tls } = stores;
+  const { engine, blobs } = stores;
   const { liveness, telemetry, link } = parts;
   return createControllerRpc({
-    tls,
+    tls: parts.enrolment.serverTls,
     door: parts.door,
+    enrol: parts.enrolment.ports,
     logger: options.logger.child('rpc'),
     agents: {
       serveSession: link.serve,
@@ -375,7 +400,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
 
 async function createHttp(
   { settings, clock, logger }: ControllerOptions,
-  { engine, blobs, tls }: Stores,
+  { engine, blobs }: Stores,
   parts: Parts,
   isServing: () => boolean,
 ): Promise<HttpListener> {
@@ -391,7 +416,9 @@ async function createHttp(
     door: parts.door,
     logger: logger.child('http'),
   });
-  return createHttpListener({ tls, serve, acceptData: parts.tickets.accept });
+  const { enrolment, tickets, attempts } = parts;
+  const acceptData = enrolment.acceptData(tickets, attempts);
+  return createHttpListener({ tls: enrolment.serverTls, serve, acceptData });
 }
 
 function setServing({ health, server }: ControllerRpc, serving: boolean): void {

@@ -45,7 +45,7 @@ export function createAgentRoutes(options: AgentRoutesOptions): readonly Route[]
 
 function requireHost({ caller }: Exchange): HostId {
   if (caller.hostId !== undefined) return caller.hostId;
-  throw headerInvalid('Nabla-Host-Id', 'must name the host of the agent');
+  throw new ClusterError('bug', 'HOST_UNNAMED', 'an agent came in without its host');
 }
 
 function notYours(details: Readonly<Record<string, string>>): ClusterError {

@@ -3,9 +3,11 @@
  * answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { ANONYMOUS, type Caller } from '../../proto/rpc/call-context.ts';
+import { type PeerConnection, toPeerConnection } from '../../proto/rpc/peer-connection.ts';
 import type { Exchange } from './exchange.ts';
 import { methodNotAllowed, parameterInvalid, routeNotFound, toHttpFailure } from './http-error.ts';
 
@@ -19,8 +21,8 @@ export interface Route {
 /** What a request shows of who makes it. */
 export interface Shown {
   readonly token: string | undefined;
-  /** What an agent says of itself. */
-  readonly hostId: string | undefined;
+  /** Where its certificate is, if it has one. */
+  readonly connection: PeerConnection | undefined;
   readonly address: string;
 }
 
@@ -123,12 +125,8 @@ function decodePart(text: string | undefined, name: string): string {
 
 function shownBy({ headers, socket }: IncomingMessage): Shown {
   const token = /^bearer +(\S{1,4096})$/i.exec(headers.authorization ?? '')?.[1];
-  const hostId = headers['nabla-host-id'];
-  return {
-    token,
-    hostId: typeof hostId === 'string' ? hostId : undefined,
-    address: socket.remoteAddress ?? '',
-  };
+  const connection = socket instanceof TLSSocket ? toPeerConnection(socket) : undefined;
+  return { token, connection, address: socket.remoteAddress ?? '' };
 }
 
 function fail(logger: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {

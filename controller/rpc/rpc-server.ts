@@ -15,6 +15,7 @@ import {
   ProjectService,
   SecretService,
 } from '../../proto/gen/nabla/v1/catalog_pb.ts';
+import { EnrolService, HostControlService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
 import { MemberService, TokenService, UserService } from '../../proto/gen/nabla/v1/identity_pb.ts';
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { Logger } from '../../proto/ports/index.ts';
@@ -27,8 +28,10 @@ import { createServer, type RpcServer, type ServerTls } from '../../proto/rpc/se
 import { type AdminServicePorts, createAdminService } from './admin/admin-service.ts';
 import type { Door } from './auth/door.ts';
 import { guardService } from './auth/guard-service.ts';
+import { createEnrolService, ENROL_BYTES_MAX, type EnrolServicePorts } from './enrol/enrol-service.ts';
 import { type AgentServicePorts, createAgentService } from './service/agent-service.ts';
 import { createEventService } from './service/event-service.ts';
+import { createHostControlService } from './service/host-control-service.ts';
 import { createHostService } from './service/host-service.ts';
 import { createIdentityService } from './service/identity-service.ts';
 import { createJobService } from './service/job-service.ts';
@@ -54,15 +57,15 @@ export const NABLA_SERVICES = [
   UserService,
   TokenService,
   MemberService,
+  EnrolService,
+  HostControlService,
 ] as const;
-
-/** Header in which an agent says which host it speaks for. */
-export const HOST_ID_HEADER = 'nabla-host-id';
 
 export interface ControllerRpcOptions {
   readonly ports: ServicePorts;
   readonly agents: AgentServicePorts;
   readonly admin: AdminServicePorts;
+  readonly enrol: EnrolServicePorts;
   readonly door: Door;
   readonly tls: ServerTls;
   readonly logger: Logger;
@@ -97,6 +100,10 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
   serve(UserService, createUserService(ports));
   serve(TokenService, createTokenService(ports));
   serve(MemberService, createMemberService(ports));
+  server.addService(EnrolService, guardService(door, EnrolService, createEnrolService(options.enrol)), {
+    receiveBytesMax: ENROL_BYTES_MAX,
+  });
+  serve(HostControlService, createHostControlService(ports));
   const health = createHealthBoard(NABLA_SERVICES.map(({ typeName }) => typeName));
   server.addService(Health, health.handlers, { open: true });
   const reflection = createReflectionHandlers([...NABLA_SERVICES, Health]);
@@ -106,8 +113,8 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
 }
 
 /** The door's first question, asked before the request is read. @throws ClusterError unauthenticated or forbidden */
-function admit(door: Door, { method, token, peer, header }: CallMetadata): Caller {
-  return door.admit(method, { token, hostId: header(HOST_ID_HEADER), address: withoutPort(peer) });
+function admit(door: Door, { method, token, peer, connection }: CallMetadata): Caller {
+  return door.admit(method, { token, connection, address: withoutPort(peer) });
 }
 
 /** `1.2.3.4:5` and `[::1]:5`, as grpc-js names the other end. */

@@ -87,7 +87,7 @@ t.test('what a backup leaves out is named as it lies in the folder', async (t) =
 
 t.test('an agent may not take a backup', async (t) => {
   const nabla = await runController(t);
-  const agent = createClient(AdminService, nabla.clientsWith(nabla.agentToken).channel);
+  const agent = createClient(AdminService, (await nabla.clientsOf('host_1')).channel);
   t.match(await caughtAsync(() => agent.status({})), { kind: 'forbidden' });
   t.match(await caughtAsync(() => agent.fsck({})), { kind: 'forbidden' });
 });

@@ -5,17 +5,22 @@ import { tokenMissing, tokenRefused } from '../../controller/rpc/auth/tokens.ts'
 import { createUserTokens, digestOf } from '../../controller/rpc/auth/user-tokens.ts';
 import type { HostId, Principal } from '../../proto/domain/ids.ts';
 import type { Clock } from '../../proto/ports/index.ts';
+import type { Caller } from '../../proto/rpc/call-context.ts';
 
 export const ROOT_TOKEN = 'token in admin.token';
-export const AGENT_TOKEN = 'what an agent shows';
+export const AGENT_TOKEN = 'stands for the certificate of an agent';
+const AGENT: Caller = {
+  principal: 'agent:host_1' as Principal,
+  roles: ['agent'],
+  hostId: 'host_1' as HostId,
+};
 
 export function createPeopleTokens(engine: Pick<Engine, 'peek'>, clock: Pick<Clock, 'nowMs'>): Identify {
   const findBearer = createUserTokens(engine, clock);
-  return ({ token, hostId }) => {
+  return ({ token }) => {
     if (token === undefined) throw tokenMissing();
     if (token === ROOT_TOKEN) return { principal: 'user:admin' as Principal, roles: ['admin'] };
-    if (token === AGENT_TOKEN)
-      return { principal: `agent:${hostId}` as Principal, roles: ['agent'], hostId: hostId as HostId };
+    if (token === AGENT_TOKEN) return AGENT;
     const caller = findBearer(digestOf(token));
     if (caller === undefined) throw tokenRefused();
     return caller;

@@ -74,8 +74,7 @@ export class People {
   }
 
   credentials(actor: Actor) {
-    const hostId = actor === 'agent' ? 'host_1' : undefined;
-    return { token: this.tokenOf(actor), hostId, address: '127.0.0.1' };
+    return { token: this.tokenOf(actor), connection: undefined, address: '127.0.0.1' };
   }
 
   #settle(): void {
