@@ -6,13 +6,12 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import {
+import { allowJoin,
   type ClusterAddresses,
   startAgent,
   startController,
   stopProcess,
-  waitForHosts,
-} from '../kit/cluster-processes.ts';
+  waitForHosts,} from '../kit/cluster-processes.ts';
 import { type CutProxy, openCutProxy } from '../kit/cut-proxy.ts';
 
 /** A fifth of the product's own, so that a cut is noticed while a test looks on. */
@@ -64,6 +63,7 @@ export class ChaosCluster {
     for (let index = 0; index < options.agents; index += 1) {
       const name = `agent-${index}`;
       const wire = await openCutProxy(addresses.grpc);
+      await allowJoin(folder, name, addresses);
       const child = startAgent(folder, name, { ...addresses, grpc: wire.address }, agentArgs(options));
       agents.push({ name, wire, process: child });
     }
