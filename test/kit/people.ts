@@ -8,11 +8,11 @@ import { digestOf } from '../../controller/rpc/auth/user-tokens.ts';
 import type { ClusterRole, ProjectRole } from '../../proto/domain/identity.ts';
 import type { TokenId, UserId } from '../../proto/domain/ids.ts';
 import { projectId, T0_MS } from './builders.ts';
-import { AGENT_TOKEN, createPeopleTokens, ROOT_TOKEN } from './people-tokens.ts';
+import { createPeopleTokens, isMachine, ROOT_TOKEN } from './people-tokens.ts';
 import { createSimClock, type SimClock } from './sim-clock.ts';
 import { World } from './stores-world.ts';
 
-/** Who asks, by what they show. `root` is the built-in administrator. */
+/** Who asks, by what they show. `root` is the built-in administrator; `agent`, `renewing` and `joining` are hosts. */
 export const ACTORS = [
   'anonymous',
   'stranger',
@@ -25,6 +25,8 @@ export const ACTORS = [
   'administrator',
   'root',
   'agent',
+  'renewing',
+  'joining',
   'revoked-token',
   'revoked-user',
   'expired',
@@ -70,7 +72,7 @@ export class People {
   tokenOf(actor: Actor): string | undefined {
     if (actor === 'anonymous') return undefined;
     if (actor === 'root') return ROOT_TOKEN;
-    return actor === 'agent' ? AGENT_TOKEN : `token of ${actor}`;
+    return isMachine(actor) ? actor : `token of ${actor}`;
   }
 
   credentials(actor: Actor) {

@@ -14,6 +14,7 @@ import { isClusterError } from '../../../../../proto/errors/cluster-error.ts';
 import { file_nabla_v1_admin } from '../../../../../proto/gen/nabla/v1/admin_pb.ts';
 import { file_nabla_v1_agent } from '../../../../../proto/gen/nabla/v1/agent_pb.ts';
 import { file_nabla_v1_catalog } from '../../../../../proto/gen/nabla/v1/catalog_pb.ts';
+import { file_nabla_v1_enrol } from '../../../../../proto/gen/nabla/v1/enrol_pb.ts';
 import { file_nabla_v1_identity } from '../../../../../proto/gen/nabla/v1/identity_pb.ts';
 import { file_nabla_v1_job } from '../../../../../proto/gen/nabla/v1/job_pb.ts';
 import type { CallContext, Caller } from '../../../../../proto/rpc/call-context.ts';
@@ -35,6 +36,7 @@ interface Expected {
 const everyUser: Expected = { about: 'cluster', pass: EVERY_USER };
 const operators: Expected = { about: 'cluster', pass: OPERATORS };
 const admins: Expected = { about: 'cluster', pass: ADMINS };
+const MACHINES: readonly Actor[] = ['agent', 'renewing', 'joining'];
 const hosts: Expected = { about: 'host', pass: ['agent'] };
 type Unnamed = Exclude<Expected['unnamed'], undefined>;
 const readLab = (unnamed: Unnamed): Expected => ({
@@ -98,6 +100,14 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'AdminService/Status': operators,
   'AdminService/Backup': admins,
   'AdminService/Fsck': admins,
+  'EnrolService/CreateJoinToken': operators,
+  'EnrolService/Join': { about: 'host', pass: ['joining'] },
+  'EnrolService/RenewCertificate': { about: 'host', pass: ['agent', 'renewing'] },
+  'HostControlService/CordonHost': operators,
+  'HostControlService/UncordonHost': operators,
+  'HostControlService/DrainHost': operators,
+  'HostControlService/RevokeHost': operators,
+  'HostControlService/RemoveHost': operators,
   'AgentService/Session': hosts,
   'AgentService/ReportTelemetry': hosts,
   'GET /v1/health': { about: 'anything', pass: ACTORS },
@@ -119,7 +129,7 @@ function expectedFor(actor: Actor, { about, pass, unnamed }: Expected, named: bo
   if (actor === 'anonymous') return 'TOKEN_MISSING';
   if (actor === 'expired') return 'TOKEN_EXPIRED';
   if (actor === 'stranger' || actor.startsWith('revoked')) return 'TOKEN_REFUSED';
-  if (actor === 'agent') return about === 'host' ? PASSED : 'METHOD_FORBIDDEN';
+  if (MACHINES.includes(actor)) return pass.includes(actor) ? PASSED : 'METHOD_FORBIDDEN';
   if (about !== 'lab') return pass.includes(actor) ? PASSED : 'METHOD_FORBIDDEN';
   if (named) {
     if (pass.includes(actor)) return PASSED;
@@ -229,6 +239,7 @@ t.test('each described service is served', async (t) => {
     file_nabla_v1_admin,
     file_nabla_v1_agent,
     file_nabla_v1_catalog,
+    file_nabla_v1_enrol,
     file_nabla_v1_identity,
     file_nabla_v1_job,
   ];
