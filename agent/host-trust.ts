@@ -54,7 +54,11 @@ export interface ControllerTrust {
  */
 export async function openTrust(input: TrustInput): Promise<ControllerTrust> {
   const folder = openCertificateFolder(input.layout.identity);
-  let certificate = await folder.read();
+  // A damaged certificate is as good as none where the host may join anew.
+  let certificate = await folder.read().catch((error: unknown) => {
+    if (input.config.tokenFile === '') throw error;
+    return undefined;
+  });
   if (certificate === undefined || certificate.notAfterMs <= input.clock.nowMs()) {
     certificate = await joinWhereAllowed(input, certificate);
   }

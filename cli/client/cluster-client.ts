@@ -1,6 +1,7 @@
 /**
  * The calls that verbs make, in domain terms. Types only: loading this file loads neither gRPC nor protobuf.
  */
+import type { HostOrderCalls } from './host-order-calls.ts';
 import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
@@ -156,6 +157,7 @@ export interface ClusterClient {
   readonly secrets: SecretCalls;
   readonly machineTypes: MachineTypeCalls;
   readonly hosts: HostCalls;
+  readonly hostOrders: HostOrderCalls;
   readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;

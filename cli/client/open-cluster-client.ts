@@ -23,6 +23,7 @@ import { createCatalogCalls } from './catalog-calls.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { relabel, relabelStream } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-target.ts';
+import { createHostOrderCalls } from './host-order-calls.ts';
 import { createJobCalls } from './job-calls.ts';
 
 /** Opens lazily: the first call connects. */
@@ -44,6 +45,7 @@ export function openClusterClient(target: ConnectionTarget): ClusterClient {
       },
       told,
     ),
+    hostOrders: createHostOrderCalls(channel, told),
     admin: createAdminCalls(channel, told),
     whoAmI,
     events: (query, signal) =>

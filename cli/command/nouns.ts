@@ -174,14 +174,6 @@ const REFUSED_VERBS: readonly RefusedVerb[] = [
   { path: ['jobs', 'diff'], hint: 'compare nabla jobs show JOB -o yaml of both' },
   { path: ['projects', 'members'], hint: LATER },
   { path: ['projects', 'sync'], hint: 'use --workspace GIT_URL with --workspace-ref' },
-  {
-    path: ['hosts', 'join-token'],
-    hint: 'an agent joins with the agent token of the controller data folder',
-  },
-  { path: ['hosts', 'drain'], hint: LATER },
-  { path: ['hosts', 'cordon'], hint: LATER },
-  { path: ['hosts', 'uncordon'], hint: LATER },
-  { path: ['hosts', 'remove'], hint: LATER },
   { path: ['gpus', 'quarantine'], hint: LATER },
   { path: ['gpus', 'release'], hint: LATER },
 ];

@@ -3,6 +3,7 @@
  * address that go with them. Read once; connections take the present one each time they are made.
  */
 import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import {
@@ -83,7 +84,7 @@ export function openCertificateFolder(folder: string): CertificateFolder {
       await write(PENDING_FILE, made);
       return made;
     },
-    clearPendingKey: () => write(PENDING_FILE, ''),
+    clearPendingKey: () => rm(path(PENDING_FILE), { force: true }),
   };
 }
 

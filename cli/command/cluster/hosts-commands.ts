@@ -5,6 +5,7 @@ import { gpuJson, hostJson } from '../../../proto/domain/record-json.ts';
 import { GPU_LOOK, HOST_LOOK } from '../../render/looks.ts';
 import type { CommandSpec } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
+import { HOST_ORDER_COMMANDS } from './host-order-commands.ts';
 
 export const HOSTS_COMMANDS: readonly CommandSpec[] = [
   {
@@ -32,6 +33,7 @@ export const HOSTS_COMMANDS: readonly CommandSpec[] = [
       return 0;
     },
   },
+  ...HOST_ORDER_COMMANDS,
 ];
 
 export const GPUS_COMMANDS: readonly CommandSpec[] = [

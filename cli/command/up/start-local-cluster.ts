@@ -12,6 +12,7 @@ import { toFileError } from '../../client/file-error.ts';
 import { type LocalAddresses, readAddresses, readLocalCluster } from '../../client/local-cluster.ts';
 import { programPath } from '../package-root.ts';
 import { loopbackAddress } from './free-port.ts';
+import { agentFolder, letHostJoin } from './local-join.ts';
 import { type SupervisedProcess, superviseProcess } from './supervised-process.ts';
 
 const READY_DEADLINE_MS = 60_000;
@@ -66,14 +67,16 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
       const found = await readAddresses(dataFolder);
       return found !== undefined && found.pid === controller.pid() ? found : undefined;
     });
-    for (let number = 1; number <= options.agents; number++) {
-      processes.push(startAgent(options, logs, addresses, number));
-    }
-    const failed = Promise.race(processes.map((one) => one.failed));
-    failed.catch(() => undefined);
     const target = await readLocalCluster(dataFolder);
     if (target === undefined) throw notReady('the controller');
     const client = await options.connectTo(target);
+    for (let number = 1; number <= options.agents; number++) {
+      const name = `local-${number}`;
+      const tokenFile = await letHostJoin(client, dataFolder, name);
+      processes.push(startAgent({ options, logs, addresses, number, name, tokenFile }));
+    }
+    const failed = Promise.race(processes.map((one) => one.failed));
+    failed.catch(() => undefined);
     const hosts = await untilReady(options, failed, () => findHosts(client, options.agents));
     return { target, client, hosts, failed, close };
   } catch (error) {
@@ -115,20 +118,24 @@ async function startController(options: LocalClusterOptions, logs: string): Prom
   return process;
 }
 
-function startAgent(
-  options: LocalClusterOptions,
-  logs: string,
-  addresses: LocalAddresses,
-  number: number,
-): SupervisedProcess {
-  const name = `local-${number}`;
+interface AgentPlan {
+  readonly options: LocalClusterOptions;
+  readonly logs: string;
+  readonly addresses: LocalAddresses;
+  readonly number: number;
+  readonly name: string;
+  /** Undefined: it has joined. */
+  readonly tokenFile: string | undefined;
+}
+
+function startAgent({ options, logs, addresses, number, name, tokenFile }: AgentPlan): SupervisedProcess {
   const share = Math.floor(PORTS_COUNT / options.agents);
   const portFirst = PORTS_FIRST + (number - 1) * share;
   const flags: Readonly<Record<string, string>> = {
-    '--data': join(options.dataFolder, 'agents', name),
+    '--data': agentFolder(options.dataFolder, name),
     '--controller': addresses.grpc,
     '--ca-file': addresses.caFile,
-    '--token-file': join(options.dataFolder, 'controller', 'agent.token'),
+    ...(tokenFile === undefined ? {} : { '--token-file': tokenFile }),
     '--name': name,
     '--driver': options.driver,
     '--simulated-gpus': String(options.simulatedGpus),
