@@ -9,7 +9,7 @@ import type { AgentMessage } from '../../proto/domain/session.ts';
 import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
-import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
+import { chooseReconnectMs } from '../core/backoff.ts';
 import type { Journal } from '../core/journal-port.ts';
 import { type ControlHandlers, runControlStream, type SpeakControl } from './control-stream.ts';
 import { createEpochFence } from './epoch-fence.ts';
@@ -147,7 +147,7 @@ export function startSession(options: SessionOptions): Session {
       failures = clock.monotonicMs() - beganAtMs > STABLE_MS ? 1 : failures + 1;
       const { code, message } = error;
       logger.warn('no connection to the controller', { code, reason: message, failures });
-      await pause(clock, chooseDelayMs(failures, RECONNECT_BACKOFF, options.rng), closing.signal);
+      await pause(clock, chooseReconnectMs(failures, error.retryAfterMs, options.rng), closing.signal);
     }
   }
 

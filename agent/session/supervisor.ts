@@ -5,7 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { FENCE_GRACE_MAX_MS } from '../../proto/domain/fencing.ts';
 import { type HostId, parseTaskName, toTaskName } from '../../proto/domain/ids.ts';
-import { type DesiredMessage, type MassStopMessage, massStopLines } from '../../proto/domain/session.ts';
+import type { DesiredMessage, MassStopMessage } from '../../proto/domain/session.ts';
 import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
 import { assertNever, type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
@@ -15,11 +15,12 @@ import { mergeDesired, NO_ORDERS, withoutOrders } from '../core/desired-set.ts';
 import type { Driver, DriverTask } from '../core/driver-port.ts';
 import type { Journal } from '../core/journal-port.ts';
 import type { LogStore } from '../core/log-port.ts';
-import { type MassStop, reconcile, type TaskAct } from '../core/reconcile.ts';
+import { reconcile, type TaskAct } from '../core/reconcile.ts';
 import type { TaskStorage } from '../core/storage-port.ts';
 import type { StopOrder } from '../core/task-record.ts';
 import { isLive } from '../core/task-state.ts';
 import type { ConditionBoard } from './condition-board.ts';
+import { createHeldStop } from './mass-stop.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { createTaskTable, type TaskEntry } from './task-table.ts';
@@ -109,7 +110,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const restored = new Set(journal.content.records.keys());
   let desired = NO_ORDERS;
   let epoch = journal.content.meta.maxEpoch;
-  let heldStop: MassStop | undefined;
+  const heldStop = createHeldStop(options);
 
   function workerOf(entry: TaskEntry, seen: Seen | undefined): TaskWorker {
     const known = workers.get(entry.name);
@@ -256,30 +257,12 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   async function reconcileAll(consented: ReadonlySet<string> = NOBODY): Promise<boolean> {
     const { seen, whole } = await listSeen();
     const observed = new Map([...seen].map(([name, { task }]) => [name, task]));
-    const heldBefore = new Set(heldStop?.names);
+    const heldBefore = heldStop.names;
     const known = records();
     const { acts, held } = reconcile({ desired, records: known, observed, ended, heldBefore, consented });
-    tellMassStop(held);
+    heldStop.set(held);
     await carryOut(acts, seen);
     return whole;
-  }
-
-  function tellMassStop(held: MassStop | undefined): void {
-    const before = heldStop;
-    heldStop = held;
-    if (held === undefined) conditions.clear('MASS_STOP_HELD');
-    else {
-      const { names, liveCount } = held;
-      const message = `a full set of orders drops ${names.length} of ${liveCount} live tasks; they go on until the stop is confirmed`;
-      logger.error('mass stop is held', { names, liveCount });
-      conditions.raise('MASS_STOP_HELD', message);
-    }
-    if (held !== undefined || before !== undefined) options.onMassStop?.();
-  }
-
-  function massStop(): MassStopMessage {
-    const { names = [], liveCount = 0 } = heldStop ?? {};
-    return { kind: 'mass-stop-held', count: names.length, liveCount, hash: sha256Hex(massStopLines(names)) };
   }
 
   function isGone(name: string): boolean {
@@ -322,23 +305,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     get appliedRevision() {
       return desired.revision;
     },
-    massStop,
+    massStop: heldStop.message,
     async consentToStop(count, hash) {
-      const held = massStop();
-      if (heldStop === undefined || held.count !== count || held.hash !== hash) {
-        logger.warn('consent to another stop than the one that is held', { count, held: held.count });
-        options.onMassStop?.();
-        return;
-      }
-      logger.warn('a mass stop was confirmed', { names: heldStop.names });
-      await reconcileAll(new Set(heldStop.names));
+      const names = heldStop.confirm(count, hash);
+      if (names !== undefined) await reconcileAll(names);
     },
     async fence(entry) {
-      const graceMs = Math.min(entry.record.spec?.job.graceMs ?? 0, FENCE_GRACE_MAX_MS);
-      const stop: StopOrder = { cause: 'disconnected', graceMs, atMs: options.clock.nowMs() };
-      // A journal that does not take it may not keep the task alive: others may run in its place soon.
-      const late = pause(options.clock, FENCE_JOURNAL_MS, closing.signal);
-      await Promise.race([table.orderStop(entry, stop), late]);
+      await orderFence(context, entry);
       workerOf(entry, undefined).stop();
     },
     observations() {
@@ -359,6 +332,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await Promise.all([...workers.values()].map((worker) => worker.settled()));
     },
   };
+}
+
+/** Journals the stop of a task that may not run without contact. */
+async function orderFence({ clock, table, signal }: TaskContext, entry: TaskEntry): Promise<void> {
+  const graceMs = Math.min(entry.record.spec?.job.graceMs ?? 0, FENCE_GRACE_MAX_MS);
+  const stop: StopOrder = { cause: 'disconnected', graceMs, atMs: clock.nowMs() };
+  // A journal that does not take it may not keep the task alive: others may run in its place soon.
+  await Promise.race([table.orderStop(entry, stop), pause(clock, FENCE_JOURNAL_MS, signal)]);
 }
 
 function isFake(driver: Driver): boolean {

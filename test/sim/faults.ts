@@ -42,6 +42,8 @@ export class Faults {
 
   heal(): void {
     this.#healed = true;
+    // What follows is nobody's own: the process whose event came last may be one of those that end now.
+    this.#sim.world.current = undefined;
     const { sim } = { sim: this.#sim };
     sim.world.mark('heal');
     sim.network.duplicates = false;

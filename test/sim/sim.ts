@@ -3,8 +3,8 @@
  * and checks. First safety under faults, then all is healed and everything must come to rest.
  */
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
-import { isFinished } from '../../proto/domain/job.ts';
 import type { MemoryDisk } from '../../controller/store/memory-log.ts';
+import { isFinished } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { Checker } from './checker.ts';

@@ -36,6 +36,14 @@ export function controllerBehind(maxSeenSeq: number, headSeq: number): ClusterEr
   );
 }
 
+/** Everybody comes at once. */
+export function tooManyHellos(retryAfterMs: number): ClusterError {
+  return new ClusterError('unavailable', 'TOO_MANY_HELLOS', 'too many agents connect at once', {
+    hint: 'nothing to do: the agent comes again by itself',
+    retryAfterMs,
+  });
+}
+
 /** Contact with a leader that is none must not count as contact. */
 export function leadershipUnproved(): ClusterError {
   return new ClusterError('unavailable', 'LEADERSHIP_UNPROVED', 'this controller may not lead any more', {

@@ -18,6 +18,7 @@ import {
 } from './agent-link-error.ts';
 import { type AgentSession, createAgentSession, type WelcomeTerms } from './agent-session.ts';
 import { createDesiredSource, type ResolveSecrets } from './desired-source.ts';
+import { createHelloAdmission } from './hello-admission.ts';
 import type { DataConnectionRequest } from './outbox.ts';
 
 /** An older session that was silent for so many heartbeats is taken for dead. */
@@ -69,6 +70,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const listeners: ((connectionId: string, message: string) => void)[] = [];
   const lostListeners: ((hostId: HostId) => void)[] = [];
   const desired = createDesiredSource(options.resolveSecrets);
+  const admission = createHelloAdmission(options.clock);
   const stopListening = engine.onCommit((commit) => {
     for (const hostId of commit.hosts) sessions.get(hostId)?.markChanged();
   });
@@ -113,6 +115,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
         liveness,
         logger,
         desired,
+        admission,
         clock: options.clock,
         terms: options.terms,
         onHello: takeOver,

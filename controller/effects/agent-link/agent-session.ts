@@ -19,9 +19,16 @@ import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts'
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
-import { controllerBehind, controllerFenced, helloExpected, leadershipUnproved } from './agent-link-error.ts';
+import {
+  controllerBehind,
+  controllerFenced,
+  helloExpected,
+  leadershipUnproved,
+  tooManyHellos,
+} from './agent-link-error.ts';
 import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
 import type { DesiredSource } from './desired-source.ts';
+import type { HelloAdmission } from './hello-admission.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
 
 /** An agent that connects says hello within this, or is cut off. */
@@ -45,6 +52,7 @@ export interface AgentSessionPorts {
   readonly liveness: Liveness;
   readonly desired: DesiredSource;
   readonly terms: WelcomeTerms;
+  readonly admission: HelloAdmission;
   /** The session became the host's: an older one must end. @throws ClusterError when it may not */
   readonly onHello: (session: AgentSession) => void;
   /** A newer leader exists: this process must stop. */
@@ -215,6 +223,8 @@ class LiveAgentSession implements AgentSession {
     const { engine, terms, liveness, logger } = this.#ports;
     if (this.#hello !== undefined) throw helloExpected('hello came twice');
     if (!HOST_ID.test(hello.hostId)) throw helloExpected('the host id is malformed');
+    const retryAfterMs = this.#ports.admission.ask();
+    if (retryAfterMs > 0) throw tooManyHellos(retryAfterMs);
     const { headSeq, clusterId } = await engine.read((view) => ({
       headSeq: view.headSeq,
       clusterId: view.clusterId,
