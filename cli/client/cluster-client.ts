@@ -1,7 +1,7 @@
 /**
  * The calls that verbs make, in domain terms. Types only: loading this file loads neither gRPC nor protobuf.
  */
-import type { HostOrderCalls } from './host-order-calls.ts';
+
 import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
@@ -17,6 +17,8 @@ import type {
 } from '../../proto/domain/views.ts';
 import type { AdminCalls } from './admin-calls.ts';
 import type { BulkClient } from './bulk-client.ts';
+import type { HostOrderCalls } from './host-order-calls.ts';
+import type { IdentityCalls } from './identity-calls.ts';
 
 export interface Page<T> {
   readonly records: readonly T[];
@@ -150,7 +152,7 @@ export interface EventQuery {
   readonly types: readonly string[];
 }
 
-export interface ClusterClient {
+export interface ClusterClient extends IdentityCalls {
   readonly grpcAddress: string;
   readonly jobs: JobCalls;
   readonly projects: ProjectCalls;

@@ -24,6 +24,7 @@ import type { ClusterClient } from './cluster-client.ts';
 import { relabel, relabelStream } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-target.ts';
 import { createHostOrderCalls } from './host-order-calls.ts';
+import { createIdentityCalls } from './identity-calls.ts';
 import { createJobCalls } from './job-calls.ts';
 
 /** Opens lazily: the first call connects. */
@@ -46,6 +47,7 @@ export function openClusterClient(target: ConnectionTarget): ClusterClient {
       told,
     ),
     hostOrders: createHostOrderCalls(channel, told),
+    ...createIdentityCalls(channel, told),
     admin: createAdminCalls(channel, told),
     whoAmI,
     events: (query, signal) =>

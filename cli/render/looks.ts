@@ -10,7 +10,7 @@ import { formatAge, formatBytes, formatDuration } from './units-text.ts';
 type Cell = Column<JsonRecord>;
 
 /** The value at a dotted path, as text; absent, null and empty are `-`. */
-function at(record: JsonRecord, path: string): string {
+export function at(record: JsonRecord, path: string): string {
   const value = valueAt(record, path);
   if (value === undefined || value === null || value === '') return '-';
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(',');
@@ -38,7 +38,7 @@ function listAt(record: JsonRecord, path: string): readonly JsonRecord[] {
   return Array.isArray(value) ? (value as JsonRecord[]) : [];
 }
 
-const text = (header: string, path: string, more: Partial<Cell> = {}): Cell => ({
+export const text = (header: string, path: string, more: Partial<Cell> = {}): Cell => ({
   header,
   value: (record) => at(record, path),
   ...more,
@@ -49,7 +49,7 @@ const bytes = (header: string, path: string, more: Partial<Cell> = {}): Cell => 
   align: 'right',
   ...more,
 });
-const age = (header: string, path: string, nowMs: number, more: Partial<Cell> = {}): Cell => ({
+export const age = (header: string, path: string, nowMs: number, more: Partial<Cell> = {}): Cell => ({
   header,
   value: (record) => formatAge(valueAt(record, path), nowMs),
   align: 'right',
