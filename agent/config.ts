@@ -13,6 +13,13 @@ export const AGENT_CONFIG = defineConfig({
     env: 'NABLA_AGENT_DATA',
     doc: "Folder of the agent's own state, on a local disk; default /var/lib/nabla/agent as root",
   },
+  allowVolatileStore: {
+    type: 'boolean',
+    default: false,
+    flag: 'allow-volatile-store',
+    env: 'NABLA_AGENT_ALLOW_VOLATILE_STORE',
+    doc: 'Permit a data folder in memory (tmpfs), for demos and tests: a reboot forgets what ran',
+  },
   controller: {
     type: 'text',
     default: '',

@@ -11,6 +11,7 @@ import { openChannel } from '../proto/rpc/channel.ts';
 import { SESSION_LIMITS } from '../proto/rpc/limits.ts';
 import { readTextFile, writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import { toFileError } from '../proto/runtime/file-error.ts';
+import { prepareFolder } from '../proto/runtime/folder-fitness.ts';
 import type { Lifecycle } from '../proto/runtime/lifecycle.ts';
 import type { AgentConfig } from './config.ts';
 import type { Driver } from './core/driver-port.ts';
@@ -57,6 +58,8 @@ export interface AgentProcess {
 }
 
 const GPUS_BYTES_MAX = 1024 * 1024;
+/** Tasks of other users pass through; what is inside is each of its own mode. */
+const ROOT_MODE = 0o755;
 
 /**
  * Starts the agent; it runs until the lifecycle closes it.
@@ -99,6 +102,9 @@ interface OpenHost {
 /** Identity, journal and drivers. The journal's lock comes first: it keeps a second agent out. */
 async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenHost> {
   const { config, clock, ids, logger, environment, lifecycle } = input;
+  if (await prepareFolder(layout.root, config.allowVolatileStore, ROOT_MODE)) {
+    logger.warn('the data folder lies in memory: a reboot forgets what ran', { folder: layout.root });
+  }
   await makeDataFolder(layout);
   const link: Link = { session: undefined, reporter: undefined, httpPort: undefined };
   const conditions = createConditionBoard(clock, () => link.session?.inventoryChanged());

@@ -111,6 +111,7 @@ export function startAgent(
       joinTokenFile(folder, name),
       '--name',
       name,
+      '--allow-volatile-store',
       ...args,
     ],
     path.join(folder, `${name}.log`),

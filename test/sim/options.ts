@@ -50,7 +50,8 @@ export interface SimOptions {
  * other, and that a run holds many of both.
  */
 export const SIM_SELF_FENCE_MS = 30_000;
-export const SIM_LOST_AFTER_MS = 50_000;
+/** Sooner than hosts fence: what holds the verdict back is the bound alone. */
+export const SIM_LOST_AFTER_MS = 25_000;
 export const SIM_HEARTBEAT_MS = 5_000;
 
 /** Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. */

@@ -91,7 +91,7 @@ async function startController(options: LocalClusterOptions, logs: string): Prom
   const http = await loopbackAddress(options.httpPort);
   let first = true;
   let kept: LocalAddresses | undefined;
-  const rest = options.allowVolatileStore ? ['--allow-volatile-store'] : [];
+  const rest = volatileFlag(options);
   const process = superviseProcess({
     name: 'controller',
     program: programPath('controller'),
@@ -116,6 +116,10 @@ async function startController(options: LocalClusterOptions, logs: string): Prom
     () => undefined,
   );
   return process;
+}
+
+function volatileFlag({ allowVolatileStore }: LocalClusterOptions): readonly string[] {
+  return allowVolatileStore ? ['--allow-volatile-store'] : [];
 }
 
 interface AgentPlan {
@@ -145,7 +149,7 @@ function startAgent({ options, logs, addresses, number, name, tokenFile }: Agent
   return superviseProcess({
     name: `agent ${name}`,
     program: programPath('agent'),
-    args: () => Object.entries(flags).flat(),
+    args: () => [...Object.entries(flags).flat(), ...volatileFlag(options)],
     logFile: join(logs, `${name}.log`),
     variables: options.variables,
     onRestart: options.onRestart,
