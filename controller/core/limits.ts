@@ -13,7 +13,7 @@ export const HOSTS_MAX = 10_000;
 export const HOST_IDENTITIES_MAX = 2 * HOSTS_MAX;
 /** Unexpired join tokens. */
 export const JOIN_TOKENS_MAX = 10_000;
-export const JOIN_TOKEN_TTL_MIN_MS = 10_000;
+export const JOIN_TOKEN_TTL_MIN_MS = 1_000;
 export const JOIN_TOKEN_TTL_MAX_MS = 60 * 60 * 1000;
 /** After the end of a host's newest certificate; longer than any certificate may be renewed late. */
 export const IDENTITY_KEPT_MS = 60 * 24 * 60 * 60 * 1000;

@@ -26,7 +26,7 @@ export function decideCreateJoinToken(
 ): Decision {
   const { tokenHash, hostName, ttlMs } = command;
   if (ttlMs < JOIN_TOKEN_TTL_MIN_MS || ttlMs > JOIN_TOKEN_TTL_MAX_MS) {
-    const field = { path: 'ttl', reason: 'must be between 10 s and 1 h' };
+    const field = { path: 'ttl', reason: 'must be between 1 s and 1 h' };
     return refuseField('invalid', 'BAD_TTL', field, 'make the token shortly before it is used');
   }
   const waiting = [...reader.joinTokens()].filter((token) => token.expiresAtMs > nowMs);
