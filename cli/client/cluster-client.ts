@@ -141,6 +141,10 @@ export interface HostCalls {
   list(options: ListOptions): Promise<Page<HostView>>;
   getGpu(gpu: string): Promise<GpuView>;
   listGpus(options: ListOptions): Promise<Page<GpuView>>;
+  /** Lets the host carry out the mass stop of so many tasks that its agent holds back. */
+  confirmStop(host: string, count: number): Promise<void>;
+  /** The attempts that were given up, as job.attempt. */
+  declareLost(host: string): Promise<readonly string[]>;
 }
 
 export interface EventQuery {

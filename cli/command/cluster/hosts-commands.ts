@@ -6,6 +6,7 @@ import { GPU_LOOK, HOST_LOOK } from '../../render/looks.ts';
 import type { CommandSpec } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { HOST_ORDER_COMMANDS } from './host-order-commands.ts';
+import { HOST_VERDICT_COMMANDS } from './host-verdict-commands.ts';
 
 export const HOSTS_COMMANDS: readonly CommandSpec[] = [
   {
@@ -34,6 +35,7 @@ export const HOSTS_COMMANDS: readonly CommandSpec[] = [
     },
   },
   ...HOST_ORDER_COMMANDS,
+  ...HOST_VERDICT_COMMANDS,
 ];
 
 export const GPUS_COMMANDS: readonly CommandSpec[] = [
