@@ -119,7 +119,7 @@ export function createLiveness(clock: Clock, lostAfterMs = LOST_AFTER_MS): Liven
 }
 
 function stateAfter(silenceMs: number, lostAfterMs: number): HostState {
+  if (silenceMs >= lostAfterMs) return 'lost';
   if (silenceMs < SUSPECT_AFTER_MS) return 'ready';
-  if (silenceMs < UNKNOWN_AFTER_MS) return 'suspect';
-  return silenceMs < lostAfterMs ? 'unknown' : 'lost';
+  return silenceMs < UNKNOWN_AFTER_MS ? 'suspect' : 'unknown';
 }

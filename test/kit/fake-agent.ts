@@ -60,6 +60,8 @@ export interface FakeAgentOptions {
   readonly stateId?: string;
   readonly maxEpoch?: number;
   readonly maxSeenSeq?: number;
+  /** Cluster whose commits it says to have seen. */
+  readonly clusterId?: string;
   /** Says that it cannot dial instead of dialling. */
   readonly refuseData?: boolean;
 }
@@ -244,7 +246,7 @@ export class FakeAgent {
       inventory: anInventory(this.#options.inventory),
       tasks: [...this.tasks.values()].map(({ observation }) => observation),
       stateId: this.#options.stateId ?? 'state-1',
-      clusterId: '',
+      clusterId: this.#options.clusterId ?? '',
     };
   }
 
