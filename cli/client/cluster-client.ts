@@ -19,11 +19,7 @@ import type { AdminCalls } from './admin-calls.ts';
 import type { BulkClient } from './bulk-client.ts';
 import type { HostOrderCalls } from './host-order-calls.ts';
 import type { IdentityCalls } from './identity-calls.ts';
-
-export interface Page<T> {
-  readonly records: readonly T[];
-  readonly nextPageToken: string;
-}
+import type { Page } from './page.ts';
 
 /** A job inside a project; an empty project is the caller's default one. */
 export interface JobRef {

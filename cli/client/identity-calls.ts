@@ -10,8 +10,8 @@ import { toWireListOptions } from '../../proto/wire/catalog-wire.ts';
 import { clusterRoleBridge, projectRoleBridge } from '../../proto/wire/enum-wire.ts';
 import { fromWireMember, fromWireToken, fromWireUser } from '../../proto/wire/identity-wire.ts';
 import { fromPresent } from '../../proto/wire/scalar-wire.ts';
-import type { Page } from './cluster-client.ts';
 import { relabel, type Whereabouts } from './connection-error.ts';
+import type { Page } from './page.ts';
 
 export interface UserCalls {
   create(name: string, role: ClusterRole): Promise<User>;

@@ -5,8 +5,7 @@
 import type { Member, ProjectRole, Token, User } from '../../proto/domain/identity.ts';
 import type { ProjectId, TokenId, UserId } from '../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../proto/domain/ids.ts';
-import type { IdentityView } from '../core/identity/identity-view.ts';
-import type { Lookup } from '../core/view.ts';
+import type { IdentityView, Lookup } from '../core/view.ts';
 import { NamedTable } from './catalog-tables.ts';
 import { SortedIds } from './sorted-ids.ts';
 

@@ -2,16 +2,17 @@
  * What a caller may see and do, worked out of the state at the moment of asking, so that what was taken away is gone
  * with the commit that took it. Pure; the table of calls is the door's.
  */
+
+import type { EventRecord, Project } from '../../../proto/domain/catalog.ts';
 import {
   type ClusterRole,
   isAtLeast,
   PROJECT_ROLES,
   type ProjectRole,
 } from '../../../proto/domain/identity.ts';
-import type { Job } from '../../../proto/domain/job.ts';
 import type { JobId, ProjectId, TokenId, UserId } from '../../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../../proto/domain/ids.ts';
-import type { EventRecord, Project } from '../../../proto/domain/catalog.ts';
+import type { Job } from '../../../proto/domain/job.ts';
 import { LOOKUP_MATCHES_MAX } from '../limits.ts';
 import type { ClusterView, Lookup } from '../view.ts';
 import { IDENTITY_EVENT_TYPES } from './events.ts';

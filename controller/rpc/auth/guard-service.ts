@@ -3,7 +3,6 @@
  * sees, its role there is asked for, and the request goes on with the project's id in place of what was written, so
  * that no handler can mean another one. Streams end when the right to them does.
  */
-import type { DescMethod } from '@bufbuild/protobuf';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { CallContext, Caller } from '../../../proto/rpc/call-context.ts';
 import type { ServiceDescriptor, ServiceHandlers } from '../../../proto/rpc/method-types.ts';
@@ -12,6 +11,7 @@ import { isOfMachines, ruleOf } from './authorisation.ts';
 import type { Door } from './door.ts';
 import type { Permit } from './permit.ts';
 
+type Method = ServiceDescriptor['method'][string];
 type Guarding = Pick<Door, 'permit' | 'hold'>;
 type UnaryHandler = (request: unknown, context: CallContext) => Promise<unknown>;
 type StreamHandler = (request: unknown, context: CallContext) => AsyncIterable<unknown>;
@@ -31,7 +31,7 @@ export function guardService<S extends ServiceDescriptor>(
   return Object.fromEntries(guarded) as unknown as ServiceHandlers<S>;
 }
 
-function guardMethod(door: Guarding, call: string, method: DescMethod, handler: AnyHandler): AnyHandler {
+function guardMethod(door: Guarding, call: string, method: Method, handler: AnyHandler): AnyHandler {
   if (isOfMachines(ruleOf(call))) return handler;
   switch (method.methodKind) {
     case 'unary':
