@@ -11,10 +11,7 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import {
-  issueAgentCertificate,
-  readCertificateRequest,
-} from '../../controller/rpc/tls/agent-certificate.ts';
+import { issueAgentCertificate, readCertificateRequest } from '../../controller/rpc/tls/agent-certificate.ts';
 import type { PemPair } from '../../controller/rpc/tls/certificate.ts';
 import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import {
@@ -27,8 +24,8 @@ import {
 import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
 import { EnrolService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
-import type { ServiceHandlers } from '../../proto/rpc/method-types.ts';
 import { createMessageQueue, type MessageQueue } from '../../proto/rpc/message-queue.ts';
+import type { ServiceHandlers } from '../../proto/rpc/method-types.ts';
 import { createServer, type RpcServer } from '../../proto/rpc/server.ts';
 import { SILENT_LOGGER } from '../../proto/runtime/logger.ts';
 import { fromWireTelemetryReport } from '../../proto/wire/agent-wire.ts';
@@ -63,6 +60,8 @@ export class FakeController {
   epoch: number;
   acknowledge: boolean;
   echo: boolean;
+  /** Takes connections and says nothing at all. */
+  mute = false;
   /** Answer requests for outputs and logs with this status instead of taking them. */
   refuseUploads: number | undefined;
   readonly folder: string;
@@ -227,6 +226,7 @@ export class FakeController {
 
   #take(message: AgentMessage, line: MessageQueue<ControllerMessage>): void {
     this.messages.push(message);
+    if (this.mute) return;
     switch (message.kind) {
       case 'hello': {
         this.hellos.push(message);
@@ -384,10 +384,7 @@ async function* mapAsync<T, U>(source: AsyncIterable<T>, map: (value: T) => U): 
 }
 
 /** Signs whatever key asks with the token; hosts keep the id that they come with. */
-function createFakeEnrolment(
-  authority: PemPair,
-  clusterId: string,
-): ServiceHandlers<typeof EnrolService> {
+function createFakeEnrolment(authority: PemPair, clusterId: string): ServiceHandlers<typeof EnrolService> {
   const sign = async (certificateRequest: Uint8Array, hostId: string) => {
     const { publicKey } = await readCertificateRequest(certificateRequest);
     const host = { clusterId, hostId: hostId as HostId, generation: 1 };
