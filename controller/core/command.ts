@@ -2,11 +2,11 @@
  * Commands: what the outside asks of the cluster's state, with everything the decision needs (time, ids,
  * who) as data. `decide` turns one into events or a refusal. Ids inside are minted by the shell.
  */
-import type { Capacity, DrainMode, Inventory } from '../../proto/domain/catalog.ts';
+import type { Capacity, Inventory } from '../../proto/domain/catalog.ts';
 import type { HostId, JobId, Principal, ProjectId, SecretId, UserId } from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
-import type { JoinAsk } from './enrol/decide-join.ts';
+import type { HostCommand } from './host/commands.ts';
 import type { IdentityCommand } from './identity/commands.ts';
 
 /** A secret that arrives with a command; the ciphertext goes to a sealed row, the id into the event. */
@@ -98,47 +98,7 @@ export type Command =
       readonly agentVersion: string;
       readonly inventory: Inventory;
     }
-  /** Asked for by an operator: lets one host join. */
-  | {
-      readonly type: 'create-join-token';
-      readonly tokenHash: string;
-      /** Empty: a host of any name. */
-      readonly hostName: string;
-      /** A known host that gets a new certificate; empty: a new host. */
-      readonly host: string;
-      readonly ttlMs: number;
-    }
-  /** The certificate is signed already and is handed out once this is durable. */
-  | {
-      readonly type: 'join-host';
-      readonly hostId: HostId;
-      readonly generation: number;
-      readonly ask: Omit<JoinAsk, 'freshHostId'>;
-      readonly serial: string;
-      readonly notAfterMs: number;
-    }
-  | {
-      readonly type: 'renew-certificate';
-      readonly hostId: HostId;
-      readonly generation: number;
-      readonly serial: string;
-      readonly notAfterMs: number;
-    }
-  | { readonly type: 'revoke-host'; readonly host: string; readonly reason: string }
-  | { readonly type: 'note-contested'; readonly hostId: HostId; readonly bootId: string }
-  | { readonly type: 'cordon-host'; readonly host: string; readonly reason: string }
-  | { readonly type: 'uncordon-host'; readonly host: string }
-  | {
-      readonly type: 'drain-host';
-      readonly host: string;
-      readonly mode: DrainMode;
-      /** 0: none. */
-      readonly deadlineAfterMs: number;
-      readonly reason: string;
-    }
-  /** The deadline of a drain may have come. */
-  | { readonly type: 'enforce-drain'; readonly hostId: HostId }
-  | { readonly type: 'remove-host'; readonly host: string; readonly force: boolean }
+  | HostCommand
   /** What a host reported; `complete` lists everything that is there. */
   | {
       readonly type: 'observe-tasks';

@@ -8,15 +8,7 @@ import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { Command, CommandContext } from './command.ts';
 import type { Decision } from './decision.ts';
 import { accept, refuse } from './decision.ts';
-import { decideNoteContested, decideRenewCertificate, decideRevokeHost } from './enrol/decide-identity.ts';
-import { decideCreateJoinToken, decideJoinHost } from './enrol/decide-join.ts';
-import {
-  decideCordonHost,
-  decideDrainHost,
-  decideEnforceDrain,
-  decideRemoveHost,
-  decideUncordonHost,
-} from './host/decide-host-order.ts';
+import { decideAboutHost } from './host/decide-about-host.ts';
 import { decideRegisterHost } from './host/decide-register.ts';
 import { decideAddMember, decideRemoveMember } from './identity/decide-member.ts';
 import { decideCreateToken, decideRevokeToken } from './identity/decide-token.ts';
@@ -99,25 +91,16 @@ export function decide(
     case 'register-host':
       return decideRegisterHost(reader, command);
     case 'create-join-token':
-      return decideCreateJoinToken(reader, command, context);
     case 'join-host':
-      return decideJoinHost(reader, command, context);
     case 'renew-certificate':
-      return decideRenewCertificate(reader, command);
     case 'revoke-host':
-      return decideRevokeHost(reader, command);
     case 'note-contested':
-      return decideNoteContested(reader, command);
     case 'cordon-host':
-      return decideCordonHost(reader, command);
     case 'uncordon-host':
-      return decideUncordonHost(reader, command);
     case 'drain-host':
-      return decideDrainHost(reader, command, context);
     case 'enforce-drain':
-      return decideEnforceDrain(reader, command, context);
     case 'remove-host':
-      return decideRemoveHost(reader, command, context);
+      return decideAboutHost(reader, command, context);
     case 'observe-tasks':
       return decideObservation(reader, command, context);
     case 'declare-lost':

@@ -3,15 +3,10 @@
 import type { EventRecord } from '../../proto/domain/catalog.ts';
 import type { ProjectId } from '../../proto/domain/ids.ts';
 import { assertNever } from '../../proto/errors/cluster-error.ts';
+import type { Description } from './description.ts';
 import type { ClusterEvent, StampedEvent } from './event.ts';
+import { describeHost } from './host/describe-host.ts';
 import { describeIdentity } from './identity/describe-identity.ts';
-
-export interface Description {
-  readonly subject: string;
-  readonly message: string;
-  readonly projectId?: ProjectId;
-  readonly fields?: Readonly<Record<string, string>>;
-}
 
 export function describeEvent(stamped: StampedEvent): EventRecord {
   const { seq, epoch, timeMs, principal, event } = stamped;
@@ -59,51 +54,9 @@ function describe(event: ClusterEvent): Description {
       return { subject: event.name, message: 'a machine type got an alias', fields: { alias: event.alias } };
     case 'machine-type-unaliased':
       return { subject: event.name, message: 'a machine type lost an alias', fields: { alias: event.alias } };
-    case 'host-registered':
-      return { subject: event.hostId, message: 'a host joined', fields: hostFields(event) };
-    case 'host-updated':
-      return { subject: event.hostId, message: 'a host reported changes', fields: hostFields(event) };
-    case 'join-token-created':
-      return {
-        subject: `join-token:${event.tokenHash.slice(0, 12)}`,
-        message: 'a join token was made',
-        fields: { hostName: event.hostName, forHostId: event.forHostId ?? '' },
-      };
-    case 'host-joined':
-      return ofHost(event, 'a host was given its first certificate', {
-        name: event.hostName,
-        serial: event.serial,
-        token: `join-token:${event.tokenHash.slice(0, 12)}`,
-      });
-    case 'host-certificate-renewed':
-      return ofHost(event, 'a host renewed its certificate', { serial: event.serial });
-    case 'host-revoked':
-      return ofHost(event, 'the certificates of a host were revoked', { reason: event.reason });
-    case 'host-contested':
-      return ofHost(event, 'two agents say to be this host', { bootId: event.bootId });
-    case 'host-cordoned':
-      return ofHost(event, 'the host gets no new work', { reason: event.reason });
-    case 'host-uncordoned':
-      return ofHost(event, 'the host gets work again', {});
-    case 'host-drain-started':
-      return ofHost(event, 'the host is drained', { mode: event.mode, reason: event.reason });
-    case 'host-drain-enforced':
-      return ofHost(event, 'the tasks of a drained host were told to stop', {
-        attempts: String(event.attempts),
-      });
-    case 'host-removed':
-      return ofHost(event, 'the host was removed', { name: event.name, lost: String(event.lost) });
     default:
-      return assertNever(event);
+      return describeHost(event);
   }
-}
-
-function ofHost(
-  event: { readonly hostId: string },
-  message: string,
-  fields: Readonly<Record<string, string>>,
-): Description {
-  return { subject: event.hostId, message, fields };
 }
 
 function ofProject(
@@ -121,14 +74,6 @@ function ofSecret(event: {
 }): Omit<Description, 'message'> {
   const base = { subject: event.secretId, fields: { name: event.name } };
   return event.projectId === undefined ? base : { ...base, projectId: event.projectId };
-}
-
-function hostFields(event: {
-  readonly name: string;
-  readonly agentVersion: string;
-  readonly inventory: { readonly gpus: readonly unknown[] };
-}): Readonly<Record<string, string>> {
-  return { name: event.name, agentVersion: event.agentVersion, gpus: String(event.inventory.gpus.length) };
 }
 
 type OfJob = Extract<ClusterEvent, { readonly jobId: string }>;

@@ -1,12 +1,20 @@
 /**
  * Joining, renewing, revoking and an operator's orders about hosts, folded into the state.
  */
+
+import type { HostId } from '../../proto/domain/ids.ts';
 import { assertNever, invariant } from '../../proto/errors/cluster-error.ts';
 import type { EnrolEvent } from '../core/enrol/events.ts';
 import type { StampedEvent } from '../core/event.ts';
 import type { HostOrderEvent } from '../core/host/events.ts';
-import type { Touched } from './apply.ts';
 import type { ClusterState } from './cluster-state.ts';
+import type { RowKey } from './rows.ts';
+
+/** The part of what an event touches that concerns hosts. */
+interface Touched {
+  readonly rows: Set<RowKey>;
+  readonly hosts: Set<HostId>;
+}
 
 export function applyEnrol(
   state: ClusterState,

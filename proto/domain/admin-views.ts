@@ -82,6 +82,5 @@ export const BACKUP_OMISSIONS: readonly BackupOmission[] = [
     why: 'certificate authority; with a new one agents and clients must join again',
   },
   { name: 'admin.token', isKey: false, why: 'token of administrators; made anew when absent' },
-  { name: 'agent.token', isKey: false, why: 'token of agents; made anew when absent' },
   { name: 'blobs', isKey: false, why: 'workspaces, artifacts and archived logs' },
 ];

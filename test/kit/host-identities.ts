@@ -57,7 +57,8 @@ export async function withEnrol<T>(
 export async function makeJoinToken(door: ClusterDoor, ask: JoinTokenAsk = {}): Promise<string> {
   const { ttlMs = 60_000, hostName = '', host = '' } = ask;
   const request = { ttlMs: BigInt(ttlMs), hostName, host };
-  return (await withEnrol(door, { token: door.adminToken }, (client) => client.createJoinToken(request))).token;
+  return (await withEnrol(door, { token: door.adminToken }, (client) => client.createJoinToken(request)))
+    .token;
 }
 
 /** Joins with the token; a key of its own unless one is given. */

@@ -1,7 +1,11 @@
 /**
  * A throw-away authority and a server certificate for loopback, made as the controller makes its own.
  */
-import { createAuthority, createServerCertificate, type PemPair } from '../../controller/rpc/tls/certificate.ts';
+import {
+  createAuthority,
+  createServerCertificate,
+  type PemPair,
+} from '../../controller/rpc/tls/certificate.ts';
 
 export interface TestCertificate {
   readonly caPem: string;

@@ -7,15 +7,15 @@ import type { Command, CommandContext } from '../command.ts';
 import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
 import {
+  HOST_IDENTITIES_MAX,
   JOIN_TOKEN_TTL_MAX_MS,
   JOIN_TOKEN_TTL_MIN_MS,
-  HOST_IDENTITIES_MAX,
   JOIN_TOKENS_MAX,
 } from '../limits.ts';
 import { requireHost } from '../lookup.ts';
 import type { ClusterReader } from '../reader.ts';
 import type { ClusterView } from '../view.ts';
-import type { JoinToken } from './model.ts';
+import type { JoinAsk, JoinToken } from './model.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
 
@@ -44,16 +44,6 @@ export function decideCreateJoinToken(
   const found = requireHost(reader, command.host);
   if (!found.ok) return found;
   return accept(tokenHash, [{ ...event, forHostId: found.record.id }]);
-}
-
-export interface JoinAsk {
-  readonly tokenHash: string;
-  readonly keyHash: string;
-  readonly hostName: string;
-  /** What the agent's folder says; empty: it has none yet. */
-  readonly claimedHostId: string;
-  /** Taken when nobody names another. */
-  readonly freshHostId: HostId;
 }
 
 export type JoinPlan = { readonly ok: true; readonly hostId: HostId; readonly generation: number } | Refused;

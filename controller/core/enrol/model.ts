@@ -34,6 +34,17 @@ export interface HostIdentity {
   readonly joinedAtMs: number;
 }
 
+/** What a host that joins shows and says. */
+export interface JoinAsk {
+  readonly tokenHash: string;
+  readonly keyHash: string;
+  readonly hostName: string;
+  /** What the agent's folder says; empty: it has none yet. */
+  readonly claimedHostId: string;
+  /** Taken when nobody names another. */
+  readonly freshHostId: HostId;
+}
+
 /** `nabla://CLUSTER/hosts/HOST/GENERATION`, the URI in an agent's certificate. */
 export interface CertifiedHost {
   readonly clusterId: string;

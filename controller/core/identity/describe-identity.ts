@@ -1,6 +1,6 @@
 /** Events about users, tokens and members as people read them. Digests stay out of it. */
 import { assertNever } from '../../../proto/errors/cluster-error.ts';
-import type { Description } from '../describe-event.ts';
+import type { Description } from '../description.ts';
 import type { IdentityEvent } from './events.ts';
 
 export function describeIdentity(event: IdentityEvent): Description {

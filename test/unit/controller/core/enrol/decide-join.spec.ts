@@ -3,7 +3,8 @@
  * using one twice, late, or for another host.
  */
 import t from 'tap';
-import { type JoinAsk, planJoin } from '../../../../../controller/core/enrol/decide-join.ts';
+import { planJoin } from '../../../../../controller/core/enrol/decide-join.ts';
+import type { JoinAsk } from '../../../../../controller/core/enrol/model.ts';
 import {
   HOST_IDENTITIES_MAX,
   IDENTITY_KEPT_MS,

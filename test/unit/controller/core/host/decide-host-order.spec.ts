@@ -3,7 +3,7 @@
  * and a host is removed only when it holds nothing or by force. Method: orders in a world, placements around them.
  */
 import t from 'tap';
-import { hostId, someGpus, anInventory } from '../../../../kit/builders.ts';
+import { anInventory, hostId, someGpus } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
 
 const HOUR_MS = 3_600_000;

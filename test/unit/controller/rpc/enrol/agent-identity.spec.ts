@@ -84,7 +84,8 @@ t.test(
 t.test('a certificate of another CA, kind, cluster, host or generation is refused', async (t) => {
   const { agents, authority, issue } = await setUp();
   const server = await createServerCertificate({ authority, names: ['localhost'], nowMs: T0_MS });
-  const refused = (der: Uint8Array) => t.throws(() => agents.identify(der), { code: /^(CERTIFICATE_REFUSED|HOST_REVOKED)$/ } as never);
+  const refused = (der: Uint8Array) =>
+    t.throws(() => agents.identify(der), { code: /^(CERTIFICATE_REFUSED|HOST_REVOKED)$/ } as never);
   refused(await issue(HOST, await createAuthority(T0_MS)));
   refused(new X509Certificate(server.certPem).raw);
   refused(new X509Certificate(authority.certPem).raw);
