@@ -83,7 +83,7 @@ function changeUser(
 
 function revokeUser(tables: IdentityTables, userId: UserId, { seq, timeMs }: Stamp, touch: Touch): void {
   changeUser(tables, userId, { state: 'revoked', revokedAtMs: timeMs, revision: seq }, touch);
-  for (const { id } of [...tables.tokens(userId)]) {
+  for (const id of Array.from(tables.tokens(userId), (token) => token.id)) {
     tables.deleteToken(id);
     touch(`token/${id}`);
   }

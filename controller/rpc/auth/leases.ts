@@ -60,7 +60,7 @@ export function createLeases({ engine, clock, check }: LeaseOptions): Leases {
     const revision = engine.peek((view) => view.identity.revision);
     if (revision === seen) return;
     seen = revision;
-    for (const lease of [...held]) lookAt(lease);
+    for (const lease of held) lookAt(lease);
   });
   return {
     hold(permit, onEnd) {
@@ -73,7 +73,7 @@ export function createLeases({ engine, clock, check }: LeaseOptions): Leases {
     },
     close() {
       stop();
-      for (const lease of [...held]) drop(lease);
+      for (const lease of held) drop(lease);
     },
   };
 }

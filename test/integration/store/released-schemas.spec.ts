@@ -14,7 +14,14 @@ import { jobId, secretId } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { repoRoot } from '../../kit/repo-root.ts';
 import { context, createJob, testOptions } from '../../kit/stores-engine.ts';
-import { fillStore, SECRET_VALUE, TOKEN_DIGEST, tamper, withFolder } from '../../kit/stores-folder.ts';
+import {
+  fillStore,
+  fillStoreWithPeople,
+  SECRET_VALUE,
+  TOKEN_DIGEST,
+  tamper,
+  withFolder,
+} from '../../kit/stores-folder.ts';
 
 const FIXTURES = join(repoRoot, 'test', 'golden', 'store');
 
@@ -60,6 +67,17 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
     });
   });
 }
+
+t.test('a store with people in it is whole, and stays so', async (t) => {
+  await withFolder(async (folder) => {
+    await fillStore(folder);
+    await fillStoreWithPeople(folder);
+    const engine = await openEngine(testOptions(folder));
+    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 11 });
+    await checkPeople(t, engine);
+    await engine.close();
+  });
+});
 
 t.test('a key is kept beside the log, dies with its secret, and strays are swept', async (t) => {
   await withFolder(async (folder) => {

@@ -11,7 +11,7 @@ import type { ServiceDescriptor } from '../../../../../proto/rpc/method-types.ts
 import { caught, caughtAsync } from '../../../../kit/caught.ts';
 import { type Actor, LAB, People } from '../../../../kit/people.ts';
 
-type Handler = (request: unknown, context: CallContext) => never;
+type Handler = (request: unknown, context: CallContext) => unknown;
 
 function serve(people: People, service: ServiceDescriptor, key: string, handler: unknown) {
   const guarded = guardService(people.door, service, { [key]: handler, ...others(service, key) } as never);
