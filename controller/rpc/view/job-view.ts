@@ -11,6 +11,17 @@ import type { ClusterView } from '../../core/view.ts';
 export type FindWaitReason = (jobId: JobId) => WaitReason | undefined;
 
 export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
+  return withStart(toWaiting(view, job, waitReason, nowMs));
+}
+
+/** A task may be over before its start was told: then only its attempt knows when that was. */
+function withStart(job: JobView): JobView {
+  if (job.startedAtMs !== 0) return job;
+  const first = job.attempts.find(({ startedAtMs }) => startedAtMs !== 0);
+  return first === undefined ? job : { ...job, startedAtMs: first.startedAtMs };
+}
+
+function toWaiting(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
   if (job.state !== 'queued') return job;
   const queuePosition = view.queuePosition(job.id);
   // While it pauses after a failed attempt, that is the reason; the planner did not look at it.
