@@ -3,6 +3,7 @@
  * over HTTP, whether a membership, a token, a user or a role is taken, or a token expires. Method: real TLS, a
  * scripted host, one stream of each kind open while it happens.
  */
+import { request } from 'node:https';
 import t, { type Test } from 'tap';
 import { type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
@@ -119,4 +120,35 @@ t.test('a role that becomes less: what it still allows goes on', async (t) => {
   const { project } = await scene.bob.projects.updateProject({ project: 'lab', name: 'lab-two' });
   t.equal(project?.name, 'lab-two');
   t.same([...ends.keys()], ['exec'], 'nor does another name of the project end a watch');
+});
+
+t.test('bytes over HTTP stop in the middle', async (t) => {
+  const scene = await runningJob(t);
+  const { httpAddress, caPem } = scene.nabla.controller;
+  const [host, port] = httpAddress.split(':');
+  const ended = new Promise<string>((resolve) => {
+    const upload = request({
+      host,
+      port,
+      ca: caPem,
+      method: 'PATCH',
+      path: `/v1/projects/lab/workspaces/${'a'.repeat(64)}`,
+      headers: {
+        authorization: `Bearer ${scene.bob.token}`,
+        'upload-offset': '0',
+        'upload-length': '1000000',
+        'content-length': '1000000',
+        expect: '100-continue',
+      },
+      agent: false,
+    });
+    upload.on('continue', () => {
+      upload.write(Buffer.alloc(1_000));
+      void identityClients(scene.nabla).members.removeMember({ project: 'lab', user: 'bob' });
+    });
+    upload.on('response', ({ statusCode }) => resolve(`answered ${statusCode}`));
+    upload.on('error', () => resolve('cut'));
+    upload.flushHeaders();
+  });
+  t.equal(await ended, 'cut');
 });
