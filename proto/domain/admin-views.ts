@@ -46,6 +46,8 @@ export interface ClusterStatus {
   readonly diskSizeBytes: number;
   readonly snapshots: readonly { readonly seq: number; readonly madeAtMs: number }[];
   readonly recovering: boolean;
+  /** Why every write is refused, as `CODE: message`; empty when none is. */
+  readonly writesRefused: string;
   readonly hosts: number;
   readonly hostsConnected: number;
   readonly jobs: number;

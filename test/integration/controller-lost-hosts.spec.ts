@@ -9,6 +9,7 @@ import { JobState, OnDisconnect } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { eventually } from '../kit/eventually.ts';
 import { FakeAgent } from '../kit/fake-agent.ts';
 import { type RunningController, runController } from '../kit/running-controller.ts';
+import { runCli } from '../unit/cli/cli-kit.ts';
 
 const SPEC = { command: { form: { case: 'shell' as const, value: 'true' } }, waitForHosts: true };
 const SOON = { settings: { lostAfterMs: 1_000 } };
@@ -87,5 +88,11 @@ t.test('agents of this cluster that have seen more stop all writing, those of an
   await t.rejects(submit(nabla), { code: 'CONTROLLER_BEHIND' });
   await t.rejects(nabla.jobs.stopJob({ project: 'default', job: id }), { code: 'CONTROLLER_BEHIND' });
   t.equal((await show(nabla, id))?.state, JobState.QUEUED, 'reading goes on');
+  const variables = {
+    NABLA_URL: nabla.target.grpcAddress,
+    NABLA_TOKEN: nabla.adminToken,
+    NABLA_CA_FILE: nabla.controller.caFile,
+  };
+  t.match((await runCli(['admin', 'status'], { variables })).stdout, /refused, CONTROLLER_BEHIND: /);
   t.same(nabla.fatal, []);
 });

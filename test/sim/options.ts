@@ -63,7 +63,7 @@ export function drawOptions(
   const share = [0, 0.15, 0.3, 0.5, 1][rng.integer(5)] as number;
   const faults = new Set<Fault>(FAULTS.filter(() => rng.fraction() < share));
   // It takes the place of coming to rest, which most runs must reach.
-  if (rng.integer(12) !== 0) faults.delete('old-backup');
+  if (rng.integer(12) !== 0 || forced.length > 0) faults.delete('old-backup');
   if (exactly !== undefined) faults.clear();
   for (const fault of [...forced, ...(exactly ?? [])]) faults.add(fault);
   return {
