@@ -16,14 +16,18 @@ export class EnrolTable {
     isHost: (hostId: HostId) => boolean,
     onForget: (row: `join-token/${string}` | `host-identity/${string}`) => void,
   ): void {
-    for (const [hash, token] of [...this.tokens]) {
-      if (token.expiresAtMs > nowMs) continue;
+    const over: string[] = [];
+    for (const [hash, token] of this.tokens) if (token.expiresAtMs <= nowMs) over.push(hash);
+    const gone: HostId[] = [];
+    for (const [hostId, identity] of this.identities) {
+      // Until no certificate of it can be good any more, its generation must not begin again at one.
+      if (identity.notAfterMs + IDENTITY_KEPT_MS <= nowMs && !isHost(hostId)) gone.push(hostId);
+    }
+    for (const hash of over) {
       this.tokens.delete(hash);
       onForget(`join-token/${hash}`);
     }
-    for (const [hostId, identity] of [...this.identities]) {
-      // Until no certificate of it can be good any more, its generation must not begin again at one.
-      if (identity.notAfterMs + IDENTITY_KEPT_MS > nowMs || isHost(hostId)) continue;
+    for (const hostId of gone) {
       this.identities.delete(hostId);
       onForget(`host-identity/${hostId}`);
     }

@@ -8,6 +8,7 @@ import { isFinished } from '../../proto/domain/job.ts';
 import type { AttemptRecord, JobRecord } from '../core/job/model.ts';
 import { holdsResources, isWanted, latestAttempt, runAttemptsMax } from '../core/job/model.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { checkEnrolment } from './enrol-invariants.ts';
 import { checkIdentity } from './identity-invariants.ts';
 import { compareInQueue } from './queue-index.ts';
 
@@ -38,6 +39,7 @@ export function* checkInSteps(state: ClusterState, report: (rule: string) => voi
   checkQueue(state, report);
   yield;
   checkCounts(state, report);
+  checkEnrolment(state, report);
   checkIdentity(state, report);
 }
 

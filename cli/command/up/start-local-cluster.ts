@@ -62,6 +62,8 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   };
   try {
     const controller = await startController(options, logs);
+    // Loaded while the controller comes up: hosts can join only once there is a client to ask for their tokens.
+    void import('../../client/open-cluster-client.ts');
     processes.push(controller);
     const addresses = await untilReady(options, controller.failed, async () => {
       const found = await readAddresses(dataFolder);

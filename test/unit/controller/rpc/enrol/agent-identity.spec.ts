@@ -131,7 +131,9 @@ t.test(
     const connection: PeerConnection = {
       address: '1.2.3.4',
       certificate,
-      destroy: () => void (cuts += 1),
+      destroy() {
+        cuts += 1;
+      },
       onClose: (listener) => void closers.push(listener),
     };
     t.match(gate.identify(undefined, connection), { hostId: 'host_1' });
