@@ -18,12 +18,16 @@ import { renderConfigFlags } from '../proto/runtime/config.ts';
 import { AGENT_CONFIG, type AgentConfig } from './config.ts';
 
 const HELP = `Usage: nabla-agent [flags]
+       nabla-agent join --controller URL --ca-sha256 HEX --token-file FILE|-|env [flags]
        nabla-agent probe -o json [--nvidia-smi PATH]
 
 Runs the agent of one GPU host: it dials the controller, and runs, watches and
 reports the tasks that are placed here. Tasks outlive it.
 
-Example: nabla-agent --controller gpu-head:7350 --ca-file ca.pem --token-file agent.token
+A host joins once, with a token of nabla hosts join-token; afterwards nabla-agent
+alone is enough.
+
+Example: nabla-agent --labels zone=a --driver docker
 
 `;
 
@@ -32,7 +36,8 @@ async function main(args: readonly string[]): Promise<number> {
     const { probeCommand } = await import('./probe/probe-command.ts');
     return probeCommand(args.slice(1), (text) => void process.stdout.write(text));
   }
-  const flags = parseFlags(args);
+  const isJoin = args[0] === 'join';
+  const flags = parseFlags(isJoin ? args.slice(1) : args);
   if (flags['help'] === true) {
     process.stdout.write(HELP + listFlags());
     return 0;
@@ -41,7 +46,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${PACKAGE_VERSION}\n`);
     return 0;
   }
-  return run(await loadConfig(flags));
+  const config = await loadConfig(flags);
+  return isJoin ? joinOnce(config) : run(config);
 }
 
 async function loadConfig(flags: Readonly<Record<string, unknown>>): Promise<AgentConfig> {
@@ -49,6 +55,33 @@ async function loadConfig(flags: Readonly<Record<string, unknown>>): Promise<Age
   const { readDocument } = await import('../proto/runtime/config-file.ts');
   const file = typeof path === 'string' && path !== '' ? await readDocument(path) : undefined;
   return AGENT_CONFIG.load({ file, env: process.env, flags });
+}
+
+/** Joins and ends; the agent itself is started by whoever runs services. */
+async function joinOnce(config: AgentConfig): Promise<number> {
+  const [{ createClock }, { createLogger }, { createSystemRng }, { joinHost }, { toLayout }] =
+    await Promise.all([
+      import('../proto/runtime/clock.ts'),
+      import('../proto/runtime/logger.ts'),
+      import('../proto/runtime/rng.ts'),
+      import('./host-trust.ts'),
+      import('./core/layout.ts'),
+    ]);
+  const clock = createClock();
+  const joined = await joinHost({
+    config,
+    layout: toLayout(dataFolder(config.data)),
+    environment: process.env,
+    clock,
+    rng: createSystemRng(),
+    // What happened is printed; lines for a supervisor would only be in the way.
+    logger: createLogger({ clock, level: 'error', process: 'agent' }),
+  });
+  const until = new Date(joined.certificate.notAfterMs).toISOString();
+  process.stdout.write(
+    `joined as ${joined.hostId}; the certificate is renewed by the agent before ${until}\n`,
+  );
+  return 0;
 }
 
 async function run(config: AgentConfig): Promise<number> {

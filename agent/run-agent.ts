@@ -3,7 +3,7 @@
  * controller. Everything that is opened here is closed here, in reverse; tasks go on.
  */
 
-import { stat } from 'node:fs/promises';
+import { uptime } from 'node:os';
 import { DISK_FULL } from '../proto/domain/catalog.ts';
 import { type HostId, parseTaskName, toTaskName } from '../proto/domain/ids.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
@@ -12,12 +12,14 @@ import { openChannel } from '../proto/rpc/channel.ts';
 import { SESSION_LIMITS } from '../proto/rpc/limits.ts';
 import { readTextFile, writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import { toFileError } from '../proto/runtime/file-error.ts';
+import { prepareFolder } from '../proto/runtime/folder-fitness.ts';
 import type { Lifecycle } from '../proto/runtime/lifecycle.ts';
 import type { AgentConfig } from './config.ts';
 import type { Driver } from './core/driver-port.ts';
 import type { Journal } from './core/journal-port.ts';
 import { type AgentLayout, toLayout, toTaskFolders } from './core/layout.ts';
 import type { LogStore } from './core/log-port.ts';
+import { type ControllerTrust, openTrust } from './host-trust.ts';
 import { createDataServer } from './ingress/data-server.ts';
 import { openJournal } from './journal/journal.ts';
 import { createLogStore } from './journal/log-store.ts';
@@ -29,6 +31,7 @@ import type { ProbedGpu } from './probe/probe-port.ts';
 import { selectGpuProbe } from './probe/select-probe.ts';
 import { type ConditionBoard, createConditionBoard } from './session/condition-board.ts';
 import { createDataConnections, type DataConnections } from './session/data-connection.ts';
+import { startRenewal } from './session/enrol/renewal.ts';
 import { type InventorySource, openInventorySource } from './session/inventory-source.ts';
 import { startOutputWatch } from './session/output-watch.ts';
 import { createReporter, type Reporter } from './session/reporter.ts';
@@ -56,17 +59,9 @@ export interface AgentProcess {
   readonly lifecycle: Lifecycle;
 }
 
-/** What the controller's address and certificate are, and how to read the token. */
-interface ControllerTrust {
-  readonly host: string;
-  readonly caPem: string;
-  readonly serverName?: string;
-  readonly token: string;
-}
-
-const PEM_BYTES_MAX = 256 * 1024;
-const TOKEN_BYTES_MAX = 4 * 1024;
 const GPUS_BYTES_MAX = 1024 * 1024;
+/** Tasks of other users pass through; what is inside is each of its own mode. */
+const ROOT_MODE = 0o755;
 
 /**
  * Starts the agent; it runs until the lifecycle closes it.
@@ -76,8 +71,8 @@ const GPUS_BYTES_MAX = 1024 * 1024;
 export async function runAgent(input: AgentProcess): Promise<void> {
   const { lifecycle, logger } = input;
   const layout = toLayout(input.root);
-  const trust = await readTrust(input.config);
   const host = await openHost(input, layout);
+  const { trust } = host;
   const tasks = await openTasks(input, layout, trust, host);
   const line = await openLine(input, layout, trust, { ...host, ...tasks });
   host.link.session = line;
@@ -96,6 +91,7 @@ interface Link {
 type HostFacts = Awaited<ReturnType<typeof readHostFacts>>;
 
 interface OpenHost {
+  readonly trust: ControllerTrust;
   readonly facts: HostFacts;
   readonly hostId: HostId;
   readonly link: Link;
@@ -108,6 +104,9 @@ interface OpenHost {
 /** Identity, journal and drivers. The journal's lock comes first: it keeps a second agent out. */
 async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenHost> {
   const { config, clock, ids, logger, environment, lifecycle } = input;
+  if (await prepareFolder(layout.root, config.allowVolatileStore, ROOT_MODE)) {
+    logger.warn('the data folder lies in memory: a reboot forgets what ran', { folder: layout.root });
+  }
   await makeDataFolder(layout);
   const link: Link = { session: undefined, reporter: undefined, httpPort: undefined };
   const conditions = createConditionBoard(clock, () => link.session?.inventoryChanged());
@@ -123,6 +122,7 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
   });
   lifecycle.onClose('journal', () => journal.close());
   await watchDisk(input, layout, conditions);
+  const trust = await openTrust({ ...input, layout, logger: logger.child('session') });
   const facts = await readHostFacts(layout.root);
   const hostId = await openHostId(layout, () => ids.mint('host'));
   const searchPath = environment['PATH'] ?? '';
@@ -131,7 +131,7 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
   lifecycle.onClose('drivers', async () => {
     await Promise.all(drivers.map((driver) => driver.close()));
   });
-  return { facts, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
+  return { trust, facts, hostId, link, conditions, journal, drivers, processIsolationAdvisory };
 }
 
 /** Before the first hello, so that a host that starts with a full disk is never offered as one with room. */
@@ -165,11 +165,11 @@ async function openTasks(
   host: OpenHost,
 ): Promise<OpenTasks> {
   const { clock, rng, logger, lifecycle } = input;
-  const { hostId, link, journal } = host;
+  const { link, journal } = host;
   const logs = createLogStore({ folderOf: (name) => logFolderOf(layout, name), clock });
   lifecycle.onClose('logs', () => logs.close());
   const address = () => toTarget(trust, link.httpPort);
-  const http = createControllerHttp({ ...trust, hostId, address, token: () => trust.token });
+  const http = createControllerHttp({ address, certificate: trust.certificate, ...nameOf(trust) });
   lifecycle.onClose('http', () => http.close());
   const storage = openStorage(input, layout, http);
   const supervisor = createSupervisor({
@@ -183,6 +183,7 @@ async function openTasks(
     logger: logger.child('session'),
     onDirty: (name) => link.reporter?.markDirty(name),
     onAbsence: () => link.reporter?.refresh(),
+    onMassStop: () => link.session?.massStopChanged(),
     onBug: (error) => lifecycle.crash(error),
   });
   lifecycle.onClose('tasks', () => supervisor.close());
@@ -212,6 +213,15 @@ async function openLine(
     revisionApplied: () => supervisor.appliedRevision,
   });
   link.reporter = reporter;
+  const renewal = startRenewal({
+    ...trust,
+    current: trust.certificate,
+    openChannel: () => openControllerChannel(input, trust),
+    clock,
+    rng,
+    logger: logger.child('session'),
+  });
+  lifecycle.onClose('certificate', () => renewal.close());
   const dataConnections = openDataConnections(input, trust, host);
   const openLane = () => openControllerChannel(input, trust);
   const session = startSession({
@@ -228,6 +238,7 @@ async function openLine(
     reporter,
     journal,
     clock,
+    uptimeMs: () => uptime() * 1_000,
     rng,
     logger: logger.child('session'),
     onWelcome: (port) => {
@@ -270,7 +281,12 @@ function openDataConnections(
 }
 
 function toTarget(trust: ControllerTrust, port: number | undefined) {
-  return port === undefined ? undefined : { ...trust, port };
+  if (port === undefined) return undefined;
+  return { ...trust.certificate(), ...nameOf(trust), host: trust.host, port };
+}
+
+function nameOf({ serverName }: ControllerTrust): { readonly serverName?: string } {
+  return serverName === undefined ? {} : { serverName };
 }
 
 function logFolderOf(layout: AgentLayout, name: string): string {
@@ -279,10 +295,11 @@ function logFolderOf(layout: AgentLayout, name: string): string {
   return toTaskFolders(layout, key).log;
 }
 
-function openControllerChannel({ config, clock, rng }: AgentProcess, trust: ControllerTrust) {
-  const { caPem, serverName, token } = trust;
-  const tls = { caPem, ...(serverName === undefined ? {} : { serverName }) };
-  return openChannel({ address: config.controller, tls, token, clock, rng, limits: SESSION_LIMITS });
+/** With the certificate of this moment: the next channel takes the next one. */
+function openControllerChannel({ clock, rng }: AgentProcess, trust: ControllerTrust) {
+  const { caPem, certPem, keyPem } = trust.certificate();
+  const tls = { caPem, certPem, keyPem, ...nameOf(trust) };
+  return openChannel({ address: trust.address, tls, clock, rng, limits: SESSION_LIMITS });
 }
 
 function openStorage(
@@ -358,33 +375,4 @@ function parseKnownGpus(text: string): readonly ProbedGpu[] {
   } catch {
     return [];
   }
-}
-
-/** @throws ClusterError invalid AGENT_TRUST_MISSING, forbidden TOKEN_FILE_OPEN, or a file error */
-async function readTrust(config: AgentConfig): Promise<ControllerTrust> {
-  const caPem = await readNamed(config.caFile, 'caFile', PEM_BYTES_MAX);
-  const token = (await readNamed(config.tokenFile, 'tokenFile', TOKEN_BYTES_MAX)).trim();
-  await requireOwnerOnly(config.tokenFile);
-  const host = config.controller.slice(0, config.controller.lastIndexOf(':')).replace(/^\[|\]$/g, '');
-  return { host, caPem, token, ...(config.serverName === '' ? {} : { serverName: config.serverName }) };
-}
-
-/** A token that others can read is no secret; better found at start than after the fact. */
-async function requireOwnerOnly(path: string): Promise<void> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) === 0) return;
-  throw new ClusterError('forbidden', 'TOKEN_FILE_OPEN', 'the token file can be read by others', {
-    details: { path },
-    hint: 'make it readable by its owner alone: chmod 600',
-  });
-}
-
-async function readNamed(path: string, field: string, bytesMax: number): Promise<string> {
-  const text = path === '' ? undefined : await readTextFile(path, bytesMax);
-  if (text !== undefined && text.trim() !== '') return text;
-  throw new ClusterError('invalid', 'AGENT_TRUST_MISSING', `the file of ${field} is missing or empty`, {
-    details: { path },
-    hint: 'give --ca-file and --token-file as the controller wrote them',
-    fields: [{ path: field, reason: 'must name a file that is not empty' }],
-  });
 }

@@ -1,6 +1,7 @@
 /**
  * Everything that can be set about a controller, in one table.
  */
+import { SELF_FENCE_DEFAULT_MS } from '../proto/domain/fencing.ts';
 import { LIMITS } from '../proto/domain/limits.ts';
 import { type ConfigValues, defineConfig } from '../proto/runtime/config.ts';
 import { JOBS_MAX } from './core/limits.ts';
@@ -109,6 +110,42 @@ const SCHEMA = {
     flag: 'heartbeat-period',
     env: 'NABLA_HEARTBEAT_PERIOD',
     doc: 'How often agents give a sign of life; less than the 15 s after which a silent host is suspect',
+  },
+  lostAfter: {
+    type: 'duration',
+    default: 300_000,
+    min: 1_000,
+    max: 86_400_000,
+    flag: 'lost-after',
+    env: 'NABLA_LOST_AFTER',
+    doc: 'Silence after which a host is lost: jobs that do not wait for it are replaced or ended once it must have stopped them',
+  },
+  selfFence: {
+    type: 'duration',
+    default: SELF_FENCE_DEFAULT_MS,
+    min: 1_000,
+    max: 86_400_000,
+    flag: 'self-fence',
+    env: 'NABLA_SELF_FENCE',
+    doc: 'Time without contact after which a host stops by itself the tasks that do not wait; at least six heartbeats. Tasks that run keep what they were placed under',
+  },
+  agentCertificateLife: {
+    type: 'duration',
+    default: 24 * 60 * 60 * 1000,
+    min: 10_000,
+    max: 30 * 24 * 60 * 60 * 1000,
+    flag: 'agent-certificate-life',
+    env: 'NABLA_AGENT_CERTIFICATE_LIFE',
+    doc: 'How long a certificate of an agent is good; agents renew theirs after two thirds of it',
+  },
+  agentCertificateGrace: {
+    type: 'duration',
+    default: 7 * 24 * 60 * 60 * 1000,
+    min: 0,
+    max: 30 * 24 * 60 * 60 * 1000,
+    flag: 'agent-certificate-grace',
+    env: 'NABLA_AGENT_CERTIFICATE_GRACE',
+    doc: 'How long after its end an agent may still renew its certificate, and do nothing else with it: what a controller may be down for without hosts having to join anew',
   },
   logLevel: {
     type: 'choice',

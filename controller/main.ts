@@ -65,10 +65,15 @@ function defaultDataFolder(): string {
 }
 
 function toSettings(config: ControllerConfig): ControllerSettings {
-  const { data, heartbeatPeriod: heartbeatMs, ballastBytes, ...rest } = config;
+  const { data, heartbeatPeriod: heartbeatMs, ballastBytes, lostAfter, selfFence, ...rest } = config;
+  const { agentCertificateLife: agentCertificateLifeMs, agentCertificateGrace: agentCertificateGraceMs } =
+    config;
   const { diskSubmitFreeMin: submitFreeBytes, diskWriteFreeMin: writeFreeBytes } = config;
   const folder = join(data === '' ? defaultDataFolder() : resolve(data), 'controller');
-  return { ...rest, folder, heartbeatMs, disk: { submitFreeBytes, writeFreeBytes, ballastBytes } };
+  const disk = { submitFreeBytes, writeFreeBytes, ballastBytes };
+  const certificates = { agentCertificateLifeMs, agentCertificateGraceMs };
+  const times = { heartbeatMs, lostAfterMs: lostAfter, selfFenceMs: selfFence };
+  return { ...rest, ...times, ...certificates, folder, disk };
 }
 
 /** One sentence, the fields that are wrong, and the exit code of the error's kind. */

@@ -4,9 +4,10 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SELF_FENCE_DEFAULT_MS } from '../proto/domain/fencing.ts';
 import type { HostId } from '../proto/domain/ids.ts';
 import { PACKAGE_VERSION } from '../proto/domain/version.ts';
-import type { ClusterError } from '../proto/errors/cluster-error.ts';
+import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
 import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import type { SplittableRng } from '../proto/runtime/rng.ts';
@@ -20,6 +21,7 @@ import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
 import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
+import { watchLostHosts } from './effects/lost-hosts.ts';
 import { createPlanningLoop, type PlanningLoop } from './effects/planning-loop.ts';
 import { createRecovery, type RecoveryPhase } from './effects/recovery.ts';
 import { resolveSecrets } from './effects/resolve-secrets.ts';
@@ -32,15 +34,19 @@ import { createHttpListener, type HttpListener } from './http/http-listener.ts';
 import { createRouter } from './http/router.ts';
 import { createTaskRequests } from './http/task-requests.ts';
 import { openWorkspaceUploads } from './http/workspace-uploads.ts';
+import { type AttemptLimit, createAttemptLimit } from './rpc/auth/attempt-limit.ts';
+import { createDoor, type Door } from './rpc/auth/door.ts';
 import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
+import { createUserTokens } from './rpc/auth/user-tokens.ts';
 import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
 import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
 import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
+import { createEnrolment, type Enrolment } from './start-enrolment.ts';
 import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
-/** Without contact for this long an agent stops what may only run once. */
-const SELF_FENCE_MS = 240_000;
+/** Heartbeats in the time after which hosts fence: a line that is given up must be long dead by then. */
+const SELF_FENCE_BEATS_MIN = 6;
 /** Time that running calls and answers get at the end. */
 export const CLOSE_GRACE_MS = 2_000;
 
@@ -59,6 +65,14 @@ export interface ControllerSettings {
   readonly heartbeatMs: number;
   /** 0: all are kept. */
   readonly finishedJobsMax?: number;
+  /** Default: LOST_AFTER_MS. */
+  readonly lostAfterMs?: number;
+  /** Default: SELF_FENCE_DEFAULT_MS. */
+  readonly selfFenceMs?: number;
+  /** Default: CERTIFICATE_LIFE_MS. */
+  readonly agentCertificateLifeMs?: number;
+  /** Default: CERTIFICATE_GRACE_MS. */
+  readonly agentCertificateGraceMs?: number;
 }
 
 export interface ControllerOptions {
@@ -94,6 +108,7 @@ export async function startController(options: ControllerOptions): Promise<Contr
     return closing;
   };
   try {
+    requireTimeToFence(options.settings);
     const stores = await openStores(options, undo);
     const parts = createParts(options, stores, undo);
     return { ...(await openDoors(options, stores, parts, undo)), close };
@@ -101,6 +116,20 @@ export async function startController(options: ControllerOptions): Promise<Contr
     await close();
     throw error;
   }
+}
+
+/** @throws ClusterError invalid SELF_FENCE_TOO_SHORT */
+function requireTimeToFence({ heartbeatMs, selfFenceMs = SELF_FENCE_DEFAULT_MS }: ControllerSettings): void {
+  if (selfFenceMs >= heartbeatMs * SELF_FENCE_BEATS_MIN) return;
+  throw new ClusterError(
+    'invalid',
+    'SELF_FENCE_TOO_SHORT',
+    'hosts would fence before they miss a heartbeat',
+    {
+      hint: `make --self-fence at least ${SELF_FENCE_BEATS_MIN} times --heartbeat-period`,
+      fields: [{ path: 'selfFence', reason: `must be at least ${SELF_FENCE_BEATS_MIN} heartbeat periods` }],
+    },
+  );
 }
 
 async function closeAll(undo: (() => Promise<void> | void)[], logger: Logger): Promise<void> {
@@ -138,13 +167,16 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
   undo.push(() => engine.close());
   const tls = await ensureTlsMaterial({ folder: join(folder, 'tls'), names: settings.tlsNames, clock });
   if (tls.renewed !== 'none') logger.child('tls').info('certificates were made', { renewed: tls.renewed });
-  const tokens = await openTokens(folder, ids);
+  const tokens = await openTokens(folder, ids, createUserTokens(engine, clock));
   const directory = await openDirectoryBlobStore({ folder: join(folder, 'blobs'), clock });
   const blobs = refuseWithoutRoom(directory, () => engine.disk?.objection(true));
   return { engine, blobs, tokens, tls };
 }
 
 interface Parts {
+  readonly door: Door;
+  readonly enrolment: Enrolment;
+  readonly attempts: AttemptLimit;
   readonly liveness: Liveness;
   readonly telemetry: TelemetryBoard;
   readonly planning: PlanningLoop;
@@ -166,8 +198,10 @@ function createParts(
 ): Parts {
   const { clock, logger, settings } = options;
   const { engine, blobs } = stores;
-  const liveness = createLiveness(clock);
+  const liveness = createLiveness(clock, settings.lostAfterMs);
   undo.push(() => liveness.close());
+  const verdicts = watchLostHosts({ engine, liveness, clock, logger: logger.child('effects') });
+  undo.push(() => verdicts.close());
   const { planning, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
   const parts: { httpPort: number } = { httpPort: 0 };
   const secretsLogger = logger.child('secrets');
@@ -180,7 +214,7 @@ function createParts(
       resolveSecrets({ engine, open: engine.sealer.open, logger: secretsLogger }, spec),
     terms: {
       heartbeatMs: settings.heartbeatMs,
-      selfFenceMs: SELF_FENCE_MS,
+      selfFenceMs: settings.selfFenceMs ?? SELF_FENCE_DEFAULT_MS,
       httpPort: () => parts.httpPort,
     },
     onFenced: options.onFatal,
@@ -209,7 +243,13 @@ function createParts(
   });
   undo.push(() => retention.close());
   const telemetry = createTelemetryBoard();
+  const { enrolment, attempts, door } = openGate(options, stores);
+  undo.push(() => door.close());
+  const watch = enrolment.watch(link);
+  undo.push(() => watch.close());
+  const identities = { door, enrolment, attempts };
   const made = {
+    ...identities,
     liveness,
     telemetry,
     planning,
@@ -224,6 +264,19 @@ function createParts(
   return Object.assign(parts, made);
 }
 
+/** Who failed to show a good token or certificate too often from one address is told to wait. */
+function openGate(
+  { settings, clock, ids, logger }: ControllerOptions,
+  { engine, tokens, tls }: Stores,
+): Pick<Parts, 'enrolment' | 'attempts' | 'door'> {
+  const { agentCertificateLifeMs: lifeMs, agentCertificateGraceMs: graceMs } = settings;
+  const attempts = createAttemptLimit(clock);
+  const own = { engine, tls, clock, ids, lifeMs, graceMs };
+  const enrolment = createEnrolment({ ...own, logger: logger.child('agents') });
+  const door = createDoor({ engine, clock, identify: enrolment.identifyWith(tokens, attempts) });
+  return { enrolment, attempts, door };
+}
+
 interface Planning {
   readonly planning: PlanningLoop;
   /** Present after a restore. */
@@ -233,7 +286,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, planner = planFirstFit }: ControllerOptions,
+  { clock, logger, rng, planner = planFirstFit, settings }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],
@@ -259,6 +312,7 @@ function createPlanning(
     clock,
     rng: rng.split('planning'),
     logger: logger.child('effects'),
+    ...(settings.selfFenceMs === undefined ? {} : { selfFenceMs: settings.selfFenceMs }),
   });
   liveness.onChange(() => planning.wake());
   undo.push(() => planning.close());
@@ -319,11 +373,12 @@ async function openDoors(
 }
 
 function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): ControllerRpc {
-  const { engine, blobs, tokens, tls } = stores;
+  const { engine, blobs } = stores;
   const { liveness, telemetry, link } = parts;
   return createControllerRpc({
-    tls,
-    tokens,
+    tls: parts.enrolment.serverTls,
+    door: parts.door,
+    enrol: parts.enrolment.ports,
     logger: options.logger.child('rpc'),
     agents: {
       serveSession: link.serve,
@@ -343,6 +398,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       hub: parts.hub,
       connections: createTaskRequests(parts.connections),
       live: { stateOf: liveness.stateOf, lastSeenMs: liveness.lastSeenMs, telemetry: telemetry.find },
+      confirmStop: link.confirmStop,
       readyHosts: parts.readyHosts,
       waitReason: parts.planning.waitReason,
       seal: engine.sealer.seal,
@@ -357,7 +413,7 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
 
 async function createHttp(
   { settings, clock, logger }: ControllerOptions,
-  { engine, blobs, tokens, tls }: Stores,
+  { engine, blobs }: Stores,
   parts: Parts,
   isServing: () => boolean,
 ): Promise<HttpListener> {
@@ -370,10 +426,12 @@ async function createHttp(
       ...createClientRoutes({ engine, blobs, uploads, isServing }),
       ...createAgentRoutes({ engine, blobs, artifactBytesMax }),
     ],
-    identify: tokens.identify,
+    door: parts.door,
     logger: logger.child('http'),
   });
-  return createHttpListener({ tls, serve, acceptData: parts.tickets.accept });
+  const { enrolment, tickets, attempts } = parts;
+  const acceptData = enrolment.acceptData(tickets, attempts);
+  return createHttpListener({ tls: enrolment.serverTls, serve, acceptData });
 }
 
 function setServing({ health, server }: ControllerRpc, serving: boolean): void {

@@ -144,7 +144,7 @@ async function main() {
   const tally = createTally();
   const inCi = process.env.CI === 'true';
   const install = inCi || process.env.NABLA_TEST_INSTALL === '1';
-  const needsSystem = asked.areas.some(({ name }) => !['unit', 'tidy', 'sim'].includes(name));
+  const needsSystem = asked.areas.some(({ name }) => !['unit', 'tidy', 'sim', 'fuzz'].includes(name));
   mkdirSync(join(ROOT, '.cache'), { recursive: true });
   const workFolder = mkdtempSync(join(tmpdir(), 'nabla-test-'));
   const system =

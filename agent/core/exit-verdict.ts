@@ -2,16 +2,17 @@
  * How a task's end is told: the driver's bare exit, the stop that was ordered, or the error that kept it from
  * starting becomes one Exit with a verdict, a stable reason and one sentence.
  */
-import type { Exit, StopCause, Verdict } from '../../proto/domain/job.ts';
+import type { Exit, Verdict } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { DriverExit } from './driver-port.ts';
 import type { StopOrder } from './task-record.ts';
 
-const STOP_MESSAGES: Readonly<Record<StopCause, string>> = {
+const STOP_MESSAGES: Readonly<Record<StopOrder['cause'], string>> = {
   user: 'stopped by a user',
   operator: 'stopped by an operator',
   preempted: 'stopped to make room for other work',
   'time-limit': 'stopped at its time limit',
+  disconnected: 'stopped by its host, which had no contact with the controller',
 };
 
 const SIGNAL_NAMES: Readonly<Record<number, string>> = {
@@ -69,9 +70,10 @@ function tellEnd(exit: DriverExit, stop: StopOrder | undefined): Told {
   return { verdict: 'user-code', reason: 'EXIT_NONZERO', message: tellCode(exit.code) };
 }
 
-function tellStop(cause: StopCause): Told {
+function tellStop(cause: StopOrder['cause']): Told {
   const message = STOP_MESSAGES[cause];
   if (cause === 'time-limit') return { verdict: 'time-limit', reason: 'TIME_LIMIT', message };
+  if (cause === 'disconnected') return { verdict: 'host', reason: 'DISCONNECTED', message };
   return { verdict: 'none', reason: 'STOPPED', message };
 }
 

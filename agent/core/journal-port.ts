@@ -15,6 +15,8 @@ export interface JournalMeta {
   readonly reportSeqReserved: number;
   /** Cluster that this agent belongs to; empty before the first welcome. */
   readonly clusterId: string;
+  /** When the newest heartbeat that was answered was sent, in the uptime of that boot of the machine. */
+  readonly contact?: { readonly bootId: string; readonly uptimeMs: number };
 }
 
 /** One task that was forgotten, and how it ended: it must never start again. */

@@ -22,6 +22,8 @@ export interface AgentLayout {
   readonly root: string;
   /** Text file with the host id; outlives the journal. */
   readonly hostIdFile: string;
+  /** Key, certificate and CA: what proves who this host is. */
+  readonly identity: string;
   readonly journal: string;
   readonly tasks: string;
   readonly storage: string;
@@ -37,6 +39,7 @@ export function toLayout(root: string): AgentLayout {
   return {
     root,
     hostIdFile: `${root}/host-id`,
+    identity: `${root}/identity`,
     journal: `${root}/journal`,
     tasks: `${root}/tasks`,
     storage: `${root}/storage`,

@@ -42,6 +42,10 @@ export interface ReconcileInput {
   readonly ended: ReadonlyMap<string, Exit>;
   /** Look at these names alone, as after a delta. The brake guards full sets, so it is not asked then. */
   readonly only?: readonly string[];
+  /** What the brake held at the last look: it is let go by an order or by consent, not by getting fewer. */
+  readonly heldBefore?: ReadonlySet<string>;
+  /** Tasks whose stop a person confirmed. */
+  readonly consented?: ReadonlySet<string>;
 }
 
 export interface MassStop {
@@ -63,20 +67,24 @@ export const MASS_STOP_COUNT = 4;
 /** The acts that bring the host nearer to what is wanted. Pure; O(orders + records + containers). */
 export function reconcile(input: ReconcileInput): Reconciliation {
   const held = input.only === undefined ? findMassStop(input) : undefined;
-  const heldNames = new Set(held?.names);
   const names = new Set(
     input.only ?? [...input.desired.tasks.keys(), ...input.records.keys(), ...input.observed.keys()],
   );
   const acts: TaskAct[] = [];
   for (const name of [...names].sort()) {
-    const act = heldNames.has(name) ? actForHeld(name, input) : actFor(name, input);
+    // A set that is not believed about some is not believed about any that it leaves out, ended ones included.
+    const doubted = held !== undefined && !input.desired.tasks.has(name);
+    const act = doubted ? actForHeld(name, input) : actFor(name, input);
     if (act !== undefined) acts.push(act);
   }
   return held === undefined ? { acts } : { acts, held };
 }
 
-function actForHeld(name: string, input: ReconcileInput): TaskAct {
-  return { type: input.records.has(name) ? 'pursue' : 'report-unknown', name };
+function actForHeld(name: string, input: ReconcileInput): TaskAct | undefined {
+  if (input.records.has(name)) return { type: 'pursue', name };
+  const seen = input.observed.get(name);
+  if (seen === undefined || seen.state === 'absent' || parseTaskName(name) === undefined) return undefined;
+  return { type: 'report-unknown', name };
 }
 
 function actFor(name: string, input: ReconcileInput): TaskAct | undefined {
@@ -133,7 +141,14 @@ function findMassStop(input: ReconcileInput): MassStop | undefined {
   for (const [name, seen] of input.observed) {
     if (seen.state === 'running' && !input.records.has(name)) live.add(name);
   }
-  const names = [...live].filter((name) => !input.desired.tasks.has(name)).sort();
-  if (names.length < MASS_STOP_COUNT || names.length <= live.size * MASS_STOP_SHARE) return undefined;
-  return { names, liveCount: live.size };
+  const dropped = [...live].filter((name) => isDropped(name, input)).sort();
+  const many = dropped.length >= MASS_STOP_COUNT && dropped.length > live.size * MASS_STOP_SHARE;
+  const names = many ? dropped : dropped.filter((name) => input.heldBefore?.has(name) === true);
+  return names.length === 0 ? undefined : { names, liveCount: live.size };
+}
+
+/** Left out of the full set without a word; what is being stopped already was ordered by somebody. */
+function isDropped(name: string, { desired, records, consented }: ReconcileInput): boolean {
+  if (desired.tasks.has(name) || consented?.has(name) === true) return false;
+  return records.get(name)?.stop === undefined;
 }

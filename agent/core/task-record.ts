@@ -9,7 +9,8 @@ import type { PullProgress } from './driver-port.ts';
 import { isLive, type TaskState } from './task-state.ts';
 
 export interface StopOrder {
-  readonly cause: StopCause;
+  /** `disconnected`: the host's own, for want of contact. */
+  readonly cause: StopCause | 'disconnected';
   /** From `atMs` to the kill. */
   readonly graceMs: number;
   /** Wall time of the first order, to tell an end before it from an end by it. */
@@ -72,7 +73,8 @@ export function withOrder(record: TaskRecord, order: DesiredTask, epoch: number,
   };
 }
 
-function hurryStop(first: StopOrder | undefined, later: StopOrder | undefined): StopOrder | undefined {
+/** Of two orders: the first one's cause, the sooner kill. */
+export function hurryStop(first: StopOrder | undefined, later: StopOrder | undefined): StopOrder | undefined {
   if (first === undefined || later === undefined) return first ?? later;
   const killAtMs = Math.min(first.atMs + first.graceMs, later.atMs + later.graceMs);
   return { ...first, graceMs: Math.max(0, killAtMs - first.atMs) };

@@ -11,8 +11,8 @@ const PENDING_MAX = 16;
 export interface ContactTimer {
   /** The nonce of the next heartbeat. */
   beat(): number;
-  /** An echo arrived; unknown nonces are ignored. */
-  echo(nonce: number): void;
+  /** An echo arrived: when its heartbeat was sent; undefined for nonces that are not known. */
+  echo(nonce: number): number | undefined;
   /** Milliseconds since the newest heartbeat that was answered was sent. */
   silentMs(): number;
 }
@@ -34,9 +34,10 @@ export function createContactTimer(clock: Pick<Clock, 'monotonicMs'>): ContactTi
     },
     echo(nonce) {
       const sentAtMs = pending.get(nonce);
-      if (sentAtMs === undefined) return;
+      if (sentAtMs === undefined) return undefined;
       pending.delete(nonce);
       contactAtMs = Math.max(contactAtMs, sentAtMs);
+      return sentAtMs;
     },
     silentMs: () => clock.monotonicMs() - contactAtMs,
   };

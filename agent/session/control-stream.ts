@@ -27,6 +27,9 @@ export interface ControlHandlers {
   /** `resync` asks for everything again. */
   ordered(order: DesiredOrder, epoch: number): Promise<'applied' | 'resync'>;
   acknowledged(reportSeq: number, committedSeq: number): void;
+  /** A heartbeat, or the hello, was answered that had been sent then, in the uptime of the machine. */
+  contacted(sentAtMs: number): void;
+  stopConfirmed(count: number, hash: string): Promise<void>;
   dataConnectionWanted(connectionId: string, ticket: string, send: (message: AgentMessage) => boolean): void;
   readonly appliedRevision: number;
 }
@@ -45,6 +48,8 @@ export interface ControlStreamOptions {
   readonly fence: EpochFence;
   readonly handlers: ControlHandlers;
   readonly clock: Clock;
+  /** Of the machine, its sleep included. Default: the monotonic clock. */
+  readonly uptimeMs?: () => number;
   readonly logger: Logger;
   readonly signal: AbortSignal;
 }
@@ -66,7 +71,10 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
   const ending = linkAbort(options.signal);
   const { signal } = ending;
   const queue = createMessageQueue<AgentMessage>({ capacity: SEND_QUEUE_MAX });
-  const contact = createContactTimer(clock);
+  const uptimeMs = options.uptimeMs ?? (() => clock.monotonicMs());
+  const contact = createContactTimer({ monotonicMs: uptimeMs });
+  const helloAtMs = uptimeMs();
+  let overdueMs = Number.POSITIVE_INFINITY;
   const timers = new Set<Timer>();
   let endReason: ClusterError | undefined;
 
@@ -84,9 +92,13 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
     timers.add(timer);
   }
 
-  function beat(heartbeatMs: number): void {
-    if (contact.silentMs() > heartbeatMs * SILENT_BEATS_MAX) give(deadLine());
+  function beat(): void {
+    if (contact.silentMs() > overdueMs) give(deadLine());
     else queue.push({ kind: 'heartbeat', nonce: contact.beat() });
+  }
+
+  function contacted(sentAtMs: number | undefined): void {
+    if (sentAtMs !== undefined) handlers.contacted(sentAtMs);
   }
 
   const sink: ReportSink = async (message) => {
@@ -107,12 +119,17 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
       case 'welcome': {
         welcomeTimer.cancel();
         await handlers.welcomed(message, sink, (told) => queue.push(told));
+        // It answers the hello, so it is contact as an echo is, and orders may come before the first of those.
+        handlers.contacted(helloAtMs);
         const periodMs = Math.max(100, message.heartbeatMs);
-        beat(periodMs);
-        every(periodMs, () => beat(periodMs));
+        overdueMs = periodMs * SILENT_BEATS_MAX;
+        beat();
+        every(periodMs, beat);
         return;
       }
       case 'desired':
+        // A process that was held up reads what was sent before others gave up on it.
+        if (contact.silentMs() > overdueMs) throw orderTooOld();
         if ((await handlers.ordered(message, envelope.epoch)) === 'resync') {
           queue.push({ kind: 'resync-request', appliedRevision: handlers.appliedRevision });
         }
@@ -120,7 +137,9 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
       case 'ack':
         return handlers.acknowledged(message.reportSeq, message.committedSeq);
       case 'heartbeat-ack':
-        return contact.echo(message.nonce);
+        return contacted(contact.echo(message.nonce));
+      case 'stop-consent':
+        return handlers.stopConfirmed(message.count, message.hash);
       case 'open-data-connection':
         return handlers.dataConnectionWanted(message.connectionId, message.ticket, (told) =>
           queue.push(told),
@@ -158,6 +177,18 @@ function deadLine(): ClusterError {
   return new ClusterError('unavailable', 'CONTROLLER_SILENT', 'the controller does not answer heartbeats', {
     hint: 'check the network between agent and controller',
   });
+}
+
+/** An order from before a silence must not start what may have been given up during it. */
+function orderTooOld(): ClusterError {
+  return new ClusterError(
+    'unavailable',
+    'ORDER_TOO_OLD',
+    'an order was read long after its line fell silent',
+    {
+      hint: 'the agent connects again and is told what holds now',
+    },
+  );
 }
 
 function noWelcome(): ClusterError {

@@ -17,6 +17,9 @@ export interface DataTarget {
   readonly host: string;
   readonly port: number;
   readonly caPem: string;
+  /** What proves who this host is. */
+  readonly certPem: string;
+  readonly keyPem: string;
   readonly serverName?: string;
 }
 
@@ -67,12 +70,14 @@ export function createDataConnections(options: DataConnectionsOptions): DataConn
   };
 }
 
-function dial({ host, port, caPem, serverName }: DataTarget): TLSSocket {
+function dial({ host, port, caPem, certPem, keyPem, serverName }: DataTarget): TLSSocket {
   const name = serverName ?? host;
   return connect({
     host,
     port,
     ca: caPem,
+    cert: certPem,
+    key: keyPem,
     ALPNProtocols: [DATA_ALPN],
     minVersion: 'TLSv1.3',
     // An address is no server name; certificates then name the address itself.

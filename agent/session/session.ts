@@ -9,13 +9,14 @@ import type { AgentMessage } from '../../proto/domain/session.ts';
 import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
-import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
+import { chooseReconnectMs } from '../core/backoff.ts';
 import type { Journal } from '../core/journal-port.ts';
 import { type ControlHandlers, runControlStream, type SpeakControl } from './control-stream.ts';
 import { createEpochFence } from './epoch-fence.ts';
 import { pause } from './pause.ts';
 import type { Reporter } from './reporter.ts';
 import { TASKS_COMPLETE_MAX } from './reporter.ts';
+import { createSelfFence } from './self-fence.ts';
 import type { Supervisor } from './supervisor.ts';
 
 export interface SessionIdentity {
@@ -37,6 +38,8 @@ export interface SessionOptions {
   readonly reporter: Reporter;
   readonly journal: Journal;
   readonly clock: Clock;
+  /** Of the machine, its sleep included. Default: the monotonic clock. */
+  readonly uptimeMs?: () => number;
   readonly rng: Rng;
   readonly logger: Logger;
   /** A welcome named where bulk bytes go. */
@@ -48,6 +51,8 @@ export interface SessionOptions {
 export interface Session {
   /** Sends the inventory again, now or with the next hello. */
   inventoryChanged(): void;
+  /** Tells what the brake holds, now or after the next welcome. */
+  massStopChanged(): void;
   readonly clusterId: string;
   readonly connected: boolean;
   close(): Promise<void>;
@@ -60,6 +65,9 @@ export function startSession(options: SessionOptions): Session {
   const { journal, supervisor, reporter, clock, logger } = options;
   const closing = new AbortController();
   const fence = createEpochFence(journal);
+  const uptimeMs = options.uptimeMs ?? (() => clock.monotonicMs());
+  const { bootId } = options.identity;
+  const selfFence = createSelfFence({ supervisor, journal, bootId, uptimeMs, clock, logger });
   let { clusterId, maxSeenSeq } = journal.content.meta;
   let send: ((message: AgentMessage) => boolean) | undefined;
   let welcomed = false;
@@ -74,6 +82,7 @@ export function startSession(options: SessionOptions): Session {
       inventory: options.inventory(),
       tasks: supervisor.observations().slice(0, TASKS_COMPLETE_MAX),
       stateId: journal.content.meta.stateId,
+      clusterId,
     }),
     async welcomed(welcome, sink, sendNow) {
       if (clusterId === '') {
@@ -86,8 +95,16 @@ export function startSession(options: SessionOptions): Session {
       send = sendNow;
       options.onWelcome(welcome.httpPort);
       reporter.attach(sink, () => supervisor.observations());
+      if (supervisor.massStop().count > 0) sendNow(supervisor.massStop());
     },
-    ordered: (order, epoch) => supervisor.applyDesired(order, epoch),
+    async ordered(order, epoch) {
+      selfFence.look();
+      const applied = await supervisor.applyDesired(order, epoch);
+      selfFence.look();
+      return applied;
+    },
+    contacted: selfFence.contacted,
+    stopConfirmed: (count, hash) => supervisor.consentToStop(count, hash),
     acknowledged(reportSeq, committedSeq) {
       reporter.acknowledge(reportSeq);
       if (committedSeq <= maxSeenSeq) return;
@@ -110,7 +127,7 @@ export function startSession(options: SessionOptions): Session {
     const channel = options.openChannel();
     try {
       const { speak } = options;
-      const lane = { channel, fence, handlers, clock, logger, signal: closing.signal };
+      const lane = { channel, fence, handlers, clock, uptimeMs, logger, signal: closing.signal };
       return await runControlStream(speak === undefined ? lane : { ...lane, speak });
     } catch (error) {
       return toClusterError(error);
@@ -130,15 +147,17 @@ export function startSession(options: SessionOptions): Session {
       failures = clock.monotonicMs() - beganAtMs > STABLE_MS ? 1 : failures + 1;
       const { code, message } = error;
       logger.warn('no connection to the controller', { code, reason: message, failures });
-      await pause(clock, chooseDelayMs(failures, RECONNECT_BACKOFF, options.rng), closing.signal);
+      await pause(clock, chooseReconnectMs(failures, error.retryAfterMs, options.rng), closing.signal);
     }
   }
 
+  selfFence.look();
   const running = run();
   return {
     inventoryChanged() {
       send?.({ kind: 'inventory', inventory: options.inventory() });
     },
+    massStopChanged: () => void send?.(supervisor.massStop()),
     get clusterId() {
       return clusterId;
     },
@@ -147,6 +166,7 @@ export function startSession(options: SessionOptions): Session {
     },
     async close() {
       closing.abort();
+      selfFence.close();
       await running;
     },
   };

@@ -3,8 +3,9 @@
  * the worker of its task. Nothing here waits for a task; workers do.
  */
 import { setMaxListeners } from 'node:events';
+import { FENCE_GRACE_MAX_MS } from '../../proto/domain/fencing.ts';
 import { type HostId, parseTaskName, toTaskName } from '../../proto/domain/ids.ts';
-import type { DesiredMessage } from '../../proto/domain/session.ts';
+import type { DesiredMessage, MassStopMessage } from '../../proto/domain/session.ts';
 import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
 import { assertNever, type ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, Logger, Rng } from '../../proto/ports/index.ts';
@@ -16,8 +17,10 @@ import type { Journal } from '../core/journal-port.ts';
 import type { LogStore } from '../core/log-port.ts';
 import { reconcile, type TaskAct } from '../core/reconcile.ts';
 import type { TaskStorage } from '../core/storage-port.ts';
+import type { StopOrder } from '../core/task-record.ts';
 import { isLive } from '../core/task-state.ts';
 import type { ConditionBoard } from './condition-board.ts';
+import { createHeldStop } from './mass-stop.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
 import { createTaskTable, type TaskEntry } from './task-table.ts';
@@ -42,6 +45,8 @@ export interface SupervisorOptions {
   readonly onDirty: (name: string) => void;
   /** Something that the controller asks about is not here any more, or never was: only a complete report proves it. */
   readonly onAbsence?: () => void;
+  /** The brake holds a mass stop, was asked about it again, or lets go. */
+  readonly onMassStop?: () => void;
   /** A bug: the process must end, and its supervisor start it anew. */
   readonly onBug: (error: ClusterError) => void;
 }
@@ -52,6 +57,12 @@ export interface Supervisor {
   /** Applies orders of an accepted epoch; `resync` means that everything must be sent again. */
   applyDesired(message: DesiredMessage, epoch: number): Promise<'applied' | 'resync'>;
   readonly appliedRevision: number;
+  /** The stop that the brake holds, as it is told; count 0 when it holds none. */
+  massStop(): MassStopMessage;
+  /** A person wants the stop that is held. Does nothing when it is another one by now. */
+  consentToStop(count: number, hash: string): Promise<void>;
+  /** Stops a task that may not run without contact. Resolves when the stop is under way. */
+  fence(entry: TaskEntry): Promise<void>;
   /** Everything that may be told about this host's tasks, sorted by name. */
   observations(): readonly TaskObservation[];
   observe(name: string): TaskObservation | undefined;
@@ -67,6 +78,10 @@ const ENDED_COUNT_MAX = 10_000;
 
 /** How often a driver is asked what it holds while the agent starts. */
 const LIST_BACKOFF: BackoffLimits = { firstMs: 250, capMs: 5_000 };
+
+/** How long a stop for want of contact waits for the journal. */
+const FENCE_JOURNAL_MS = 5_000;
+const NOBODY: ReadonlySet<string> = new Set();
 
 interface Seen {
   readonly driver: Driver;
@@ -95,6 +110,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   const restored = new Set(journal.content.records.keys());
   let desired = NO_ORDERS;
   let epoch = journal.content.meta.maxEpoch;
+  const heldStop = createHeldStop(options);
 
   function workerOf(entry: TaskEntry, seen: Seen | undefined): TaskWorker {
     const known = workers.get(entry.name);
@@ -238,16 +254,13 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   }
 
   /** False when a driver could not say what it holds. */
-  async function reconcileAll(): Promise<boolean> {
+  async function reconcileAll(consented: ReadonlySet<string> = NOBODY): Promise<boolean> {
     const { seen, whole } = await listSeen();
     const observed = new Map([...seen].map(([name, { task }]) => [name, task]));
-    const { acts, held } = reconcile({ desired, records: records(), observed, ended });
-    if (held === undefined) conditions.clear('MASS_STOP_HELD');
-    else {
-      const message = `a full set of orders drops ${held.names.length} of ${held.liveCount} live tasks; they go on`;
-      logger.error('mass stop is held', { names: held.names, liveCount: held.liveCount });
-      conditions.raise('MASS_STOP_HELD', message);
-    }
+    const heldBefore = heldStop.names;
+    const known = records();
+    const { acts, held } = reconcile({ desired, records: known, observed, ended, heldBefore, consented });
+    heldStop.set(held);
     await carryOut(acts, seen);
     return whole;
   }
@@ -292,6 +305,15 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     get appliedRevision() {
       return desired.revision;
     },
+    massStop: heldStop.message,
+    async consentToStop(count, hash) {
+      const names = heldStop.confirm(count, hash);
+      if (names !== undefined) await reconcileAll(names);
+    },
+    async fence(entry) {
+      await orderFence(context, entry);
+      workerOf(entry, undefined).stop();
+    },
     observations() {
       const told = [...table.entries.keys()].flatMap((name) => table.observe(name) ?? []);
       const strange = [...unknown].flatMap(([name, { task }]) => toUnknownObservation(name, task) ?? []);
@@ -310,6 +332,14 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
       await Promise.all([...workers.values()].map((worker) => worker.settled()));
     },
   };
+}
+
+/** Journals the stop of a task that may not run without contact. */
+async function orderFence({ clock, table, signal }: TaskContext, entry: TaskEntry): Promise<void> {
+  const graceMs = Math.min(entry.record.spec?.job.graceMs ?? 0, FENCE_GRACE_MAX_MS);
+  const stop: StopOrder = { cause: 'disconnected', graceMs, atMs: clock.nowMs() };
+  // A journal that does not take it may not keep the task alive: others may run in its place soon.
+  await Promise.race([table.orderStop(entry, stop), pause(clock, FENCE_JOURNAL_MS, signal)]);
 }
 
 function isFake(driver: Driver): boolean {

@@ -11,6 +11,7 @@ import type { PullProgress } from '../core/driver-port.ts';
 import type { Journal } from '../core/journal-port.ts';
 import type { LogStore } from '../core/log-port.ts';
 import {
+  hurryStop,
   NO_PROGRESS,
   type StopOrder,
   type TaskRecord,
@@ -37,7 +38,7 @@ export interface TaskTable {
   accept(order: DesiredTask, epoch: number, exit?: Exit): Promise<TaskEntry>;
   /** Journals a newer order about a known task. */
   reorder(entry: TaskEntry, order: DesiredTask, epoch: number): Promise<void>;
-  /** Journals a stop that the agent itself decided; the first stop order of a task stays. */
+  /** Journals a stop that the agent itself decided. The first order's cause stays; a later one may hurry the kill. */
   orderStop(entry: TaskEntry, stop: StopOrder): Promise<void>;
   /** Tells that the task is being prepared; a restart finds that out by itself, so nothing is journalled. */
   beginPreparation(entry: TaskEntry): void;
@@ -124,8 +125,10 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
       await commit(entry);
     },
     async orderStop(entry, stop) {
-      if (entry.record.stop !== undefined) return;
-      entry.record = { ...entry.record, stop };
+      const before = entry.record.stop;
+      const next = hurryStop(before, stop);
+      if (next === undefined || before?.graceMs === next.graceMs) return;
+      entry.record = { ...entry.record, stop: next };
       await commit(entry);
     },
     beginPreparation(entry) {

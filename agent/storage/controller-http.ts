@@ -1,6 +1,6 @@
 /**
  * Requests of the agent to the controller's HTTP port: one pool of TLS connections, the controller's CA and no
- * other, the agent's token in a header and nowhere else.
+ * other, the host's own certificate.
  */
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
@@ -22,14 +22,11 @@ export interface ControllerAddress {
 }
 
 export interface ControllerHttpOptions {
-  /** Goes with each request: which host asks. */
-  readonly hostId: string;
   /** Undefined until a welcome named the port. */
   readonly address: () => ControllerAddress | undefined;
-  readonly caPem: string;
   readonly serverName?: string;
-  /** Read at each request, so that a renewed token counts at once. */
-  readonly token: () => string;
+  /** Asked at each request, so that a renewed one counts at once: connections of the older are not used again. */
+  readonly certificate: () => { readonly caPem: string; readonly certPem: string; readonly keyPem: string };
 }
 
 export interface HttpAnswer {
@@ -58,11 +55,12 @@ export interface ControllerHttp {
 
 export function createControllerHttp(options: ControllerHttpOptions): ControllerHttp {
   const agent = new Agent({
-    ca: options.caPem,
     keepAlive: true,
     maxSockets: CONNECTIONS_MAX,
     maxFreeSockets: CONNECTIONS_MAX,
     ALPNProtocols: ['http/1.1'],
+    // A session that is taken up again would show the certificate of its beginning.
+    maxCachedSessions: 0,
     ...(options.serverName === undefined ? {} : { servername: options.serverName }),
   });
 
@@ -74,6 +72,7 @@ export function createControllerHttp(options: ControllerHttpOptions): Controller
   ) {
     const address = options.address();
     if (address === undefined) throw notWelcomed();
+    const { caPem, certPem, keyPem } = options.certificate();
     return httpsRequest({
       agent,
       method,
@@ -82,7 +81,10 @@ export function createControllerHttp(options: ControllerHttpOptions): Controller
       port: address.port,
       timeout: IDLE_TIMEOUT_MS,
       signal,
-      headers: { ...headers, 'nabla-host-id': options.hostId, authorization: `Bearer ${options.token()}` },
+      headers: { ...headers },
+      ca: caPem,
+      cert: certPem,
+      key: keyPem,
     });
   }
 

@@ -116,6 +116,10 @@ function createMachineTypeCalls(client: CatalogClients['machineTypes'], told: Wh
 
 function createHostCalls(client: CatalogClients['hosts'], told: Whereabouts): HostCalls {
   return {
+    async confirmStop(host, count) {
+      await relabel(client.confirmStop({ host, count }), told);
+    },
+    declareLost: async (host) => (await relabel(client.declareLost({ host }), told)).attempts,
     get: async (host) =>
       fromWireHost(fromPresent((await relabel(client.getHost({ host }), told)).host, 'host')),
     async list(options) {

@@ -13,12 +13,15 @@ import {
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { RpcChannel } from '../../proto/rpc/channel.ts';
 import { createClient } from '../../proto/rpc/client.ts';
-import { fromWireEventRecord, fromWireIdentity } from '../../proto/wire/catalog-wire.ts';
+import { fromWireEventRecord } from '../../proto/wire/catalog-wire.ts';
+import { fromWireIdentity } from '../../proto/wire/identity-wire.ts';
 import type { AdminCalls } from './admin-calls.ts';
 import { createCatalogCalls } from './catalog-calls.ts';
 import type { ClusterClient } from './cluster-client.ts';
 import { relabel, relabelStream, type Whereabouts } from './connection-error.ts';
 import type { ConnectionTarget } from './connection-target.ts';
+import { createHostOrderCalls } from './host-order-calls.ts';
+import { createIdentityCalls } from './identity-calls.ts';
 import { createJobCalls } from './job-calls.ts';
 
 /** Closing the client closes the channel. */
@@ -39,6 +42,8 @@ export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget
       },
       told,
     ),
+    hostOrders: createHostOrderCalls(channel, told),
+    ...createIdentityCalls(channel, told),
     admin: createAdmin(channel, told),
     whoAmI,
     events: (query, signal) =>

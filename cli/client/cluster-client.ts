@@ -1,6 +1,7 @@
 /**
  * The calls that verbs make, in domain terms. Types only: loading this file loads neither gRPC nor protobuf.
  */
+
 import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
@@ -16,11 +17,9 @@ import type {
 } from '../../proto/domain/views.ts';
 import type { AdminCalls } from './admin-calls.ts';
 import type { BulkClient } from './bulk-client.ts';
-
-export interface Page<T> {
-  readonly records: readonly T[];
-  readonly nextPageToken: string;
-}
+import type { HostOrderCalls } from './host-order-calls.ts';
+import type { IdentityCalls } from './identity-calls.ts';
+import type { Page } from './page.ts';
 
 /** A job inside a project; an empty project is the caller's default one. */
 export interface JobRef {
@@ -138,6 +137,10 @@ export interface HostCalls {
   list(options: ListOptions): Promise<Page<HostView>>;
   getGpu(gpu: string): Promise<GpuView>;
   listGpus(options: ListOptions): Promise<Page<GpuView>>;
+  /** Lets the host carry out the mass stop of so many tasks that its agent holds back. */
+  confirmStop(host: string, count: number): Promise<void>;
+  /** The attempts that were given up, as job.attempt. */
+  declareLost(host: string): Promise<readonly string[]>;
 }
 
 export interface EventQuery {
@@ -149,13 +152,14 @@ export interface EventQuery {
   readonly types: readonly string[];
 }
 
-export interface ClusterClient {
+export interface ClusterClient extends IdentityCalls {
   readonly grpcAddress: string;
   readonly jobs: JobCalls;
   readonly projects: ProjectCalls;
   readonly secrets: SecretCalls;
   readonly machineTypes: MachineTypeCalls;
   readonly hosts: HostCalls;
+  readonly hostOrders: HostOrderCalls;
   readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;

@@ -12,7 +12,16 @@
 export type FieldType = 'text' | 'switch' | 'integer' | 'number' | 'list' | 'pairs' | 'json-pairs';
 
 /** Kinds of records whose ids can be completed live. */
-export type CompletionSource = 'job' | 'project' | 'host' | 'gpu' | 'machine-type' | 'secret' | 'profile';
+export type CompletionSource =
+  | 'job'
+  | 'project'
+  | 'host'
+  | 'gpu'
+  | 'machine-type'
+  | 'secret'
+  | 'profile'
+  | 'user'
+  | 'token';
 
 export interface Field {
   /** lowerCamelCase; `--kebab-case` and `--camelCase` are both accepted. */

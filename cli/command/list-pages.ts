@@ -2,7 +2,7 @@
  * Lists of any kind of record: one page as asked, with a note when there is more.
  */
 import type { ListOptions } from '../../proto/domain/list-query.ts';
-import type { Page } from '../client/cluster-client.ts';
+import type { Page } from '../client/page.ts';
 import type { JsonRecord, RecordLook } from '../render/records.ts';
 import type { CommandContext } from './command-tree.ts';
 import { usageError } from './usage-error.ts';

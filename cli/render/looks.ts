@@ -10,7 +10,7 @@ import { formatAge, formatBytes, formatDuration, formatWait } from './units-text
 type Cell = Column<JsonRecord>;
 
 /** The value at a dotted path, as text; absent, null and empty are `-`. */
-function at(record: JsonRecord, path: string): string {
+export function at(record: JsonRecord, path: string): string {
   const value = valueAt(record, path);
   if (value === undefined || value === null || value === '') return '-';
   if (Array.isArray(value)) return value.length === 0 ? '-' : value.join(',');
@@ -38,7 +38,7 @@ function listAt(record: JsonRecord, path: string): readonly JsonRecord[] {
   return Array.isArray(value) ? (value as JsonRecord[]) : [];
 }
 
-const text = (header: string, path: string, more: Partial<Cell> = {}): Cell => ({
+export const text = (header: string, path: string, more: Partial<Cell> = {}): Cell => ({
   header,
   value: (record) => at(record, path),
   ...more,
@@ -49,7 +49,7 @@ const bytes = (header: string, path: string, more: Partial<Cell> = {}): Cell => 
   align: 'right',
   ...more,
 });
-const age = (header: string, path: string, nowMs: number, more: Partial<Cell> = {}): Cell => ({
+export const age = (header: string, path: string, nowMs: number, more: Partial<Cell> = {}): Cell => ({
   header,
   value: (record) => formatAge(valueAt(record, path), nowMs),
   align: 'right',
@@ -262,7 +262,7 @@ export const HOST_LOOK: RecordLook = {
   columns: (nowMs) => [
     text('NAME', 'name', { fixed: true }),
     text('ID', 'id', { wide: true }),
-    text('STATE', 'state', { style: byState }),
+    { header: 'STATE', value: hostStateOf, style: byState },
     usage('GPUS', 'gpuCount', String),
     { header: 'MODEL', value: modelOf },
     usage('CPUS', 'cpuMilli', (milli) => String(milli / 1000)),
@@ -273,11 +273,25 @@ export const HOST_LOOK: RecordLook = {
     text('CPU %', 'telemetry.cpuPercent', { wide: true, align: 'right' }),
     text('OS', 'os', { wide: true }),
     text('AGENT', 'agentVersion', { wide: true }),
+    text('CORDONED BY', 'cordon.createdBy', { wide: true }),
+    text('CORDONED FOR', 'cordon.reason', { wide: true }),
+    text('DRAIN BY', 'drain.deadline', { wide: true }),
+    text('CERTIFICATE UNTIL', 'identity.certificateExpiresAt', { wide: true }),
     age('SEEN', 'lastSeenAt', nowMs),
     { header: 'CONDITIONS', value: (record) => conditionCodes(record) },
   ],
   none: 'no hosts: start an agent, or nabla up for a local cluster',
 };
+
+/** Liveness and what operators ordered: `ready, draining until …`. */
+function hostStateOf(record: JsonRecord): string {
+  const words = [at(record, 'state')];
+  if (at(record, 'identity.revoked') === 'true') words.push('revoked');
+  const isDraining = record['drain'] !== null && record['drain'] !== undefined;
+  if (isDraining) words.push(numberAt(record, 'runningTasks') === 0 ? 'drained' : 'draining');
+  else if (record['cordon'] !== null && record['cordon'] !== undefined) words.push('cordoned');
+  return words.join(', ');
+}
 
 function labelsOf(record: JsonRecord): string {
   const labels = Object.entries((record['labels'] ?? {}) as Readonly<Record<string, unknown>>);

@@ -18,7 +18,13 @@ const YAML_ALIASES_MAX = 100;
 export async function parseYaml(text: string, fileName: string): Promise<unknown> {
   const { parse } = await import('yaml');
   try {
-    return parse(text, { maxAliasCount: YAML_ALIASES_MAX, prettyErrors: true, uniqueKeys: true }) as unknown;
+    return parse(text, {
+      maxAliasCount: YAML_ALIASES_MAX,
+      prettyErrors: true,
+      uniqueKeys: true,
+      // The library's warnings would go to the terminal as they are, with the file's own characters in them.
+      logLevel: 'error',
+    }) as unknown;
   } catch (error) {
     const first = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
     throw new ClusterError('invalid', 'YAML_INVALID', 'the file is not valid YAML', {

@@ -3,9 +3,11 @@
  * who) as data. `decide` turns one into events or a refusal. Ids inside are minted by the shell.
  */
 import type { Capacity, Inventory } from '../../proto/domain/catalog.ts';
-import type { HostId, JobId, Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
+import type { HostId, JobId, Principal, ProjectId, SecretId, UserId } from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
+import type { HostCommand } from './host/commands.ts';
+import type { IdentityCommand } from './identity/commands.ts';
 
 /** A secret that arrives with a command; the ciphertext goes to a sealed row, the id into the event. */
 export interface SealedSecret {
@@ -23,12 +25,15 @@ export interface RequestMark {
 }
 
 export type Command =
+  | IdentityCommand
   | {
       readonly type: 'create-project';
       readonly id: ProjectId;
       readonly name: string;
       readonly description: string;
       readonly tags: readonly string[];
+      /** Becomes the owner; absent for the built-in administrator, who needs no membership. */
+      readonly ownerId?: UserId;
       readonly request?: RequestMark;
     }
   | {
@@ -93,6 +98,7 @@ export type Command =
       readonly agentVersion: string;
       readonly inventory: Inventory;
     }
+  | HostCommand
   /** What a host reported; `complete` lists everything that is there. */
   | {
       readonly type: 'observe-tasks';
@@ -108,7 +114,25 @@ export type Command =
       readonly tasks: readonly TaskObservation[];
     }
   /** The planner's proposals, re-checked one by one against present state. */
-  | { readonly type: 'place-jobs'; readonly placements: readonly Placement[] };
+  | {
+      readonly type: 'place-jobs';
+      readonly placements: readonly Placement[];
+      /**
+       * What the hosts are told: when to stop tasks that may not run unseen. Default: SELF_FENCE_DEFAULT_MS. 0: they
+       * were told something else, so nothing is ever concluded from their silence.
+       */
+      readonly selfFenceMs?: number;
+    }
+  /**
+   * Attempts of a host end as lost, for good. By silence only those that their host must have stopped by now; by an
+   * operator's word all of them, or those that are named. What they hold stays held until the host proves it free.
+   */
+  | {
+      readonly type: 'declare-lost';
+      readonly hostId: HostId;
+      readonly by: { readonly cause: 'silence'; readonly silentMs: number } | { readonly cause: 'operator' };
+      readonly only?: readonly { readonly jobId: JobId; readonly attempt: number }[];
+    };
 
 export interface Placement {
   readonly jobId: JobId;

@@ -8,8 +8,13 @@ import { assertNever } from '../../proto/errors/cluster-error.ts';
 import type { Command, CommandContext } from './command.ts';
 import type { Decision } from './decision.ts';
 import { accept, refuse } from './decision.ts';
+import { decideAboutHost } from './host/decide-about-host.ts';
 import { decideRegisterHost } from './host/decide-register.ts';
+import { decideAddMember, decideRemoveMember } from './identity/decide-member.ts';
+import { decideCreateToken, decideRevokeToken } from './identity/decide-token.ts';
+import { decideChangeUserRole, decideCreateUser, decideRevokeUser } from './identity/decide-user.ts';
 import { decideCreateJob } from './job/decide-create-job.ts';
+import { decideDeclareLost } from './job/decide-declare-lost.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
 import {
@@ -53,6 +58,20 @@ export function decide(
       return decideSetSecret(reader, command);
     case 'delete-secret':
       return decideDeleteSecret(reader, command);
+    case 'create-user':
+      return decideCreateUser(reader, command);
+    case 'change-user-role':
+      return decideChangeUserRole(reader, command);
+    case 'revoke-user':
+      return decideRevokeUser(reader, command);
+    case 'create-token':
+      return decideCreateToken(reader, command, context);
+    case 'revoke-token':
+      return decideRevokeToken(reader, command);
+    case 'add-member':
+      return decideAddMember(reader, command);
+    case 'remove-member':
+      return decideRemoveMember(reader, command);
     case 'create-machine-type':
       return decideCreateMachineType(reader, command);
     case 'delete-machine-type':
@@ -71,8 +90,21 @@ export function decide(
       return decideTagJob(reader, command);
     case 'register-host':
       return decideRegisterHost(reader, command);
+    case 'create-join-token':
+    case 'join-host':
+    case 'renew-certificate':
+    case 'revoke-host':
+    case 'note-contested':
+    case 'cordon-host':
+    case 'uncordon-host':
+    case 'drain-host':
+    case 'enforce-drain':
+    case 'remove-host':
+      return decideAboutHost(reader, command, context);
     case 'observe-tasks':
       return decideObservation(reader, command, context);
+    case 'declare-lost':
+      return decideDeclareLost(reader, command, context);
     case 'place-jobs':
       return decidePlacement(reader, command);
     default:

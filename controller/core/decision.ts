@@ -22,6 +22,7 @@ export interface DecisionOutcome {
   readonly replayed: boolean;
   readonly ignored?: number;
   readonly refused?: readonly RefusedPlacement[];
+  readonly declared?: readonly string[];
 }
 
 export type Refused = { readonly ok: false; readonly error: Refusal };

@@ -3,14 +3,10 @@
 import type { EventRecord } from '../../proto/domain/catalog.ts';
 import type { ProjectId } from '../../proto/domain/ids.ts';
 import { assertNever } from '../../proto/errors/cluster-error.ts';
+import type { Description } from './description.ts';
 import type { ClusterEvent, StampedEvent } from './event.ts';
-
-interface Description {
-  readonly subject: string;
-  readonly message: string;
-  readonly projectId?: ProjectId;
-  readonly fields?: Readonly<Record<string, string>>;
-}
+import { describeHost } from './host/describe-host.ts';
+import { describeIdentity } from './identity/describe-identity.ts';
 
 export function describeEvent(stamped: StampedEvent): EventRecord {
   const { seq, epoch, timeMs, principal, event } = stamped;
@@ -42,6 +38,14 @@ function describe(event: ClusterEvent): Description {
       return { ...ofSecret(event), message: 'a secret was set' };
     case 'secret-deleted':
       return { ...ofSecret(event), message: 'a secret was erased' };
+    case 'user-created':
+    case 'user-role-changed':
+    case 'user-revoked':
+    case 'token-created':
+    case 'token-revoked':
+    case 'member-added':
+    case 'member-removed':
+      return describeIdentity(event);
     case 'machine-type-created':
       return { subject: event.name, message: 'a machine type was made' };
     case 'machine-type-deleted':
@@ -50,12 +54,8 @@ function describe(event: ClusterEvent): Description {
       return { subject: event.name, message: 'a machine type got an alias', fields: { alias: event.alias } };
     case 'machine-type-unaliased':
       return { subject: event.name, message: 'a machine type lost an alias', fields: { alias: event.alias } };
-    case 'host-registered':
-      return { subject: event.hostId, message: 'a host joined', fields: hostFields(event) };
-    case 'host-updated':
-      return { subject: event.hostId, message: 'a host reported changes', fields: hostFields(event) };
     default:
-      return assertNever(event);
+      return describeHost(event);
   }
 }
 
@@ -74,14 +74,6 @@ function ofSecret(event: {
 }): Omit<Description, 'message'> {
   const base = { subject: event.secretId, fields: { name: event.name } };
   return event.projectId === undefined ? base : { ...base, projectId: event.projectId };
-}
-
-function hostFields(event: {
-  readonly name: string;
-  readonly agentVersion: string;
-  readonly inventory: { readonly gpus: readonly unknown[] };
-}): Readonly<Record<string, string>> {
-  return { name: event.name, agentVersion: event.agentVersion, gpus: String(event.inventory.gpus.length) };
 }
 
 type OfJob = Extract<ClusterEvent, { readonly jobId: string }>;

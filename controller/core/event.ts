@@ -3,7 +3,9 @@
  * state; their `type` strings and field names are frozen once stored.
  */
 import type { Principal } from '../../proto/domain/ids.ts';
-import type { HostEvent } from './host/events.ts';
+import type { EnrolEvent } from './enrol/events.ts';
+import type { HostEvent, HostOrderEvent } from './host/events.ts';
+import type { IdentityEvent } from './identity/events.ts';
 import type { JobEvent } from './job/events.ts';
 import type { MachineTypeEvent } from './machine-type/events.ts';
 import type { ProjectEvent } from './project/events.ts';
@@ -19,8 +21,11 @@ export type ClusterEvent =
   | ClusterFounded
   | ProjectEvent
   | SecretEvent
+  | IdentityEvent
   | MachineTypeEvent
   | HostEvent
+  | HostOrderEvent
+  | EnrolEvent
   | JobEvent;
 
 /** An event with its place in the log, when, and by whom. */

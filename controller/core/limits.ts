@@ -9,9 +9,28 @@ export const QUEUE_LENGTH_MAX = 100_000;
 export const JOBS_MAX = 1_000_000;
 export const PROJECTS_MAX = 10_000;
 export const HOSTS_MAX = 10_000;
+/** Identities kept, those of removed hosts included until their certificates are long over. */
+export const HOST_IDENTITIES_MAX = 2 * HOSTS_MAX;
+/** Unexpired join tokens. */
+export const JOIN_TOKENS_MAX = 10_000;
+export const JOIN_TOKEN_TTL_MIN_MS = 1_000;
+export const JOIN_TOKEN_TTL_MAX_MS = 60 * 60 * 1000;
+/** After the end of a host's newest certificate; longer than any certificate may be renewed late. */
+export const IDENTITY_KEPT_MS = 60 * 24 * 60 * 60 * 1000;
+export const DRAIN_DEADLINE_MAX_MS = 90 * 24 * 60 * 60 * 1000;
+/** Of a cordon, a drain or a revocation. */
+export const REASON_CHARACTERS_MAX = 256;
 export const SECRETS_PER_SCOPE_MAX = 1_000;
 export const MACHINE_TYPES_MAX = 1_000;
 export const ALIASES_MAX = 2_000;
+/** Revoked ones included: their names stay taken. */
+export const USERS_MAX = 10_000;
+export const TOKENS_PER_USER_MAX = 64;
+export const TOKEN_LIFETIME_MIN_MS = 1_000;
+export const TOKEN_LIFETIME_MAX_MS = 3_653 * 24 * 60 * 60 * 1000;
+export const MEMBERS_PER_PROJECT_MAX = 1_000;
+/** Each look for a project goes through those of the user, so they are few. */
+export const PROJECTS_PER_USER_MAX = 1_000;
 export const TAGS_PER_RECORD_MAX = 64;
 export const TAG_LENGTH_MAX = 128;
 export const GPUS_PER_HOST_MAX = 64;

@@ -28,7 +28,7 @@ export function requireMachineType(reader: ClusterReader, ref: string): Required
   return toRequired(found, ref, 'machine type', 'list them with nabla machine-types list');
 }
 
-function toRequired<T>(found: Lookup<T>, ref: string, noun: string, hint: string): Required<T> {
+export function toRequired<T>(found: Lookup<T>, ref: string, noun: string, hint: string): Required<T> {
   if (found.found) return { ok: true, record: found.record };
   const word = noun.toUpperCase().replace(' ', '_');
   if (found.why === 'absent') {

@@ -6,6 +6,8 @@ import { TAG_LENGTH_MAX, TAGS_PER_RECORD_MAX } from './limits.ts';
 
 const SLUG_LENGTH_MAX = 63;
 const SECRET_NAME = /^[A-Za-z_][A-Za-z0-9_.-]{0,127}$/;
+const USER_NAME = /^[a-z0-9][a-z0-9._@-]{0,62}$/;
+const TOKEN_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/;
 const MACHINE_TYPE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** `My Project!` becomes `my-project`; empty when nothing usable is left. */
@@ -21,6 +23,14 @@ export function toSlug(name: string): string {
 
 export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
+}
+
+export function isUserName(name: string): boolean {
+  return USER_NAME.test(name);
+}
+
+export function isTokenName(name: string): boolean {
+  return TOKEN_NAME.test(name);
 }
 
 export function isMachineTypeName(name: string): boolean {

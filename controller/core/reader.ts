@@ -4,6 +4,7 @@
  */
 import type { MachineType } from '../../proto/domain/catalog.ts';
 import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type { JoinToken } from './enrol/model.ts';
 import type { AttemptRecord, JobRecord } from './job/model.ts';
 import type { ClusterView, Lookup } from './view.ts';
 
@@ -25,6 +26,7 @@ export interface ClusterReader extends ClusterView {
   findJob(projectId: ProjectId, ref: string): Lookup<JobRecord>;
   queue(): readonly JobRecord[];
 
+  joinTokens(): Iterable<JoinToken>;
   readonly jobCount: number;
   readonly hostCount: number;
   readonly projectCount: number;

@@ -3,9 +3,20 @@
  * shells (rpc, http, effects) and the planner see only this interface, never the maps behind it.
  */
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
-import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type { Member, ProjectRole, Token, User } from '../../proto/domain/identity.ts';
+import type {
+  GpuUuid,
+  HostId,
+  JobId,
+  ProjectId,
+  SecretId,
+  TaskKey,
+  TokenId,
+  UserId,
+} from '../../proto/domain/ids.ts';
 import type { Job, StopCause } from '../../proto/domain/job.ts';
 import type { DesiredPhase, TaskSpec } from '../../proto/domain/task.ts';
+import type { HostIdentity, JoinToken } from './enrol/model.ts';
 
 /** What is promised on one host. Invariant: every figure <= the inventory's capacity. */
 export interface HostUse {
@@ -36,10 +47,40 @@ export type Lookup<T> =
   | { readonly found: true; readonly record: T }
   | { readonly found: false; readonly why: 'absent' | 'ambiguous'; readonly matches: readonly string[] };
 
+/**
+ * Users, tokens and members. Lookups cost no more than the log of the number of records, listings what they list.
+ */
+export interface IdentityView {
+  /** Sequence of the last change of a user, a token or a member; the head's after a start. */
+  readonly revision: number;
+  readonly userCount: number;
+  /** Users that are administrators and not revoked; the built-in one is no user. */
+  readonly adminCount: number;
+
+  /** By id, name, or unambiguous prefix of the id; revoked ones included. */
+  findUser(ref: string): Lookup<User>;
+  user(id: UserId): User | undefined;
+  users(): Iterable<User>;
+
+  token(id: TokenId): Token | undefined;
+  /** By the sha256 of the token, hex; expired ones included. O(1), whatever is kept. */
+  tokenOf(digest: string): Token | undefined;
+  /** In id order. */
+  tokens(userId?: UserId): Iterable<Token>;
+
+  roleIn(projectId: ProjectId, userId: UserId): ProjectRole | undefined;
+  /** In order of user ids. */
+  members(projectId: ProjectId): readonly Member[];
+  /** In order of project ids. */
+  memberships(userId: UserId): readonly Member[];
+}
+
 export interface ClusterView {
   readonly clusterId: string;
   /** Sequence of the newest applied event, also the revision of the whole state. */
   readonly headSeq: number;
+  /** Users, tokens, members. */
+  readonly identity: IdentityView;
 
   findProject(ref: string): Lookup<Project>;
   /** Id, unambiguous id prefix, or name (the newest job of that name) inside one project. */
@@ -54,6 +95,10 @@ export interface ClusterView {
   job(id: JobId): Job | undefined;
   host(id: HostId): Host | undefined;
   secret(id: SecretId): Secret | undefined;
+  joinToken(tokenHash: string): JoinToken | undefined;
+  /** Also of a removed host, until its certificates are long over. */
+  hostIdentity(id: HostId): HostIdentity | undefined;
+  readonly hostIdentityCount: number;
 
   /** All in id order. */
   projects(): Iterable<Project>;

@@ -9,12 +9,15 @@ import type { Clock, Timer } from '../../proto/ports/index.ts';
 /** Silence after which a host gets no new work. */
 export const SUSPECT_AFTER_MS = 15_000;
 export const UNKNOWN_AFTER_MS = 45_000;
+/** Default of the setting. */
 export const LOST_AFTER_MS = 300_000;
 /** A host not heard of since this process began is merely suspect for this long. */
 export const START_GRACE_MS = 120_000;
 
 export interface Liveness {
   stateOf(hostId: HostId): HostState;
+  /** Since something was heard of it; of a host not heard of yet, since this process began. */
+  silentMs(hostId: HostId): number;
   /** Epoch milliseconds; undefined when it was not heard of since this process began. */
   lastSeenMs(hostId: HostId): number | undefined;
   /** Connected and not suspect: may get new work. */
@@ -38,7 +41,7 @@ interface Contact {
   ready: boolean;
 }
 
-export function createLiveness(clock: Clock): Liveness {
+export function createLiveness(clock: Clock, lostAfterMs = LOST_AFTER_MS): Liveness {
   const startedAtMs = clock.monotonicMs();
   const contacts = new Map<HostId, Contact>();
   const listeners: ((hostId: HostId) => void)[] = [];
@@ -73,10 +76,14 @@ export function createLiveness(clock: Clock): Liveness {
   return {
     stateOf(hostId) {
       const contact = contacts.get(hostId);
-      if (contact !== undefined) return stateAfter(silenceMs(contact));
+      if (contact !== undefined) return stateAfter(silenceMs(contact), lostAfterMs);
       const waitedMs = clock.monotonicMs() - startedAtMs;
-      if (waitedMs < START_GRACE_MS) return 'suspect';
-      return waitedMs < LOST_AFTER_MS ? 'unknown' : 'lost';
+      if (waitedMs < Math.min(START_GRACE_MS, lostAfterMs)) return 'suspect';
+      return waitedMs < lostAfterMs ? 'unknown' : 'lost';
+    },
+    silentMs(hostId) {
+      const contact = contacts.get(hostId);
+      return contact === undefined ? clock.monotonicMs() - startedAtMs : silenceMs(contact);
     },
     lastSeenMs: (hostId) => contacts.get(hostId)?.seenMs,
     readyHosts() {
@@ -111,8 +118,8 @@ export function createLiveness(clock: Clock): Liveness {
   };
 }
 
-function stateAfter(silenceMs: number): HostState {
+function stateAfter(silenceMs: number, lostAfterMs: number): HostState {
+  if (silenceMs >= lostAfterMs) return 'lost';
   if (silenceMs < SUSPECT_AFTER_MS) return 'ready';
-  if (silenceMs < UNKNOWN_AFTER_MS) return 'suspect';
-  return silenceMs < LOST_AFTER_MS ? 'unknown' : 'lost';
+  return silenceMs < UNKNOWN_AFTER_MS ? 'suspect' : 'unknown';
 }

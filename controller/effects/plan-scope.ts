@@ -16,6 +16,7 @@ const GROWS_CAPACITY: ReadonlySet<string> = new Set([
   'attempt-forgotten',
   'host-registered',
   'host-updated',
+  'host-uncordoned',
 ]);
 
 export interface PlanScope {

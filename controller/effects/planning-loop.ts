@@ -25,6 +25,8 @@ export interface PlanningLoopOptions {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly logger: Logger;
+  /** Default: SELF_FENCE_DEFAULT_MS. */
+  readonly selfFenceMs?: number;
 }
 
 export interface PlanningLoop {
@@ -40,6 +42,7 @@ const PLANNER_PRINCIPAL = 'system' as Principal;
 
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
+  const fence = options.selfFenceMs === undefined ? {} : { selfFenceMs: options.selfFenceMs };
   const scope = createPlanScope();
   const needKeys = new WeakMap<JobSpec, string>();
   /** The last look at the whole queue, then those at newcomers since; the latest word about a job counts. */
@@ -105,7 +108,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     remember(plan, isWhole);
     if (plan.placements.length === 0) return false;
     const { refused = [] } = await engine.submit(
-      { type: 'place-jobs', placements: plan.placements },
+      { type: 'place-jobs', placements: plan.placements, ...fence },
       { principal: PLANNER_PRINCIPAL, nowMs: clock.nowMs() },
     );
     // A refused proposal was made on state that has passed: look again at what it is now.

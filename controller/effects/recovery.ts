@@ -147,7 +147,7 @@ class Recovery implements RecoveryPhase {
     // Which driver it is follows from the spec; the wrong one is refused.
     for (const driver of DRIVERS) {
       const { refused = [] } = await engine.submit(
-        { type: 'place-jobs', placements: [{ jobId, attempt, hostId, gpuUuids, driver }] },
+        { type: 'place-jobs', placements: [{ jobId, attempt, hostId, gpuUuids, driver }], selfFenceMs: 0 },
         { principal: 'system' as Principal, nowMs: clock.nowMs() },
       );
       if (refused.length > 0) continue;

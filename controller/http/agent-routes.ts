@@ -32,22 +32,20 @@ export function createAgentRoutes(options: AgentRoutesOptions): readonly Route[]
     {
       method: 'GET',
       path: '/v1/agent/workspaces/{projectId}/{sha256}',
-      role: 'agent',
       serve: (exchange) => sendWorkspace(options, exchange),
     },
     {
       method: 'PUT',
       path: `${task}/artifacts`,
-      role: 'agent',
       serve: (exchange) => storeArtifact(options, exchange),
     },
-    { method: 'PUT', path: `${task}/log`, role: 'agent', serve: (exchange) => storeLog(options, exchange) },
+    { method: 'PUT', path: `${task}/log`, serve: (exchange) => storeLog(options, exchange) },
   ];
 }
 
 function requireHost({ caller }: Exchange): HostId {
   if (caller.hostId !== undefined) return caller.hostId;
-  throw headerInvalid('Nabla-Host-Id', 'must name the host of the agent');
+  throw new ClusterError('bug', 'HOST_UNNAMED', 'an agent came in without its host');
 }
 
 function notYours(details: Readonly<Record<string, string>>): ClusterError {

@@ -27,8 +27,8 @@ export interface Ticket {
 export interface DataTickets {
   /** @throws ClusterError unavailable HOST_UNREACHABLE when too many wait */
   issue(hostId: HostId): Ticket;
-  /** Reads the ticket line of a connection that was just made; cuts it when the ticket is no good. */
-  accept(socket: TLSSocket): void;
+  /** Reads the ticket line of a connection that `hostId` just made; cuts it when the ticket is no good. */
+  accept(socket: TLSSocket, hostId: HostId): void;
   failed(connectionId: string, reason: string): void;
   /** The host's session is lost, and with it what it was asked: nobody need wait for its dialling. */
   hostLost(hostId: HostId): void;
@@ -57,10 +57,15 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
   const failed = (connectionId: string, reason: string): void =>
     settle(connectionId)?.reject(hostUnreachable(reason));
 
-  const redeem = (socket: TLSSocket, line: string): void => {
-    const [, hostId, connectionId = '', ticket = ''] = /^NABLA-DATA (\S+) (\S+) (\S+)$/.exec(line) ?? [];
+  const redeem = (socket: TLSSocket, hostId: HostId, line: string): void => {
+    const [, named, connectionId = '', ticket = ''] = /^NABLA-DATA (\S+) (\S+) (\S+)$/.exec(line) ?? [];
     const found = waiting.get(connectionId);
-    if (found === undefined || found.hostId !== hostId || !timingSafeEqual(digest(ticket), found.digest)) {
+    if (
+      found === undefined ||
+      named !== hostId ||
+      found.hostId !== hostId ||
+      !timingSafeEqual(digest(ticket), found.digest)
+    ) {
       socket.destroy();
       return;
     }
@@ -87,8 +92,8 @@ export function createDataTickets(clock: Clock, ids: Pick<IdSource, 'token'>): D
       socket.catch(() => undefined);
       return { connectionId, ticket, socket, fail: (reason) => failed(connectionId, reason) };
     },
-    accept(socket) {
-      readTicketLine(socket, clock, (line) => redeem(socket, line));
+    accept(socket, hostId) {
+      readTicketLine(socket, clock, (line) => redeem(socket, hostId, line));
     },
     failed,
     hostLost(hostId) {

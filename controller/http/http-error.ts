@@ -83,9 +83,3 @@ export function bodyCut(cause: unknown): ClusterError {
     cause,
   });
 }
-
-export function forbiddenRole(needed: string): ClusterError {
-  return new ClusterError('forbidden', 'METHOD_FORBIDDEN', 'this token may not make that call', {
-    hint: needed === 'agent' ? 'use the token of agents' : 'use the token of an administrator',
-  });
-}

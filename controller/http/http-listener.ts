@@ -34,7 +34,8 @@ export const HTTP_LIMITS: HttpLimits = {
 };
 
 export interface HttpListenerOptions {
-  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  /** Agents are asked for a certificate of `clientCaPem`; who has none is told apart by its token. */
+  readonly tls: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem?: string };
   readonly serve: RequestListener;
   /** Takes over a connection that negotiated {@link DATA_ALPN}. */
   readonly acceptData: (socket: TLSSocket) => void;
@@ -54,6 +55,7 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     {
       cert: options.tls.certPem,
       key: options.tls.keyPem,
+      ...askForCertificate(options.tls.clientCaPem),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1', DATA_ALPN],
       handshakeTimeout: limits.handshakeTimeoutMs,
@@ -83,6 +85,12 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     listen: (host, port) => listen(server, host, port),
     close: (graceMs) => close(server, graceMs),
   };
+}
+
+/** Whether a certificate is any good is asked with the request: then the answer can say why not. */
+function askForCertificate(clientCaPem: string | undefined) {
+  if (clientCaPem === undefined) return {};
+  return { ca: clientCaPem, requestCert: true, rejectUnauthorized: false };
 }
 
 /** Node hands every secure connection to its HTTP/1.1 parser; ours must see it first. */

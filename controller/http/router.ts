@@ -1,37 +1,44 @@
 /**
- * From a request to its route: one table, one place that asks for the token and the role, one place that turns
- * errors into answers.
+ * From a request to its route: one table of routes, one place that asks the door, one place that turns errors into
+ * answers.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { TLSSocket } from 'node:tls';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { ANONYMOUS, type Caller } from '../../proto/rpc/call-context.ts';
+import { type PeerConnection, toPeerConnection } from '../../proto/rpc/peer-connection.ts';
 import type { Exchange } from './exchange.ts';
-import {
-  forbiddenRole,
-  methodNotAllowed,
-  parameterInvalid,
-  routeNotFound,
-  toHttpFailure,
-} from './http-error.ts';
-
-/** `open` asks for no token. */
-export type RouteRole = 'open' | 'admin' | 'agent';
+import { methodNotAllowed, parameterInvalid, routeNotFound, toHttpFailure } from './http-error.ts';
 
 export interface Route {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'PATCH';
   /** Segments; `{name}` stands for any one of them. */
   readonly path: string;
-  readonly role: RouteRole;
   readonly serve: (exchange: Exchange) => Promise<void>;
 }
 
-/** @throws ClusterError unauthenticated; `hostId` is what the caller says of itself */
-export type Identify = (token: string | undefined, hostId: string | undefined) => Caller;
+/** What a request shows of who makes it. */
+export interface Shown {
+  readonly token: string | undefined;
+  /** Where its certificate is, if it has one. */
+  readonly connection: PeerConnection | undefined;
+  readonly address: string;
+}
 
-export interface RouterOptions {
+/** Who may. `call` is the route as `METHOD PATTERN`, its row in the table of rights. */
+export interface HttpDoor<Permit extends { readonly projectId: string | undefined }> {
+  /** @throws ClusterError unauthenticated; forbidden */
+  admit(call: string, shown: Shown): Caller;
+  /** `project` as the path names it. @throws ClusterError not-found, forbidden */
+  permit(call: string, caller: Caller, project: string | undefined): Permit;
+  /** Calls `onEnd` when the permit no longer holds; returns how to stop looking. */
+  hold(permit: Permit, onEnd: () => void): () => void;
+}
+
+export interface RouterOptions<Permit extends { readonly projectId: string | undefined }> {
   readonly routes: readonly Route[];
-  readonly identify: Identify;
+  readonly door: HttpDoor<Permit>;
   readonly logger: Logger;
 }
 
@@ -41,7 +48,9 @@ const TARGET_CHARACTERS_MAX = 8192;
 
 export type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
-export function createRouter(options: RouterOptions): RequestListener {
+export function createRouter<Permit extends { readonly projectId: string | undefined }>(
+  options: RouterOptions<Permit>,
+): RequestListener {
   const routes = options.routes.map((route) => ({ route, segments: route.path.split('/') }));
   return (request, response) => {
     const abort = new AbortController();
@@ -57,8 +66,8 @@ interface SplitRoute {
   readonly segments: readonly string[];
 }
 
-async function answer(
-  options: RouterOptions,
+async function answer<Permit extends { readonly projectId: string | undefined }>(
+  options: RouterOptions<Permit>,
   routes: readonly SplitRoute[],
   request: IncomingMessage,
   response: ServerResponse,
@@ -74,13 +83,23 @@ async function answer(
     if (matching.length === 0) throw routeNotFound();
     throw methodNotAllowed(matching.map(({ route }) => route.method));
   }
-  const { role, serve } = chosen.route;
+  const { method, path: pattern, serve } = chosen.route;
+  const call = `${method} ${pattern}`;
+  const caller = options.door.admit(call, shownBy(request));
   // Nobody who shows no token may hold a connection by a body that we do not read.
-  if (role === 'open' && announcesBody(request)) response.shouldKeepAlive = false;
-  const caller = role === 'open' ? ANONYMOUS : identifyCaller(options.identify, request);
-  if (role !== 'open' && !caller.roles.includes(role)) throw forbiddenRole(role);
-  const part = (name: string): string => decodePart(segments[chosen.segments.indexOf(`{${name}}`)], name);
-  await serve({ request, response, caller, part, query: new URLSearchParams(search), signal });
+  if (caller === ANONYMOUS && announcesBody(request)) response.shouldKeepAlive = false;
+  const read = (name: string): string => decodePart(segments[chosen.segments.indexOf(`{${name}}`)], name);
+  const named = chosen.segments.includes('{project}') ? read('project') : undefined;
+  const permit = options.door.permit(call, caller, named);
+  const part = (name: string): string =>
+    name === 'project' && permit.projectId !== undefined ? permit.projectId : read(name);
+  // Bytes stop flowing with the right to them; the connection is the only place left to say so.
+  const release = options.door.hold(permit, () => response.destroy());
+  try {
+    await serve({ request, response, caller, part, query: new URLSearchParams(search), signal });
+  } finally {
+    release();
+  }
 }
 
 function announcesBody({ headers }: IncomingMessage): boolean {
@@ -104,10 +123,10 @@ function decodePart(text: string | undefined, name: string): string {
   throw parameterInvalid(name, 'is not a valid name');
 }
 
-function identifyCaller(identify: Identify, request: IncomingMessage): Caller {
-  const token = /^bearer +(\S{1,4096})$/i.exec(request.headers.authorization ?? '')?.[1];
-  const hostId = request.headers['nabla-host-id'];
-  return identify(token, typeof hostId === 'string' ? hostId : undefined);
+function shownBy({ headers, socket }: IncomingMessage): Shown {
+  const token = /^bearer +(\S{1,4096})$/i.exec(headers.authorization ?? '')?.[1];
+  const connection = socket instanceof TLSSocket ? toPeerConnection(socket) : undefined;
+  return { token, connection, address: socket.remoteAddress ?? '' };
 }
 
 function fail(logger: Logger, request: IncomingMessage, response: ServerResponse, error: unknown): void {

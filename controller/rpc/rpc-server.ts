@@ -1,6 +1,6 @@
 /**
- * All services on one gRPC server: every call passes the same door (token, then role), health and reflection are
- * open to anybody.
+ * All services on one gRPC server: every call passes the same door (token, role, then the project that it names),
+ * health and reflection are open to anybody.
  */
 
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.ts';
@@ -15,24 +15,32 @@ import {
   ProjectService,
   SecretService,
 } from '../../proto/gen/nabla/v1/catalog_pb.ts';
+import { EnrolService, HostControlService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
+import { MemberService, TokenService, UserService } from '../../proto/gen/nabla/v1/identity_pb.ts';
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import type { Caller, CallMetadata } from '../../proto/rpc/call-context.ts';
 import { createHealthBoard, type HealthBoard } from '../../proto/rpc/health.ts';
 import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
+import type { ServiceDescriptor, ServiceHandlers } from '../../proto/rpc/method-types.ts';
 import { createReflectionHandlers, ServerReflectionAlpha } from '../../proto/rpc/reflection.ts';
 import { createServer, type RpcServer, type ServerTls } from '../../proto/rpc/server.ts';
 import { type AdminServicePorts, createAdminService } from './admin/admin-service.ts';
-import { authorise } from './auth/authorisation.ts';
-import type { Tokens } from './auth/tokens.ts';
+import type { Door } from './auth/door.ts';
+import { guardService } from './auth/guard-service.ts';
+import { createEnrolService, ENROL_BYTES_MAX, type EnrolServicePorts } from './enrol/enrol-service.ts';
 import { type AgentServicePorts, createAgentService } from './service/agent-service.ts';
 import { createEventService } from './service/event-service.ts';
+import { createHostControlService } from './service/host-control-service.ts';
 import { createHostService } from './service/host-service.ts';
 import { createIdentityService } from './service/identity-service.ts';
 import { createJobService } from './service/job-service.ts';
 import { createMachineTypeService } from './service/machine-type-service.ts';
+import { createMemberService } from './service/member-service.ts';
 import { createProjectService } from './service/project-service.ts';
 import { createSecretService } from './service/secret-service.ts';
+import { createTokenService } from './service/token-service.ts';
+import { createUserService } from './service/user-service.ts';
 import type { ServicePorts } from './service-ports.ts';
 
 /** Services that take a token. */
@@ -46,16 +54,19 @@ export const NABLA_SERVICES = [
   JobService,
   AdminService,
   AgentService,
+  UserService,
+  TokenService,
+  MemberService,
+  EnrolService,
+  HostControlService,
 ] as const;
-
-/** Header in which an agent says which host it speaks for. */
-export const HOST_ID_HEADER = 'nabla-host-id';
 
 export interface ControllerRpcOptions {
   readonly ports: ServicePorts;
   readonly agents: AgentServicePorts;
   readonly admin: AdminServicePorts;
-  readonly tokens: Pick<Tokens, 'identify'>;
+  readonly enrol: EnrolServicePorts;
+  readonly door: Door;
   readonly tls: ServerTls;
   readonly logger: Logger;
 }
@@ -67,23 +78,32 @@ export interface ControllerRpc {
 
 /** Not yet listening, and said to be not serving. */
 export function createControllerRpc(options: ControllerRpcOptions): ControllerRpc {
-  const { ports, tokens, tls, logger } = options;
+  const { ports, door, tls, logger } = options;
   const server = createServer({
     tls,
     logger,
-    authenticate: (metadata) => admit(tokens, metadata),
+    authenticate: (metadata) => admit(door, metadata),
     // The other end's view of the same bounds.
     limits: { sendBytesMax: SESSION_LIMITS.receiveBytesMax, receiveBytesMax: SESSION_LIMITS.sendBytesMax },
   });
-  server.addService(IdentityService, createIdentityService(ports));
-  server.addService(ProjectService, createProjectService(ports));
-  server.addService(SecretService, createSecretService(ports));
-  server.addService(MachineTypeService, createMachineTypeService(ports));
-  server.addService(HostService, createHostService(ports));
-  server.addService(EventService, createEventService(ports));
-  server.addService(JobService, createJobService(ports));
-  server.addService(AdminService, createAdminService(options.admin));
-  server.addService(AgentService, createAgentService(options.agents));
+  const serve = <S extends ServiceDescriptor>(service: S, handlers: ServiceHandlers<S>): void =>
+    server.addService(service, guardService(door, service, handlers));
+  serve(IdentityService, createIdentityService(ports));
+  serve(ProjectService, createProjectService(ports));
+  serve(SecretService, createSecretService(ports));
+  serve(MachineTypeService, createMachineTypeService(ports));
+  serve(HostService, createHostService(ports));
+  serve(EventService, createEventService(ports));
+  serve(JobService, createJobService(ports));
+  serve(AdminService, createAdminService(options.admin));
+  serve(AgentService, createAgentService(options.agents));
+  serve(UserService, createUserService(ports));
+  serve(TokenService, createTokenService(ports));
+  serve(MemberService, createMemberService(ports));
+  server.addService(EnrolService, guardService(door, EnrolService, createEnrolService(options.enrol)), {
+    receiveBytesMax: ENROL_BYTES_MAX,
+  });
+  serve(HostControlService, createHostControlService(ports));
   const health = createHealthBoard(NABLA_SERVICES.map(({ typeName }) => typeName));
   server.addService(Health, health.handlers, { open: true });
   const reflection = createReflectionHandlers([...NABLA_SERVICES, Health]);
@@ -92,9 +112,13 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
   return { server, health };
 }
 
-/** The one door. @throws ClusterError unauthenticated or forbidden */
-function admit(tokens: Pick<Tokens, 'identify'>, metadata: CallMetadata): Caller {
-  const caller = tokens.identify(metadata.token, metadata.header(HOST_ID_HEADER));
-  authorise(metadata.method, caller.roles);
-  return caller;
+/** The door's first question, asked before the request is read. @throws ClusterError unauthenticated or forbidden */
+function admit(door: Door, { method, token, peer, connection }: CallMetadata): Caller {
+  return door.admit(method, { token, connection, address: withoutPort(peer) });
+}
+
+/** `1.2.3.4:5` and `[::1]:5`, as grpc-js names the other end. */
+function withoutPort(peer: string): string {
+  const end = peer.lastIndexOf(':');
+  return end < 0 ? peer : peer.slice(0, end);
 }

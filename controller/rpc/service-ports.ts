@@ -21,6 +21,8 @@ export interface ServicePorts {
   readonly hub: ChangeHub;
   readonly connections: TaskConnections;
   readonly live: LiveHosts;
+  /** @throws ClusterError when the host holds back no stop of so many tasks */
+  readonly confirmStop: (hostId: HostId, count: number) => void;
   readonly readyHosts: () => ReadonlySet<HostId>;
   readonly waitReason: FindWaitReason;
   readonly seal: SealSecret;

@@ -7,12 +7,15 @@ import { assertNever, invariant } from '../../proto/errors/cluster-error.ts';
 import type { RequestMark } from '../core/command.ts';
 import type { ClusterEvent, StampedEvent } from '../core/event.ts';
 import type { HostEvent } from '../core/host/events.ts';
+import type { IdentityEvent } from '../core/identity/events.ts';
 import type { JobEvent } from '../core/job/events.ts';
 import { stepJob } from '../core/job/transition.ts';
 import type { MachineTypeEvent } from '../core/machine-type/events.ts';
 import type { ProjectEvent } from '../core/project/events.ts';
 import { requestKey } from '../core/requests.ts';
 import type { SecretEvent } from '../core/secret/events.ts';
+import { applyEnrol, applyHostOrder } from './apply-enrol.ts';
+import { applyIdentity, forgetMembers } from './apply-identity.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { RowKey } from './rows.ts';
 import { CLUSTER_ROW } from './rows.ts';
@@ -93,6 +96,16 @@ function applyCatalog(
     case 'secret-deleted':
       applySecret(state, event, stamped, touched);
       break;
+    case 'user-created':
+    case 'user-role-changed':
+    case 'user-revoked':
+    case 'token-created':
+    case 'token-revoked':
+    case 'member-added':
+    case 'member-removed':
+      if ('projectId' in event) touched.projects.add(event.projectId);
+      applyIdentity(state.identity, event satisfies IdentityEvent, stamped, (row) => touched.rows.add(row));
+      break;
     case 'machine-type-created':
     case 'machine-type-deleted':
     case 'machine-type-aliased':
@@ -102,6 +115,20 @@ function applyCatalog(
     case 'host-registered':
     case 'host-updated':
       applyHost(state, event, stamped, touched);
+      break;
+    case 'host-cordoned':
+    case 'host-uncordoned':
+    case 'host-drain-started':
+    case 'host-drain-enforced':
+    case 'host-removed':
+      applyHostOrder(state, event, stamped, touched);
+      break;
+    case 'join-token-created':
+    case 'host-joined':
+    case 'host-certificate-renewed':
+    case 'host-revoked':
+    case 'host-contested':
+      applyEnrol(state, event, stamped, touched);
       break;
     default:
       assertNever(event);
@@ -119,6 +146,7 @@ function applyProject(
   touched.projects.add(projectId);
   if (event.type === 'project-deleted') {
     state.projectTable.delete(projectId);
+    forgetMembers(state.identity, projectId, stamped.seq, (row) => touched.rows.add(row));
     return;
   }
   const { name, description, tags } = event;
@@ -194,6 +222,8 @@ function applyHost(state: ClusterState, event: HostEvent, stamped: StampedEvent,
   const { hostId, name, bootId, agentVersion, inventory } = event;
   const before = state.hostTable.get(hostId);
   state.hostTable.put({
+    ...(before?.cordon === undefined ? {} : { cordon: before.cordon }),
+    ...(before?.drain === undefined ? {} : { drain: before.drain }),
     id: hostId,
     name,
     bootId,

@@ -6,10 +6,13 @@
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../proto/domain/ids.ts';
+import type { HostIdentity, JoinToken } from '../core/enrol/model.ts';
 import type { JobRecord } from '../core/job/model.ts';
 import type { AttemptOnHost, ClusterReader, RememberedRequest } from '../core/reader.ts';
 import type { HostUse, Lookup, WantedTask } from '../core/view.ts';
 import { MachineTypeTable, NamedTable, SecretTable } from './catalog-tables.ts';
+import { EnrolTable } from './enrol-table.ts';
+import { IdentityTables } from './identity-tables.ts';
 import { JobTable } from './job-table.ts';
 import { RequestMemory } from './request-memory.ts';
 
@@ -21,6 +24,8 @@ export class ClusterState implements ClusterReader {
   readonly secretTable = new SecretTable();
   readonly machineTypeTable = new MachineTypeTable(() => this.hostTable.list());
   readonly jobTable = new JobTable();
+  readonly enrolTable = new EnrolTable();
+  readonly identity = new IdentityTables();
   readonly requests: RequestMemory;
 
   constructor(options: { readonly requestsMax?: number } = {}) {
@@ -61,6 +66,22 @@ export class ClusterState implements ClusterReader {
 
   secret(id: SecretId): Secret | undefined {
     return this.secretTable.get(id);
+  }
+
+  joinToken(tokenHash: string): JoinToken | undefined {
+    return this.enrolTable.tokens.get(tokenHash);
+  }
+
+  joinTokens(): Iterable<JoinToken> {
+    return this.enrolTable.tokens.values();
+  }
+
+  hostIdentity(id: HostId): HostIdentity | undefined {
+    return this.enrolTable.identities.get(id);
+  }
+
+  get hostIdentityCount(): number {
+    return this.enrolTable.identities.size;
   }
 
   projects(): Iterable<Project> {
@@ -105,7 +126,9 @@ export class ClusterState implements ClusterReader {
   get rowCount(): number {
     const founded = this.clusterId === '' ? 0 : 1;
     const { own, aliases } = this.machineTypeTable;
-    const catalog = this.projectTable.size + this.hostTable.size + own.size + aliases.size;
+    const { tokens, identities } = this.enrolTable;
+    const named = this.projectTable.size + this.hostTable.size + own.size + aliases.size;
+    const catalog = named + tokens.size + identities.size + this.identity.rowCount;
     return founded + catalog + 2 * this.secretTable.size + 2 * this.jobTable.size + this.requests.size;
   }
 

@@ -178,5 +178,6 @@ function taskSpecOf(job: JobRecord, attempt: AttemptRecord): TaskSpec {
     worldSize: job.spec.tasks,
     driver: attempt.driver,
     secretIds: attempt.secretIds,
+    ...(attempt.selfFenceMs === undefined ? {} : { selfFenceMs: attempt.selfFenceMs }),
   };
 }

@@ -8,6 +8,8 @@ import { isFinished } from '../../proto/domain/job.ts';
 import type { AttemptRecord, JobRecord } from '../core/job/model.ts';
 import { holdsResources, isWanted, latestAttempt, runAttemptsMax } from '../core/job/model.ts';
 import type { ClusterState } from './cluster-state.ts';
+import { checkEnrolment } from './enrol-invariants.ts';
+import { checkIdentity } from './identity-invariants.ts';
 import { compareInQueue } from './queue-index.ts';
 
 /** Sentences about what is wrong; empty when all is well. Never throws. */
@@ -37,6 +39,8 @@ export function* checkInSteps(state: ClusterState, report: (rule: string) => voi
   checkQueue(state, report);
   yield;
   checkCounts(state, report);
+  checkEnrolment(state, report);
+  checkIdentity(state, report);
 }
 
 type Report = (rule: string) => void;

@@ -3,12 +3,15 @@
  * the events that touched them and rebuilds the state from all of them, without replaying events.
  */
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
-import type { HostId, JobId, ProjectId, SecretId } from '../../proto/domain/ids.ts';
+import type { Member, User } from '../../proto/domain/identity.ts';
+import type { HostId, JobId, ProjectId, SecretId, TokenId, UserId } from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import type { HostIdentity, JoinToken } from '../core/enrol/model.ts';
 import type { JobRecord } from '../core/job/model.ts';
 import type { RememberedRequest } from '../core/reader.ts';
 import { ClusterState } from './cluster-state.ts';
+import type { TokenRecord } from './identity-tables.ts';
 
 /** Stored words: never rename one. A job's spec has a row of its own because it hardly ever changes. */
 export const ROW_KINDS = [
@@ -18,9 +21,14 @@ export const ROW_KINDS = [
   'machine-type',
   'machine-alias',
   'host',
+  'join-token',
+  'host-identity',
   'job-spec',
   'job',
   'request',
+  'user',
+  'token',
+  'member',
 ] as const;
 export type RowKind = (typeof ROW_KINDS)[number];
 export type RowKey = `${RowKind}/${string}`;
@@ -44,12 +52,24 @@ export function rowOf(state: ClusterState, key: RowKey): unknown {
       return state.aliasTarget(id);
     case 'host':
       return state.host(id as HostId);
+    case 'join-token':
+      return state.joinToken(id);
+    case 'host-identity':
+      return state.hostIdentity(id as HostId);
     case 'job-spec':
       return state.job(id as JobId)?.spec;
     case 'job':
       return withoutSpec(state.job(id as JobId));
     case 'request':
       return state.request(id);
+    case 'user':
+      return state.identity.user(id as UserId);
+    case 'token':
+      return state.identity.token(id as TokenId);
+    case 'member': {
+      const [projectId, userId] = id.split('/', 2);
+      return state.identity.member(projectId as ProjectId, userId as UserId);
+    }
   }
 }
 
@@ -66,11 +86,16 @@ export function* rowKeysOf(state: ClusterState): IterableIterator<RowKey> {
   for (const name of state.machineTypeTable.own.keys()) yield `machine-type/${name}`;
   for (const alias of state.machineTypeTable.aliases.keys()) yield `machine-alias/${alias}`;
   for (const host of state.hosts()) yield `host/${host.id}`;
+  for (const hash of state.enrolTable.tokens.keys()) yield `join-token/${hash}`;
+  for (const hostId of state.enrolTable.identities.keys()) yield `host-identity/${hostId}`;
   for (const job of state.jobs()) {
     yield `job-spec/${job.id}`;
     yield `job/${job.id}`;
   }
   for (const key of state.requests.keys()) yield `request/${key}`;
+  for (const user of state.identity.users()) yield `user/${user.id}`;
+  for (const token of state.identity.tokens()) yield `token/${token.id}`;
+  for (const { projectId, userId } of state.identity.allMembers()) yield `member/${projectId}/${userId}`;
 }
 
 /** Takes rows in any order; {@link finish} builds the state from them. */
@@ -108,6 +133,12 @@ export class StateLoader {
       case 'host':
         state.hostTable.put(value as Host);
         break;
+      case 'join-token':
+        state.enrolTable.tokens.set(id, value as JoinToken);
+        break;
+      case 'host-identity':
+        state.enrolTable.identities.set(id as HostId, value as HostIdentity);
+        break;
       case 'job-spec':
         this.#specs.set(id, value as JobSpec);
         break;
@@ -116,6 +147,15 @@ export class StateLoader {
         break;
       case 'request':
         this.#requests.push([id, value as RememberedRequest]);
+        break;
+      case 'user':
+        state.identity.putUser(value as User);
+        break;
+      case 'token':
+        state.identity.putToken(value as TokenRecord);
+        break;
+      case 'member':
+        state.identity.putMember(value as Member);
         break;
       default:
         throw new ClusterError('corrupt', 'UNKNOWN_ROW', 'the store holds a row of no known kind', {
@@ -134,6 +174,7 @@ export class StateLoader {
   finish(headSeq: number): ClusterState {
     const state = this.#state;
     state.headSeq = headSeq;
+    state.identity.revision = headSeq;
     state.machineTypeTable.forget();
     this.#jobs.sort((left, right) => (left.id < right.id ? -1 : 1));
     for (const job of this.#jobs) {

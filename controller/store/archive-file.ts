@@ -173,7 +173,7 @@ async function nextFrame(source: ByteSource): Promise<Buffer> {
 function toPart(kind: number, content: Buffer): ArchivePart {
   switch (kind) {
     case KINDS.header:
-      return { kind: 'header', header: JSON.parse(content.toString()) as ArchiveHeader };
+      return { kind: 'header', header: parseObject(content) as unknown as ArchiveHeader };
     case KINDS.rows:
       return { kind: 'rows', rows: unpack(content).map(([key, value]) => [key.toString(), value] as const) };
     case KINDS.entries:
@@ -182,10 +182,20 @@ function toPart(kind: number, content: Buffer): ArchivePart {
         entries: unpack(content).map(([key, value]) => ({ seq: Number(key.toString()), value })),
       };
     case KINDS.trailer:
-      return { kind: 'trailer', trailer: JSON.parse(content.toString()) as ArchiveTrailer };
+      return { kind: 'trailer', trailer: parseObject(content) as unknown as ArchiveTrailer };
     default:
       throw damaged('a block is of no known kind');
   }
+}
+
+function parseObject(content: Buffer): Readonly<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse(content.toString());
+    if (typeof value === 'object' && value !== null) return value as Readonly<Record<string, unknown>>;
+  } catch {
+    // Told below, like JSON that is no object.
+  }
+  throw damaged('a block does not hold what it should');
 }
 
 function unpack(content: Buffer): readonly (readonly [key: Buffer, value: Buffer])[] {

@@ -36,6 +36,14 @@ function chainOf(before: string, body: Uint8Array): Buffer {
   return createHash('sha256').update(before, 'hex').update(body).digest();
 }
 
+interface StoredEvent {
+  readonly seq: number;
+  readonly epoch: number;
+  readonly t: number;
+  readonly p: StampedEvent['principal'];
+  readonly e: StampedEvent['event'];
+}
+
 export interface DecodedEntry {
   readonly stamped: StampedEvent;
   readonly chainHash: string;
@@ -47,13 +55,10 @@ export function decodeEntry(seq: number, value: Uint8Array): DecodedEntry {
   if (bytes.length < ENTRY_HEADER_BYTES || bytes.readUInt32BE(0) !== crc32c(bytes.subarray(CRC_BYTES))) {
     throw damaged('ENTRY_DAMAGED', 'an event in the store is damaged', { seq: String(seq) });
   }
-  const stored = JSON.parse(bytes.toString('utf8', ENTRY_HEADER_BYTES)) as {
-    readonly seq: number;
-    readonly epoch: number;
-    readonly t: number;
-    readonly p: StampedEvent['principal'];
-    readonly e: StampedEvent['event'];
-  };
+  const stored = parseJson(bytes.toString('utf8', ENTRY_HEADER_BYTES)) as StoredEvent | null | undefined;
+  if (typeof stored !== 'object' || stored === null) {
+    throw damaged('ENTRY_DAMAGED', 'an event in the store is damaged', { seq: String(seq) });
+  }
   if (stored.seq !== seq) {
     throw damaged('ENTRY_DAMAGED', 'an event in the store lies in the wrong place', { seq: String(seq) });
   }
@@ -81,8 +86,21 @@ export function encodeRow(key: string, value: unknown): Uint8Array {
 }
 
 /** @throws ClusterError corrupt ROW_DAMAGED */
+/** @throws ClusterError corrupt ROW_DAMAGED */
 export function decodeRow(key: string, value: Uint8Array): unknown {
-  return JSON.parse(asBuffer(openBytes(key, value)).toString('utf8'));
+  const row = parseJson(asBuffer(openBytes(key, value)).toString('utf8'));
+  if (row === undefined) throw damaged('ROW_DAMAGED', 'a record in the store is damaged', { key });
+  return row;
+}
+
+/** Undefined for what is not JSON: the checksum held, so whoever wrote it was not this program. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    // The callers say where it stood.
+    return undefined;
+  }
 }
 
 /** Any bytes behind a checksum that covers their key too. */

@@ -66,6 +66,9 @@ export function judgeSpace({ freeBytes, sizeBytes }: DiskSpace, limits: DiskLimi
 
 const GROWING: ReadonlySet<string> = new Set<Command['type']>([
   'create-project',
+  'create-user',
+  'create-token',
+  'add-member',
   'set-secret',
   'create-machine-type',
   'alias-machine-type',

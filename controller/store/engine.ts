@@ -70,6 +70,7 @@ export class GroupCommitEngine implements Engine {
   #committing = false;
   #running: Promise<void> | undefined;
   #failure: ClusterError | undefined;
+  #writesRefused: ClusterError | undefined;
   #closing: Promise<void> | undefined;
 
   /** Takes over `state` and `log`; nobody else may write either. */
@@ -82,7 +83,8 @@ export class GroupCommitEngine implements Engine {
   }
 
   submit(command: Command | FoundCluster, context: CommandContext): Promise<CommandOutcome> {
-    const objection = this.#objection() ?? this.#noRoom(command.type) ?? this.#overload();
+    const objection =
+      this.#objection() ?? this.#writesRefused ?? this.#noRoom(command.type) ?? this.#overload();
     if (objection !== undefined) return Promise.reject(objection);
     return new Promise((resolve, reject) => {
       this.#tickets.push({ command, context, resolve, reject });
@@ -112,6 +114,11 @@ export class GroupCommitEngine implements Engine {
     });
   }
 
+  peek<T>(look: (view: ClusterView) => T): T {
+    this.#throwIfUnusable();
+    return look(this.#state);
+  }
+
   onCommit(listener: (commit: Commit) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -128,6 +135,23 @@ export class GroupCommitEngine implements Engine {
     }
     const entries = await this.#log.readFrom(afterSeq, Math.min(limit, EVENTS_PER_READ_MAX));
     return entries.map(({ seq, value }) => describeEvent(decodeEntry(seq, value).stamped));
+  }
+
+  refuseWrites(error: ClusterError): void {
+    this.#writesRefused ??= error;
+  }
+
+  get writesRefused(): ClusterError | undefined {
+    return this.#writesRefused;
+  }
+
+  async stillLeads(): Promise<boolean> {
+    if (this.#objection() !== undefined) return false;
+    try {
+      return (await this.#log.head()).epoch <= this.epoch;
+    } catch {
+      return false;
+    }
   }
 
   async sealedSecret(id: SecretId): Promise<Uint8Array | undefined> {

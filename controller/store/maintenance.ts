@@ -17,7 +17,7 @@ import { listSnapshots, SNAPSHOT_FOLDER } from './snapshot-folder.ts';
 
 export type StoreStatus = Omit<
   ClusterStatus,
-  'serverVersion' | 'recovering' | 'hosts' | 'hostsConnected' | 'jobs' | 'queued'
+  'serverVersion' | 'recovering' | 'writesRefused' | 'hosts' | 'hostsConnected' | 'jobs' | 'queued'
 >;
 
 export interface Maintenance {

@@ -44,6 +44,12 @@ const MIGRATIONS: readonly Migration[] = [
       return sealBytes(key, parted.sealed);
     },
   },
+  {
+    to: 3,
+    // Nothing that is stored changes; older versions are kept from what they could not read.
+    summary: 'there may be rows of users, tokens, members, join tokens and certificates of hosts',
+    change: async () => undefined,
+  },
 ];
 
 export interface MigrateOptions {

@@ -8,6 +8,7 @@ import type { Principal, ProjectId, SecretId } from '../../proto/domain/ids.ts';
 import { ClusterError, isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger, Rng } from '../../proto/ports/index.ts';
 import { readTextFile } from '../../proto/runtime/durable-file.ts';
+import { prepareFolder } from '../../proto/runtime/folder-fitness.ts';
 import type { Engine } from '../core/engine.ts';
 import type { ClusterState } from '../state/cluster-state.ts';
 import { releaseBallast } from './ballast.ts';
@@ -24,7 +25,6 @@ import {
 import type { DiskGuard, DiskLimits } from './disk-guard.ts';
 import { createDiskGuard, DISK_LIMITS } from './disk-guard.ts';
 import { GroupCommitEngine, untilAllIsRead } from './engine.ts';
-import { prepareFolder } from './folder-check.ts';
 import { KEY_FILE, LOG_FOLDER, RECOVERY_FILE, WITNESS_FILE } from './folder-layout.ts';
 import { withWitness } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';

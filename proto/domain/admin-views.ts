@@ -46,6 +46,8 @@ export interface ClusterStatus {
   readonly diskSizeBytes: number;
   readonly snapshots: readonly { readonly seq: number; readonly madeAtMs: number }[];
   readonly recovering: boolean;
+  /** Why every write is refused, as `CODE: message`; empty when none is. */
+  readonly writesRefused: string;
   readonly hosts: number;
   readonly hostsConnected: number;
   readonly jobs: number;
@@ -82,6 +84,5 @@ export const BACKUP_OMISSIONS: readonly BackupOmission[] = [
     why: 'certificate authority; with a new one agents and clients must join again',
   },
   { name: 'admin.token', isKey: false, why: 'token of administrators; made anew when absent' },
-  { name: 'agent.token', isKey: false, why: 'token of agents; made anew when absent' },
   { name: 'blobs', isKey: false, why: 'workspaces, artifacts and archived logs' },
 ];

@@ -129,6 +129,26 @@ export interface HostTelemetry {
   readonly sampledAtMs: number;
 }
 
+/** An operator keeps new work away from a host. */
+export interface HostCordon {
+  readonly reason: string;
+  readonly createdBy: Principal;
+  readonly sinceMs: number;
+}
+
+/** wait: tasks may end by themselves until the deadline; stop: they are stopped at once and queued again. */
+export const DRAIN_MODES = ['wait', 'stop'] as const;
+export type DrainMode = (typeof DRAIN_MODES)[number];
+
+export interface HostDrain {
+  readonly mode: DrainMode;
+  /** Epoch milliseconds; absent: tasks may take as long as they take. */
+  readonly deadlineMs?: number;
+  readonly sinceMs: number;
+  /** Its tasks were told to stop. */
+  readonly stopping: boolean;
+}
+
 /** A registered host in committed state; liveness and telemetry live beside it, not in the log. */
 export interface Host {
   readonly id: HostId;
@@ -138,6 +158,9 @@ export interface Host {
   readonly inventory: Inventory;
   readonly registeredAtMs: number;
   readonly revision: number;
+  /** Present: gets no new work. A host that is drained is cordoned too. */
+  readonly cordon?: HostCordon;
+  readonly drain?: HostDrain;
 }
 
 /** One committed fact as users see it. */

@@ -9,11 +9,20 @@ export type JobId = Brand<string, 'JobId'>;
 export type ProjectId = Brand<string, 'ProjectId'>;
 export type HostId = Brand<string, 'HostId'>;
 export type SecretId = Brand<string, 'SecretId'>;
+export type UserId = Brand<string, 'UserId'>;
+export type TokenId = Brand<string, 'TokenId'>;
 export type GpuUuid = Brand<string, 'GpuUuid'>;
-/** Who asks: `user:NAME`, `token:ID`, `agent:HOST_ID` or `system`. */
+/** Who asks: `user:NAME`, `agent:HOST_ID` or `system`. */
 export type Principal = Brand<string, 'Principal'>;
 
-export const ID_PREFIXES = { job: 'job_', project: 'prj_', host: 'host_', secret: 'sec_' } as const;
+export const ID_PREFIXES = {
+  job: 'job_',
+  project: 'prj_',
+  host: 'host_',
+  secret: 'sec_',
+  user: 'usr_',
+  token: 'tok_',
+} as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 
 /** Identity of one task of one attempt: what a start is keyed by. */

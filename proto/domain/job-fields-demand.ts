@@ -272,4 +272,16 @@ export const POLICY_FIELDS: readonly JobField[] = [
     group: 'policy',
     path: 'spec.maxRunAttempts',
   },
+  {
+    key: 'onDisconnect',
+    flag: 'on-disconnect',
+    aliases: [],
+    type: 'text',
+    valueName: 'policy',
+    doc: 'when its host falls silent for good: wait for it, replace the attempt elsewhere, or stop the job',
+    example: 'replace',
+    default: 'wait',
+    group: 'policy',
+    path: 'spec.onDisconnect',
+  },
 ];

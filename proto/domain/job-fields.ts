@@ -18,7 +18,6 @@ const LATER: readonly Later[] = [
   ['queue', 'queue', 'queue to wait in', 'only the default queue exists yet: use --priority', 'default'],
   ['hold', 'hold', 'queue without starting', 'holding is not there yet: submit it when it may run', 'false'],
   ['reservation', 'reservation', 'reservation to run in', 'reservations are not there yet'],
-  ['onDisconnect', 'on-disconnect', 'what a silent host means', 'only wait exists yet', 'wait'],
   ['dataset', 'dataset', 'dataset to mount', 'datasets are not there yet: use /storage or the workspace'],
   ['model', 'model', 'model to mount', 'models are not there yet: use /storage'],
   ['isPublic', 'is-public', 'show to everyone', 'jobs are seen by the members of their project', 'false'],

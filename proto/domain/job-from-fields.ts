@@ -3,7 +3,7 @@
  * JobSpecInput. What is known but not there is refused by name, never ignored.
  */
 import type { FieldViolation } from '../errors/cluster-error.ts';
-import type { Command, Credentials, PortMapping, ResourceRequest, Workspace } from './job.ts';
+import type { Command, Credentials, OnDisconnect, PortMapping, ResourceRequest, Workspace } from './job.ts';
 import type { JobField } from './job-field.ts';
 import { JOB_FIELDS } from './job-fields.ts';
 import { isGitUrl } from './job-source.ts';
@@ -254,6 +254,7 @@ function buildInput(read: ReadValues, gitUrl: string | undefined): JobSpecInput 
     ...present('tags', read.list('tags')),
     ...present('warnBeforeMs', read.number('warnBefore')),
     ...present('warnSignal', read.text('warnSignal')),
+    ...present('onDisconnect', read.text('onDisconnect') as OnDisconnect | undefined),
   };
 }
 

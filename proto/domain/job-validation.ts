@@ -3,7 +3,14 @@
  * function runs in the CLI (early, with flag names) and in the controller (which trusts nobody).
  */
 import { ClusterError, type FieldViolation } from '../errors/cluster-error.ts';
-import type { Command, JobSpec, PortMapping, ResourceRequest } from './job.ts';
+import {
+  type Command,
+  type JobSpec,
+  ON_DISCONNECT,
+  type OnDisconnect,
+  type PortMapping,
+  type ResourceRequest,
+} from './job.ts';
 import { checkEnv, countUtf8Bytes } from './job-env.ts';
 import { checkResources, withResourceDefaults } from './job-resources.ts';
 import {
@@ -20,8 +27,9 @@ import { formatDuration } from './units.ts';
 import { createViolations, type Violations } from './violations.ts';
 
 /** A JobSpec in which anything may be missing. Zero and empty mean "not said", but priority 0 is a priority. */
-export type JobSpecInput = Partial<Omit<JobSpec, 'resources'>> & {
+export type JobSpecInput = Partial<Omit<JobSpec, 'resources' | 'onDisconnect'>> & {
   readonly resources?: Partial<ResourceRequest>;
+  readonly onDisconnect?: OnDisconnect;
 };
 
 export type JobValidation =
@@ -66,6 +74,7 @@ function withDefaults(input: JobSpecInput): JobSpec {
     tasks: input.tasks || DEFAULTS.tasks,
     warnBeforeMs: input.warnBeforeMs ?? 0,
     warnSignal: normalizeSignal(input.warnSignal || DEFAULTS.warnSignal),
+    ...((input.onDisconnect ?? 'wait') === 'wait' ? {} : { onDisconnect: input.onDisconnect as 'replace' }),
   };
 }
 
@@ -135,6 +144,8 @@ function checkAttempts(spec: JobSpec, violations: Violations): void {
   violations.requireRange(maxRunAttempts, 1, LIMITS.maxRunAttempts, 'spec.maxRunAttempts');
   violations.requireRange(priority, LIMITS.priorityMin, LIMITS.priorityMax, 'spec.priority');
   violations.require(tasks === 1, 'spec.tasks', 'must be 1: jobs of several tasks are not there yet');
+  const known = ON_DISCONNECT.includes(spec.onDisconnect ?? 'wait');
+  violations.require(known, 'spec.onDisconnect', `must be one of ${ON_DISCONNECT.join(', ')}`);
 }
 
 function checkPlacement(spec: JobSpec, violations: Violations): void {

@@ -39,6 +39,13 @@ export interface PortMapping {
   readonly hostPort: number;
 }
 
+/**
+ * What becomes of an attempt whose host is lost: `wait` for the host; `replace` it by a new one elsewhere, or `stop` the
+ * job, both once its own host must have stopped it.
+ */
+export const ON_DISCONNECT = ['wait', 'replace', 'stop'] as const;
+export type OnDisconnect = (typeof ON_DISCONNECT)[number];
+
 export interface JobSpec {
   readonly name: string;
   /** Empty runs on the process driver. */
@@ -68,6 +75,8 @@ export interface JobSpec {
   readonly tasks: number;
   readonly warnBeforeMs: number;
   readonly warnSignal: string;
+  /** Absent: `wait`. */
+  readonly onDisconnect?: Exclude<OnDisconnect, 'wait'>;
 }
 
 export const JOB_STATES = ['queued', 'starting', 'running', 'succeeded', 'failed', 'cancelled'] as const;

@@ -11,6 +11,7 @@ import type {
   Project,
   Secret,
 } from './catalog.ts';
+import type { Member, Token, User } from './identity.ts';
 import type { Credentials, Exit, JobSpec, ResourceRequest, Workspace } from './job.ts';
 import type { JsonValue } from './list-query.ts';
 import type {
@@ -85,6 +86,7 @@ export function jobSpecJson(spec: JobSpec): JsonRecord {
     tasks: spec.tasks,
     warnBeforeMs: spec.warnBeforeMs,
     warnSignal: spec.warnSignal,
+    onDisconnect: spec.onDisconnect ?? 'wait',
   };
 }
 
@@ -244,6 +246,24 @@ export function gpuJson(gpu: GpuView): JsonRecord {
   };
 }
 
+function cordonJson(cordon: HostView['cordon']): JsonRecord | null {
+  if (cordon === undefined) return null;
+  const { reason, createdBy, sinceMs } = cordon;
+  return { reason, createdBy, since: toIsoTime(sinceMs) };
+}
+
+function drainJson(drain: HostView['drain']): JsonRecord | null {
+  if (drain === undefined) return null;
+  const { mode, deadlineMs, sinceMs, stopping } = drain;
+  return { mode, deadline: toIsoTime(deadlineMs ?? 0), since: toIsoTime(sinceMs), stopping };
+}
+
+function identityOfHostJson(identity: HostView['identity']): JsonRecord | null {
+  if (identity === undefined) return null;
+  const { generation, certificateExpiresAtMs, certificateSerial, revoked } = identity;
+  return { generation, certificateExpiresAt: toIsoTime(certificateExpiresAtMs), certificateSerial, revoked };
+}
+
 export function hostJson(host: HostView): JsonRecord {
   return {
     id: host.id,
@@ -263,6 +283,9 @@ export function hostJson(host: HostView): JsonRecord {
     conditions: host.conditions.map(conditionJson),
     telemetry: hostTelemetryJson(host.telemetry),
     runningTasks: host.runningTasks,
+    cordon: cordonJson(host.cordon),
+    drain: drainJson(host.drain),
+    identity: identityOfHostJson(host.identity),
   };
 }
 
@@ -288,5 +311,43 @@ export function identityJson(identity: Identity): JsonRecord {
     serverVersion: identity.serverVersion,
     defaultProjectId: orNull(identity.defaultProjectId),
     httpPort: identity.httpPort,
+    memberships: identity.memberships.map((membership) => ({ ...membership })),
+  };
+}
+
+export function userJson(user: User): JsonRecord {
+  return {
+    id: user.id,
+    name: user.name,
+    role: user.role,
+    state: user.state,
+    createdBy: user.createdBy,
+    createdAt: toIsoTime(user.createdAtMs),
+    revokedAt: toIsoTime(user.revokedAtMs),
+    revision: user.revision,
+  };
+}
+
+/** The record; a token's value has no JSON form but in the answer that makes it. */
+export function tokenJson(token: Token): JsonRecord {
+  return {
+    id: token.id,
+    name: token.name,
+    userId: token.userId,
+    userName: token.userName,
+    createdBy: token.createdBy,
+    createdAt: toIsoTime(token.createdAtMs),
+    expiresAt: toIsoTime(token.expiresAtMs),
+  };
+}
+
+export function memberJson(member: Member): JsonRecord {
+  return {
+    projectId: member.projectId,
+    userId: member.userId,
+    userName: member.userName,
+    role: member.role,
+    addedBy: member.addedBy,
+    addedAt: toIsoTime(member.addedAtMs),
   };
 }

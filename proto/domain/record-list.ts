@@ -3,9 +3,20 @@
  * when none is asked for. Paths are those of record-json.
  */
 import { HOST_STATES, type Project, type Secret } from './catalog.ts';
+import type { Member, Token, User } from './identity.ts';
 import { JOB_STATES } from './job.ts';
 import type { ListSource } from './list-query.ts';
-import { gpuJson, hostJson, jobJson, machineTypeJson, projectJson, secretJson } from './record-json.ts';
+import {
+  gpuJson,
+  hostJson,
+  jobJson,
+  machineTypeJson,
+  memberJson,
+  projectJson,
+  secretJson,
+  tokenJson,
+  userJson,
+} from './record-json.ts';
 import type { GpuView, HostView, JobView, MachineTypeView } from './views.ts';
 
 /** A ListSource without its records: `queryList({ ...JOB_LIST, records }, options)`. */
@@ -100,6 +111,12 @@ export const HOST_LIST: ListKind<HostView> = {
     'registeredAt',
     'lastSeenAt',
     'runningTasks',
+    'cordon.reason',
+    'cordon.createdBy',
+    'drain.mode',
+    'drain.deadline',
+    'identity.revoked',
+    'identity.certificateExpiresAt',
     'drivers',
     'capacity.gpuCount',
     'capacity.gpuModel',
@@ -131,4 +148,29 @@ export const GPU_LIST: ListKind<GpuView> = {
   ],
   defaultSort: 'hostName',
   defaultKeyOf: (gpu) => gpu.hostName,
+};
+
+export const USER_LIST: ListKind<User> = {
+  idOf: (user) => user.id,
+  jsonOf: userJson,
+  paths: ['id', 'name', 'role', 'state', 'createdBy', 'createdAt', 'revokedAt'],
+  defaultSort: 'name',
+  defaultKeyOf: (user) => user.name,
+};
+
+export const TOKEN_LIST: ListKind<Token> = {
+  idOf: (token) => token.id,
+  jsonOf: tokenJson,
+  paths: ['id', 'name', 'userId', 'userName', 'createdBy', 'createdAt', 'expiresAt'],
+  defaultSort: 'name',
+  defaultKeyOf: (token) => token.name,
+};
+
+/** Of one project, so the user tells a member. */
+export const MEMBER_LIST: ListKind<Member> = {
+  idOf: (member) => member.userId,
+  jsonOf: memberJson,
+  paths: ['projectId', 'userId', 'userName', 'role', 'addedBy', 'addedAt'],
+  defaultSort: 'userName',
+  defaultKeyOf: (member) => member.userName,
 };

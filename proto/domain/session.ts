@@ -22,6 +22,8 @@ export interface HelloMessage {
   readonly tasks: readonly TaskObservation[];
   /** Changes when the agent's journal was lost. */
   readonly stateId: string;
+  /** Cluster that the agent belongs to, and whose commits it has seen; empty before its first welcome. */
+  readonly clusterId: string;
 }
 
 export interface ObservedMessage {
@@ -42,7 +44,18 @@ export type AgentMessage =
   | { readonly kind: 'resync-request'; readonly appliedRevision: number }
   | { readonly kind: 'fenced'; readonly maxEpoch: number }
   | { readonly kind: 'inventory'; readonly inventory: Inventory }
-  | { readonly kind: 'data-connection-failed'; readonly connectionId: string; readonly message: string };
+  | { readonly kind: 'data-connection-failed'; readonly connectionId: string; readonly message: string }
+  | MassStopMessage;
+
+/** A full set drops so many live tasks at once that the agent waits for a person's word; count 0: no longer. */
+export interface MassStopMessage {
+  readonly kind: 'mass-stop-held';
+  /** Tasks that would be stopped, of so many that live. */
+  readonly count: number;
+  readonly liveCount: number;
+  /** sha256 over the names of the tasks, {@link massStopLines}. */
+  readonly hash: string;
+}
 
 export interface DesiredMessage {
   readonly kind: 'desired';
@@ -68,6 +81,8 @@ export type ControllerMessage =
   | DesiredMessage
   | { readonly kind: 'ack'; readonly reportSeq: number; readonly committedSeq: number }
   | { readonly kind: 'heartbeat-ack'; readonly nonce: number }
+  /** A person wants exactly the stop that was held: so many tasks, of this hash. */
+  | { readonly kind: 'stop-consent'; readonly count: number; readonly hash: string }
   | { readonly kind: 'open-data-connection'; readonly connectionId: string; readonly ticket: string };
 
 /** A controller message with the epoch of the leader that sent it; agents refuse older ones. */
@@ -88,6 +103,14 @@ export interface TelemetryReport {
   readonly host?: HostTelemetry;
   readonly gpus: readonly { readonly uuid: GpuUuid; readonly telemetry: GpuTelemetry }[];
   readonly tasks: readonly TaskUsage[];
+}
+
+/** The lines whose sha256 names a mass stop: one task name each, sorted. */
+export function massStopLines(names: readonly string[]): string {
+  return [...names]
+    .sort()
+    .map((name) => `${name}\n`)
+    .join('');
 }
 
 /** The lines whose sha256 is `Desired.hash`: `name generation phase specHash`, sorted by task name. */

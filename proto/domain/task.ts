@@ -18,6 +18,8 @@ export interface TaskSpec {
   readonly driver: string;
   /** Secrets that env values (`secret:NAME`) and credentials refer to. */
   readonly secretIds: readonly SecretId[];
+  /** With a job that is not to wait for a lost host: its host stops it after so long without contact. */
+  readonly selfFenceMs?: number;
 }
 
 export const DESIRED_PHASES = ['run', 'stop', 'gone'] as const;

@@ -7,10 +7,13 @@ import type {
   Condition,
   Gpu,
   GpuTelemetry,
+  HostCordon,
+  HostDrain,
   HostState,
   HostTelemetry,
   MachineType,
 } from './catalog.ts';
+import type { ProjectRole } from './identity.ts';
 import type { GpuUuid, HostId, JobId, Principal, ProjectId } from './ids.ts';
 import type { Attempt, Job } from './job.ts';
 
@@ -54,6 +57,18 @@ export interface HostView {
   readonly conditions: readonly Condition[];
   readonly telemetry?: HostTelemetry;
   readonly runningTasks: number;
+  readonly cordon?: HostCordon;
+  readonly drain?: HostDrain;
+  /** Absent for a host that never joined with a certificate. */
+  readonly identity?: HostIdentityView;
+}
+
+/** What proves that an agent speaks for a host. */
+export interface HostIdentityView {
+  readonly generation: number;
+  readonly certificateExpiresAtMs: number;
+  readonly certificateSerial: string;
+  readonly revoked: boolean;
 }
 
 export type MachineTypeView = MachineType & {
@@ -88,4 +103,13 @@ export interface Identity {
   readonly serverVersion: string;
   readonly defaultProjectId?: ProjectId;
   readonly httpPort: number;
+  /** What the caller may do in projects that it was added to; by name of the project. */
+  readonly memberships: readonly ProjectMembership[];
+}
+
+/** A caller's own role in a project. */
+export interface ProjectMembership {
+  readonly projectId: ProjectId;
+  readonly projectName: string;
+  readonly role: ProjectRole;
 }

@@ -2,8 +2,9 @@
  * What a handler knows about its call. Everything that costs something (peer, signal) is made when first asked.
  */
 import type { Metadata } from '@grpc/grpc-js';
-import type { HostId, Principal } from '../domain/ids.ts';
+import type { HostId, Principal, TokenId, UserId } from '../domain/ids.ts';
 import { ClusterError } from '../errors/cluster-error.ts';
+import type { PeerConnection } from './peer-connection.ts';
 
 /** Who calls, as `authenticate` found out. */
 export interface Caller {
@@ -12,6 +13,10 @@ export interface Caller {
   readonly roles: readonly string[];
   /** Present when the caller is an agent. */
   readonly hostId?: HostId;
+  /** Present when the caller is a user with a record. */
+  readonly userId?: UserId;
+  /** Of that user, the one shown. */
+  readonly tokenId?: TokenId;
 }
 
 export const ANONYMOUS: Caller = { principal: 'anonymous' as Principal, roles: [] };
@@ -23,11 +28,13 @@ export interface CallMetadata {
   readonly peer: string;
   /** The bearer token, without the word; undefined when there is none. */
   readonly token: string | undefined;
+  /** Undefined where there is no socket behind the call. */
+  readonly connection: PeerConnection | undefined;
   /** First value of a text header. */
   header(name: string): string | undefined;
 }
 
-export interface CallContext extends CallMetadata {
+export interface CallContext extends Omit<CallMetadata, 'connection'> {
   readonly caller: Caller;
   /** Aborted when the client cancels, the deadline passes or the server closes. */
   readonly signal: AbortSignal;

@@ -3,7 +3,7 @@
  * that the server answers invalid instead of grpc-js's INTERNAL.
  */
 import { create, type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf';
-import { ClusterError } from '../errors/cluster-error.ts';
+import { ClusterError, isClusterError } from '../errors/cluster-error.ts';
 
 /** Stands in for a message whose bytes made no sense. */
 export class MalformedMessage {
@@ -16,6 +16,7 @@ export class MalformedMessage {
 /** @throws ClusterError invalid MESSAGE_MALFORMED for a stand-in; else the message itself. */
 export function requireMessage<T>(message: T | MalformedMessage): T {
   if (message instanceof MalformedMessage) {
+    if (isClusterError(message.cause)) throw message.cause;
     throw new ClusterError('invalid', 'MESSAGE_MALFORMED', 'the message does not decode', {
       hint: 'compare the versions of both ends',
       cause: message.cause,
@@ -37,12 +38,20 @@ export function createEncode(schema: DescMessage): Encode {
   };
 }
 
-export function createDecode(schema: DescMessage): Decode {
+/** Longer messages than `bytesMax` are not decoded at all. */
+export function createDecode(schema: DescMessage, bytesMax = Number.POSITIVE_INFINITY): Decode {
   return (bytes) => {
+    if (bytes.length > bytesMax) return new MalformedMessage(tooLarge(bytesMax));
     try {
       return fromBinary(schema, bytes);
     } catch (error) {
       return new MalformedMessage(error);
     }
   };
+}
+
+function tooLarge(bytesMax: number): ClusterError {
+  return new ClusterError('quota', 'MESSAGE_TOO_LARGE', 'the message is larger than this method takes', {
+    details: { bytesMax: String(bytesMax) },
+  });
 }

@@ -2,10 +2,16 @@
  * Who may call is asked as soon as a call's headers are there. grpc-js hands a call to its handler only with the whole
  * first message in hand, so asking there would let strangers fill memory with messages that nobody wants.
  */
-import { type Metadata, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import {
+  type Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
 import type { Logger } from '../ports/index.ts';
 import { type Caller, type CallMetadata, readBearerToken } from './call-context.ts';
 import { toOutgoingStatus } from './grpc-error.ts';
+import { peerConnectionOf } from './peer-connection.ts';
 
 /** @throws ClusterError unauthenticated or forbidden */
 export type Authenticate = (metadata: CallMetadata) => Caller | Promise<Caller>;
@@ -38,7 +44,7 @@ export function createServerDoor(
               const refuse = (error: unknown): void => call.sendStatus(toOutgoingStatus(error, logger, path));
               let caller: Caller | Promise<Caller>;
               try {
-                caller = authenticate(toCallMetadata(path, call.getPeer(), metadata));
+                caller = authenticate(toCallMetadata(path, call, metadata));
               } catch (error) {
                 return refuse(error);
               }
@@ -52,10 +58,15 @@ export function createServerDoor(
   };
 }
 
-function toCallMetadata(method: string, peer: string, metadata: Metadata): CallMetadata {
+function toCallMetadata(
+  method: string,
+  call: ServerInterceptingCallInterface,
+  metadata: Metadata,
+): CallMetadata {
   return {
     method,
-    peer,
+    peer: call.getPeer(),
+    connection: peerConnectionOf(call),
     get token() {
       return readBearerToken(metadata);
     },

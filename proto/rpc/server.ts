@@ -30,6 +30,11 @@ import { type Authenticate, createServerDoor } from './server-door.ts';
 export interface ServerTls {
   readonly certPem: string;
   readonly keyPem: string;
+  /**
+   * Clients are asked for a certificate of this CA. Whoever has none, or a bad one, gets in all the same: what it may
+   * do is for `authenticate` to say, which can tell it why not.
+   */
+  readonly clientCaPem?: string;
 }
 
 export interface RpcServerOptions {
@@ -48,6 +53,8 @@ export interface RpcServerOptions {
 export interface AddServiceOptions {
   /** No authentication: for health and reflection. */
   readonly open?: boolean;
+  /** Largest request of its methods, bytes, below the bound of the whole server. */
+  readonly receiveBytesMax?: number;
 }
 
 export interface RpcServer {
@@ -98,6 +105,7 @@ function buildService(
   runner: CallRunner,
   service: ServiceDescriptor,
   handlers: Readonly<Record<string, AnyHandler>>,
+  receiveBytesMax: number,
 ): { readonly definition: ServiceDefinition; readonly implementation: UntypedServiceImplementation } {
   const definition: Record<string, unknown> = {};
   const implementation: Record<string, unknown> = {};
@@ -108,7 +116,7 @@ function buildService(
       path,
       requestStream: methodKind === 'client_streaming' || methodKind === 'bidi_streaming',
       responseStream: methodKind === 'server_streaming' || methodKind === 'bidi_streaming',
-      requestDeserialize: createDecode(method.input),
+      requestDeserialize: createDecode(method.input, receiveBytesMax),
       responseSerialize: createEncode(method.output),
       // A server never uses the other two, but grpc-js's type wants whole definitions.
       requestSerialize: createEncode(method.input),
@@ -138,7 +146,12 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
 function toCredentials(tls: ServerTls | undefined): ServerCredentials {
   if (tls === undefined) return ServerCredentials.createInsecure();
   const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certPem) };
-  return ServerCredentials.createSsl(null, [pair], false);
+  if (tls.clientCaPem === undefined) return ServerCredentials.createSsl(null, [pair], false);
+  const credentials = ServerCredentials.createSsl(Buffer.from(tls.clientCaPem), [pair], true);
+  // There is no public option for "ask, but do not refuse"; the handshake itself proves that the key is held.
+  const settings = credentials._getConstructorOptions();
+  if (settings !== null) settings.rejectUnauthorized = false;
+  return credentials;
 }
 
 function createClosing(): ClusterError {
@@ -180,7 +193,12 @@ export function createServer(options: RpcServerOptions): RpcServer {
         for (const method of Object.values(service.method)) open.add(toMethodPath(service, method));
       }
       const table = handlers as unknown as Readonly<Record<string, AnyHandler>>;
-      const { definition, implementation } = buildService(runner, service, table);
+      const { definition, implementation } = buildService(
+        runner,
+        service,
+        table,
+        serviceOptions.receiveBytesMax ?? limits.receiveBytesMax,
+      );
       server.addService(definition, implementation);
       serviceNames.push(service.typeName);
     },

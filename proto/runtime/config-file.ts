@@ -17,7 +17,8 @@ const ALIAS_COUNT_MAX = 100;
 export async function parseDocument(text: string, name: string): Promise<unknown> {
   const { parse } = await import('yaml');
   try {
-    return parse(text, { maxAliasCount: ALIAS_COUNT_MAX, prettyErrors: true }) as unknown;
+    // The library's warnings would go to the terminal as they are, with the file's own characters in them.
+    return parse(text, { maxAliasCount: ALIAS_COUNT_MAX, prettyErrors: true, logLevel: 'error' }) as unknown;
   } catch (error) {
     const [firstLine = ''] = String((error as Error).message).split('\n');
     throw new ClusterError('invalid', 'DOCUMENT_MALFORMED', 'the file is not valid YAML or JSON', {

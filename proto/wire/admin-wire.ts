@@ -25,8 +25,8 @@ export function toWireStatus(status: ClusterStatus): wire.StatusResponse {
 }
 
 export function fromWireStatus(status: wire.StatusResponse): ClusterStatus {
-  const { clusterId, serverVersion, schemaVersion, folder, diskState, recovering, hosts, hostsConnected } =
-    status;
+  const { clusterId, serverVersion, schemaVersion, folder, diskState, recovering, hosts } = status;
+  const { hostsConnected, writesRefused } = status;
   return {
     clusterId,
     serverVersion,
@@ -34,6 +34,7 @@ export function fromWireStatus(status: wire.StatusResponse): ClusterStatus {
     folder,
     diskState,
     recovering,
+    writesRefused,
     hosts,
     hostsConnected,
     epoch: fromInt64(status.epoch, 'epoch'),

@@ -114,10 +114,12 @@ export function toWireTaskSpec(spec: TaskSpec): wire.TaskSpec {
     worldSize: spec.worldSize,
     driver: spec.driver,
     secretIds: [...spec.secretIds],
+    selfFenceMs: toInt64(spec.selfFenceMs ?? 0),
   });
 }
 
 export function fromWireTaskSpec(spec: wire.TaskSpec, path = 'spec'): TaskSpec {
+  const selfFenceMs = fromInt64(spec.selfFenceMs, `${path}.selfFenceMs`);
   return {
     job: fromWireJobSpec(fromPresent(spec.job, `${path}.job`), `${path}.job`),
     projectId: spec.projectId as ProjectId,
@@ -129,6 +131,7 @@ export function fromWireTaskSpec(spec: wire.TaskSpec, path = 'spec'): TaskSpec {
     worldSize: fromCount(spec.worldSize, `${path}.worldSize`),
     driver: spec.driver,
     secretIds: spec.secretIds as SecretId[],
+    ...(selfFenceMs === 0 ? {} : { selfFenceMs }),
   };
 }
 

@@ -15,10 +15,10 @@ import type {
 } from '../domain/catalog.ts';
 import type { GpuUuid, HostId, JobId, Principal, ProjectId, SecretId } from '../domain/ids.ts';
 import type { ListOptions } from '../domain/list-query.ts';
-import type { GpuView, HostView, Identity, MachineTypeView } from '../domain/views.ts';
+import type { GpuView, HostView, MachineTypeView } from '../domain/views.ts';
 import * as wire from '../gen/nabla/v1/catalog_pb.ts';
 import * as common from '../gen/nabla/v1/common_pb.ts';
-import { acceleratorKindBridge, hostStateBridge } from './enum-wire.ts';
+import { acceleratorKindBridge, drainModeBridge, hostStateBridge } from './enum-wire.ts';
 import {
   fromCount,
   fromInt64,
@@ -283,6 +283,71 @@ export function fromWireHostTelemetry(telemetry: wire.HostTelemetry, path: strin
   };
 }
 
+/** What operators ordered, and what proves who the host is. */
+function toWireOrders({ cordon, drain, identity }: HostView) {
+  return {
+    ...(cordon && {
+      cordon: {
+        reason: cordon.reason,
+        createdBy: cordon.createdBy,
+        sinceMs: toInt64(cordon.sinceMs),
+      },
+    }),
+    ...(drain && {
+      drain: {
+        mode: drainModeBridge.toWire(drain.mode),
+        deadlineMs: toInt64(drain.deadlineMs ?? 0),
+        sinceMs: toInt64(drain.sinceMs),
+        stopping: drain.stopping,
+      },
+    }),
+    ...(identity && {
+      identity: {
+        generation: identity.generation,
+        certificateExpiresAtMs: toInt64(identity.certificateExpiresAtMs),
+        certificateSerial: identity.certificateSerial,
+        revoked: identity.revoked,
+      },
+    }),
+  };
+}
+
+function fromWireOrders(
+  { cordon, drain, identity }: wire.Host,
+  path: string,
+): Pick<HostView, 'cordon' | 'drain' | 'identity'> {
+  return {
+    ...(cordon && {
+      cordon: {
+        reason: cordon.reason,
+        createdBy: cordon.createdBy as Principal,
+        sinceMs: fromInt64(cordon.sinceMs, `${path}.cordon.sinceMs`),
+      },
+    }),
+    ...(drain && {
+      drain: {
+        mode: drainModeBridge.fromWire(drain.mode, `${path}.drain.mode`),
+        ...(drain.deadlineMs === 0n
+          ? {}
+          : { deadlineMs: fromInt64(drain.deadlineMs, `${path}.drain.deadlineMs`) }),
+        sinceMs: fromInt64(drain.sinceMs, `${path}.drain.sinceMs`),
+        stopping: drain.stopping,
+      },
+    }),
+    ...(identity && {
+      identity: {
+        generation: fromCount(identity.generation, `${path}.identity.generation`),
+        certificateExpiresAtMs: fromInt64(
+          identity.certificateExpiresAtMs,
+          `${path}.identity.certificateExpiresAtMs`,
+        ),
+        certificateSerial: identity.certificateSerial,
+        revoked: identity.revoked,
+      },
+    }),
+  };
+}
+
 export function toWireHost(host: HostView): wire.Host {
   return create(wire.HostSchema, {
     id: host.id,
@@ -302,6 +367,7 @@ export function toWireHost(host: HostView): wire.Host {
     conditions: host.conditions.map(toWireCondition),
     ...(host.telemetry && { telemetry: toWireHostTelemetry(host.telemetry) }),
     runningTasks: host.runningTasks,
+    ...toWireOrders(host),
   });
 }
 
@@ -324,6 +390,7 @@ export function fromWireHost(host: wire.Host, path = 'host'): HostView {
     conditions: fromWireConditions(host.conditions, `${path}.conditions`),
     ...(host.telemetry && { telemetry: fromWireHostTelemetry(host.telemetry, `${path}.telemetry`) }),
     runningTasks: fromCount(host.runningTasks, `${path}.runningTasks`),
+    ...fromWireOrders(host, path),
   };
 }
 
@@ -352,27 +419,5 @@ export function fromWireEventRecord(event: wire.Event, path = 'event'): EventRec
     subject: event.subject,
     message: event.message,
     fields: fromMap(event.fields, `${path}.fields`),
-  };
-}
-
-export function toWireIdentity(identity: Identity): wire.WhoAmIResponse {
-  return create(wire.WhoAmIResponseSchema, {
-    principal: identity.principal,
-    roles: [...identity.roles],
-    clusterId: identity.clusterId,
-    serverVersion: identity.serverVersion,
-    defaultProjectId: identity.defaultProjectId ?? '',
-    httpPort: identity.httpPort,
-  });
-}
-
-export function fromWireIdentity(identity: wire.WhoAmIResponse, path = 'identity'): Identity {
-  return {
-    principal: identity.principal as Principal,
-    roles: identity.roles,
-    clusterId: identity.clusterId,
-    serverVersion: identity.serverVersion,
-    ...present('defaultProjectId', orAbsent<ProjectId>(identity.defaultProjectId)),
-    httpPort: fromCount(identity.httpPort, `${path}.httpPort`),
   };
 }

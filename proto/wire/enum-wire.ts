@@ -2,12 +2,21 @@
  * One bridge per closed set between wire enums and domain words. A value added on either side breaks the
  * build here; a value unknown at run time (a newer peer) is an error with its path, never UNSPECIFIED.
  */
-import type { AcceleratorKind, HostState } from '../domain/catalog.ts';
-import type { AttemptOutcome, AttemptPhase, JobState, StopCause, Verdict } from '../domain/job.ts';
+import type { AcceleratorKind, DrainMode, HostState } from '../domain/catalog.ts';
+import type { ClusterRole, ProjectRole, UserState } from '../domain/identity.ts';
+import type {
+  AttemptOutcome,
+  AttemptPhase,
+  JobState,
+  OnDisconnect,
+  StopCause,
+  Verdict,
+} from '../domain/job.ts';
 import type { DesiredPhase, TaskPhase } from '../domain/task.ts';
 import * as agent from '../gen/nabla/v1/agent_pb.ts';
 import * as catalog from '../gen/nabla/v1/catalog_pb.ts';
 import * as common from '../gen/nabla/v1/common_pb.ts';
+import * as identity from '../gen/nabla/v1/identity_pb.ts';
 import * as job from '../gen/nabla/v1/job_pb.ts';
 import { failField } from './scalar-wire.ts';
 
@@ -85,6 +94,12 @@ export const attemptOutcomeBridge = bridge<typeof job.AttemptOutcome, AttemptOut
   [job.AttemptOutcome.LOST]: 'lost',
 });
 
+export const onDisconnectBridge = bridge<typeof job.OnDisconnect, OnDisconnect>()({
+  [job.OnDisconnect.WAIT]: 'wait',
+  [job.OnDisconnect.REPLACE]: 'replace',
+  [job.OnDisconnect.STOP]: 'stop',
+});
+
 /** `both` is no wire word: a request without a stream wants both, so UNSPECIFIED stays optional. */
 export const logStreamBridge = bridge<typeof job.LogStream, 'stdout' | 'stderr'>()({
   [job.LogStream.STDOUT]: 'stdout',
@@ -102,6 +117,11 @@ export const hostStateBridge = bridge<typeof catalog.HostState, HostState>()({
   [catalog.HostState.SUSPECT]: 'suspect',
   [catalog.HostState.UNKNOWN]: 'unknown',
   [catalog.HostState.LOST]: 'lost',
+});
+
+export const drainModeBridge = bridge<typeof catalog.DrainMode, DrainMode>()({
+  [catalog.DrainMode.WAIT]: 'wait',
+  [catalog.DrainMode.STOP]: 'stop',
 });
 
 export const taskPhaseBridge = bridge<typeof agent.TaskPhase, TaskPhase>()({
@@ -124,4 +144,21 @@ export const stopCauseBridge = bridge<typeof agent.StopCause, StopCause>()({
   [agent.StopCause.TIME_LIMIT]: 'time-limit',
   [agent.StopCause.PREEMPTED]: 'preempted',
   [agent.StopCause.OPERATOR]: 'operator',
+});
+
+export const clusterRoleBridge = bridge<typeof identity.ClusterRole, ClusterRole>()({
+  [identity.ClusterRole.USER]: 'user',
+  [identity.ClusterRole.OPERATOR]: 'operator',
+  [identity.ClusterRole.ADMIN]: 'admin',
+});
+
+export const projectRoleBridge = bridge<typeof identity.ProjectRole, ProjectRole>()({
+  [identity.ProjectRole.VIEWER]: 'viewer',
+  [identity.ProjectRole.MEMBER]: 'member',
+  [identity.ProjectRole.OWNER]: 'owner',
+});
+
+export const userStateBridge = bridge<typeof identity.UserState, UserState>()({
+  [identity.UserState.ACTIVE]: 'active',
+  [identity.UserState.REVOKED]: 'revoked',
 });

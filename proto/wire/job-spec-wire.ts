@@ -15,6 +15,7 @@ import type {
 import { DEFAULTS } from '../domain/limits.ts';
 import * as common from '../gen/nabla/v1/common_pb.ts';
 import * as wire from '../gen/nabla/v1/job_pb.ts';
+import { onDisconnectBridge } from './enum-wire.ts';
 import { failField, fromCount, fromInt64, fromMap, sortedRecord, toInt64 } from './scalar-wire.ts';
 
 export function toWirePort(port: PortMapping): common.PortMapping {
@@ -175,6 +176,7 @@ export function toWireJobSpec(spec: JobSpec): wire.JobSpec {
     tasks: spec.tasks,
     warnBeforeMs: toInt64(spec.warnBeforeMs),
     warnSignal: spec.warnSignal,
+    onDisconnect: onDisconnectBridge.toWireOptional(spec.onDisconnect),
   });
 }
 
@@ -185,6 +187,7 @@ export function toWireJobSpec(spec: JobSpec): wire.JobSpec {
  * @throws ClusterError invalid, with the field's path.
  */
 export function fromWireJobSpec(spec: wire.JobSpec, path = 'spec'): JobSpec {
+  const onDisconnect = onDisconnectBridge.fromWireOptional(spec.onDisconnect, `${path}.onDisconnect`);
   return {
     name: spec.name,
     image: spec.image,
@@ -211,6 +214,7 @@ export function fromWireJobSpec(spec: wire.JobSpec, path = 'spec'): JobSpec {
     tasks: fromCount(spec.tasks, `${path}.tasks`),
     warnBeforeMs: fromInt64(spec.warnBeforeMs, `${path}.warnBeforeMs`),
     warnSignal: spec.warnSignal,
+    ...(onDisconnect === undefined || onDisconnect === 'wait' ? {} : { onDisconnect }),
   };
 }
 

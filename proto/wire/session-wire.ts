@@ -36,6 +36,7 @@ function toWireHello(hello: HelloMessage): wire.Hello {
     inventory: toWireInventory(hello.inventory),
     tasks: hello.tasks.map(toWireTaskObservation),
     stateId: hello.stateId,
+    clusterId: hello.clusterId,
   });
 }
 
@@ -53,6 +54,7 @@ function fromWireHello(hello: wire.Hello): HelloMessage {
     inventory: fromWireInventory(hello.inventory, 'hello.inventory'),
     tasks: fromWireTaskObservations(hello.tasks, 'hello.tasks'),
     stateId: hello.stateId,
+    clusterId: hello.clusterId,
   };
 }
 
@@ -86,6 +88,10 @@ function toWireAgentCase(message: AgentMessage): wire.SessionRequest['message'] 
       const { connectionId, message: text } = message;
       const value = create(wire.DataConnectionFailedSchema, { connectionId, message: text });
       return { case: 'dataConnectionFailed', value };
+    }
+    case 'mass-stop-held': {
+      const { count, liveCount, hash } = message;
+      return { case: 'massStopHeld', value: create(wire.MassStopHeldSchema, { count, liveCount, hash }) };
     }
     default:
       return assertNever(message);
@@ -124,6 +130,13 @@ export function fromWireAgentMessage(request: wire.SessionRequest): AgentMessage
       const { connectionId, message: text } = message.value;
       return { kind: 'data-connection-failed', connectionId, message: text };
     }
+    case 'massStopHeld':
+      return {
+        kind: 'mass-stop-held',
+        count: fromCount(message.value.count, 'massStopHeld.count'),
+        liveCount: fromCount(message.value.liveCount, 'massStopHeld.liveCount'),
+        hash: message.value.hash,
+      };
     case undefined:
       return failField('message', 'is empty or of an unknown kind');
     default:
@@ -182,6 +195,10 @@ function toWireControllerCase(message: ControllerMessage): wire.SessionResponse[
       const value = create(wire.OpenDataConnectionSchema, { connectionId, ticket });
       return { case: 'openDataConnection', value };
     }
+    case 'stop-consent': {
+      const { count, hash } = message;
+      return { case: 'stopConsent', value: create(wire.StopConsentSchema, { count, hash }) };
+    }
     default:
       return assertNever(message);
   }
@@ -217,6 +234,10 @@ function fromWireControllerCase(message: wire.SessionResponse['message']): Contr
     case 'openDataConnection': {
       const { connectionId, ticket } = message.value;
       return { kind: 'open-data-connection', connectionId, ticket };
+    }
+    case 'stopConsent': {
+      const count = fromCount(message.value.count, 'stopConsent.count');
+      return { kind: 'stop-consent', count, hash: message.value.hash };
     }
     case undefined:
       return failField('message', 'is empty or of an unknown kind');

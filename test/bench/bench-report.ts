@@ -35,6 +35,11 @@ export interface BenchOptions {
   readonly dataFolder: string | undefined;
   /** Fewer repetitions; keys stay the same. */
   readonly quick: boolean;
+  /** Simulated hosts, and jobs that wait, instead of the bench's own numbers. */
+  readonly agents: number | undefined;
+  readonly queued: number | undefined;
+  /** Where CPU profiles of the controller go. */
+  readonly profileFolder: string | undefined;
   /** One line about what is going on. */
   readonly say: (line: string) => void;
   /** A part that cannot run: printed, its keys left out. */

@@ -5,6 +5,7 @@
 import { cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { SCHEMA_VERSION } from '../../controller/store/commit-log.ts';
 import { DATA_KEYS_FOLDER } from '../../controller/store/data-keys.ts';
 import { KEY_FILE } from '../../controller/store/open-engine.ts';
 import { BACKUP_OMISSIONS } from '../../proto/domain/admin-views.ts';
@@ -36,7 +37,7 @@ t.test('backup, restore, check and status by the command line', async (t) => {
   t.match((await run('admin', 'status')).stdout, /of 0 connected/);
   t.match(JSON.parse((await run('admin', 'version', '-o', 'json')).stdout), {
     clientVersion: '9.9.9',
-    schemaVersion: 2,
+    schemaVersion: SCHEMA_VERSION,
   });
 
   const file = join(base, 'a.backup');
@@ -87,7 +88,7 @@ t.test('what a backup leaves out is named as it lies in the folder', async (t) =
 
 t.test('an agent may not take a backup', async (t) => {
   const nabla = await runController(t);
-  const agent = createClient(AdminService, nabla.clientsWith(nabla.agentToken).channel);
+  const agent = createClient(AdminService, (await nabla.clientsOf('host_1')).channel);
   t.match(await caughtAsync(() => agent.status({})), { kind: 'forbidden' });
   t.match(await caughtAsync(() => agent.fsck({})), { kind: 'forbidden' });
 });

@@ -90,7 +90,7 @@ t.test('a newer session of a host displaces the older', async (t) => {
 
 t.test('an agent that has seen more than the log holds is refused, and the controller goes on', async (t) => {
   const nabla = await runController(t);
-  const agent = new FakeAgent({ ...nabla.target, maxSeenSeq: 1_000_000, maxEpoch: 50 });
+  const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), maxSeenSeq: 1_000_000, maxEpoch: 50 });
   t.teardown(() => agent.disconnect());
   await t.rejects(agent.connect(), { code: 'CONTROLLER_BEHIND' });
   t.same(nabla.fatal, []);
@@ -98,7 +98,7 @@ t.test('an agent that has seen more than the log holds is refused, and the contr
 
 t.test('an agent that obeys a newer leader, or says so, stops this controller', async (t) => {
   const nabla = await runController(t);
-  const agent = new FakeAgent({ ...nabla.target, maxEpoch: 50 });
+  const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), maxEpoch: 50 });
   t.teardown(() => agent.disconnect());
   await t.rejects(agent.connect(), { code: 'CONTROLLER_FENCED' });
   t.match(nabla.fatal, [{ code: 'CONTROLLER_FENCED', kind: 'conflict' }]);
@@ -107,11 +107,11 @@ t.test('an agent that obeys a newer leader, or says so, stops this controller', 
   await eventually(() => nabla.fatal.length === 2);
 });
 
-t.test('a session must begin with hello, and with a host id of ours', async (t) => {
+t.test('a session must begin with the host id of the certificate', async (t) => {
   const nabla = await runController(t);
-  const agent = new FakeAgent({ ...nabla.target, host: 'NOT/VALID' });
+  const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), host: '2' });
   t.teardown(() => agent.disconnect());
-  await t.rejects(agent.connect(), { code: 'HELLO_EXPECTED' });
+  await t.rejects(agent.connect(), { code: 'HOST_MISMATCH' });
   t.same((await nabla.hosts.listHosts({})).hosts, []);
 });
 

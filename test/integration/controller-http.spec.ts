@@ -39,7 +39,12 @@ t.test('health needs no token; everything else does', async (t) => {
   }
   t.equal((await nabla.http({ path: '/v1/nothing' })).status, 404);
   t.equal((await nabla.http({ method: 'DELETE', path: workspacePath('x') })).status, 405);
-  const other = await nabla.http({ method: 'HEAD', path: workspacePath('x'), token: nabla.agentToken });
+  const other = await nabla.http({
+    method: 'HEAD',
+    path: workspacePath('x'),
+    token: undefined,
+    ...(await nabla.identities.of('host_1')),
+  });
   t.equal(other.status, 403);
 });
 
@@ -269,17 +274,17 @@ t.test('an agent touches only tasks and workspaces of its own host', async (t) =
   t.equal(await owner.put('/v1/agent/tasks/nonsense/log', body, {}), 400);
   t.equal(await owner.put(artifact, body, { ...labels(body), 'nabla-sha256': 'a'.repeat(64) }), 422);
   t.equal(await owner.put(artifact, body, { 'nabla-modified-ms': '1' }), 400, 'sha256 is required');
-  const get = (hostId: string | undefined) =>
+  const get = async (hostId: string | undefined) =>
     nabla.http({
       path: `/v1/agent/workspaces/${project}/${sha256(archive)}`,
-      token: nabla.agentToken,
-      headers: hostId === undefined ? {} : { 'nabla-host-id': hostId },
+      token: undefined,
+      ...(hostId === undefined ? {} : await nabla.identities.of(hostId)),
     });
   const mine = await get(owner.hostId);
   t.equal(mine.status, 200);
   t.equal(mine.body.toString(), 'PK archive');
   t.equal((await get(stranger.hostId)).status, 403);
-  t.equal((await get(undefined)).status, 400);
+  t.equal((await get(undefined)).status, 401);
 });
 
 t.test('deleting a job removes its blobs', async (t) => {

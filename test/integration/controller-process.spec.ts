@@ -79,7 +79,7 @@ t.test('it says where it listens, keeps secrets to itself, refuses company and e
     caFile: join(folder, 'controller', 'tls', 'ca.pem'),
   });
   t.equal((await stat(join(folder, 'controller'))).mode & 0o777, 0o700);
-  for (const name of ['admin.token', 'agent.token', 'secrets.key']) {
+  for (const name of ['admin.token', 'secrets.key']) {
     t.equal((await stat(join(folder, 'controller', name))).mode & 0o777, 0o600, name);
   }
   const token = (await readFile(join(folder, 'controller', 'admin.token'), 'utf8')).trim();

@@ -3,7 +3,7 @@
  * gets in without the right token. Method: real gRPC over TLS against a whole controller.
  */
 import t from 'tap';
-import { AUTHORISATION } from '../../controller/rpc/auth/authorisation.ts';
+import { AUTHORISATION, isOfMachines } from '../../controller/rpc/auth/authorisation.ts';
 import { NABLA_SERVICES } from '../../controller/rpc/rpc-server.ts';
 import { Health } from '../../proto/gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../proto/gen/grpc/reflection/v1/reflection_pb.ts';
@@ -25,11 +25,12 @@ t.test(
   'no method of any service answers without a token, with a wrong one, or with the other role',
   async (t) => {
     const nabla = await runController(t);
+    const asHost = await nabla.clientsOf('host_1');
     for (const service of NABLA_SERVICES) {
       for (const [name, method] of Object.entries(service.method)) {
         const path = `/${service.typeName}/${method.name}`;
-        const call = async (token: string | undefined): Promise<string> => {
-          const client = createClient(service, nabla.clientsWith(token).channel) as unknown as Record<
+        const call = async (token: string | undefined, as = nabla.clientsWith(token)): Promise<string> => {
+          const client = createClient(service, as.channel) as unknown as Record<
             string,
             (request: unknown) => unknown
           >;
@@ -48,8 +49,9 @@ t.test(
         };
         t.equal(await call(undefined), 'TOKEN_MISSING', path);
         t.equal(await call('x'.repeat(43)), 'TOKEN_REFUSED', path);
-        const other = AUTHORISATION[path] === 'agent' ? nabla.adminToken : nabla.agentToken;
-        t.equal(await call(other), 'METHOD_FORBIDDEN', path);
+        const rule = AUTHORISATION[path];
+        if (isOfMachines(rule)) t.equal(await call(nabla.adminToken), 'METHOD_FORBIDDEN', path);
+        else t.equal(await call(undefined, asHost), 'METHOD_FORBIDDEN', path);
       }
     }
   },
@@ -192,12 +194,18 @@ t.test('hosts and GPUs show what is live: state, telemetry and who holds what', 
     host: { cpuPercent: 12.5, sampledAtMs: 1n },
     gpus: [{ uuid: gpus[1]?.uuid ?? '', telemetry: { utilizationPercent: 77, sampledAtMs: 1n } }],
   };
-  const { channel } = nabla.clientsWith(nabla.agentToken);
+  const { channel } = await nabla.clientsOf(agent.hostId);
   await createClient(AgentService, channel).reportTelemetry(
     (async function* () {
       yield telemetry;
-      yield { ...telemetry, hostId: 'host_stranger' };
     })(),
+  );
+  const lying = (async function* () {
+    yield { ...telemetry, hostId: 'host_stranger' };
+  })();
+  await t.rejects(
+    createClient(AgentService, channel).reportTelemetry(lying),
+    like({ code: 'HOST_MISMATCH' }),
   );
   const { host } = await nabla.hosts.getHost({ host: 'host-1' });
   t.equal(host?.state, HostState.READY);

@@ -42,6 +42,7 @@ export async function startAgentChild(
       controller.tokenFile,
       '--driver',
       'process',
+      '--allow-volatile-store',
       ...args,
     ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], HOME: path.dirname(folder) } },

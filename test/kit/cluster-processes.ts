@@ -3,8 +3,8 @@
  * GPUs, on free loopback ports and a temporary folder, ended by their process ids.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { HostService, HostState } from '../../proto/gen/nabla/v1/catalog_pb.ts';
@@ -14,6 +14,7 @@ import { createClock } from '../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../proto/runtime/rng.ts';
 import { claimHost } from './docker/owned-host.ts';
 import { eventually } from './eventually.ts';
+import { makeJoinToken } from './host-identities.ts';
 import { repoRoot } from './repo-root.ts';
 
 export interface ClusterOptions {
@@ -75,6 +76,22 @@ export async function startController(
   return { process: child, addresses };
 }
 
+/** Makes the token with which a new host of this name joins; call once before its first start. */
+export async function allowJoin(folder: string, name: string, addresses: ClusterAddresses): Promise<void> {
+  const [caPem, adminToken] = await Promise.all([
+    readFile(addresses.caFile, 'utf8'),
+    readFile(path.join(folder, 'controller', 'admin.token'), 'utf8'),
+  ]);
+  const door = { grpcAddress: addresses.grpc, caPem, adminToken: adminToken.trim() };
+  const token = await makeJoinToken(door, { ttlMs: 10 * 60_000 });
+  await writeFile(joinTokenFile(folder, name), token, { mode: 0o600 });
+}
+
+function joinTokenFile(folder: string, name: string): string {
+  return path.join(folder, `${name}.join`);
+}
+
+/** On a folder that joined before, or after {@link allowJoin}. */
 export function startAgent(
   folder: string,
   name: string,
@@ -94,9 +111,10 @@ export function startAgent(
       '--ca-file',
       addresses.caFile,
       '--token-file',
-      path.join(folder, 'controller', 'agent.token'),
+      joinTokenFile(folder, name),
       '--name',
       name,
+      '--allow-volatile-store',
       ...args,
     ],
     path.join(folder, `${name}.log`),
@@ -112,10 +130,14 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     options.controllerArgs,
     options.env,
   );
-  const agents = Array.from({ length: options.agents ?? 1 }, (_, i) =>
+  const names = Array.from({ length: options.agents ?? 1 }, (_, i) => `agent-${i}`);
+  for (const name of names) {
+    if (!existsSync(path.join(folder, name, 'identity'))) await allowJoin(folder, name, addresses);
+  }
+  const agents = names.map((name) =>
     startAgent(
       folder,
-      `agent-${i}`,
+      name,
       addresses,
       [
         '--driver',

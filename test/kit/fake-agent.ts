@@ -47,14 +47,21 @@ export interface FakeAgentOptions {
   readonly grpcAddress: string;
   readonly httpAddress: string;
   readonly caPem: string;
-  readonly agentToken: string;
+  /** What proves which host it is. */
+  readonly certPem: string;
+  readonly keyPem: string;
   /** Number or word that makes the host id. */
   readonly host?: string;
   readonly inventory?: Partial<Inventory>;
   /** Chosen when the order comes. */
   readonly script?: (task: DesiredTask) => TaskScript;
+  /** Another boot, or another journal: another agent. */
+  readonly bootId?: string;
+  readonly stateId?: string;
   readonly maxEpoch?: number;
   readonly maxSeenSeq?: number;
+  /** Cluster whose commits it says to have seen. */
+  readonly clusterId?: string;
   /** Says that it cannot dial instead of dialling. */
   readonly refuseData?: boolean;
 }
@@ -105,11 +112,10 @@ export class FakeAgent {
 
   /** Dials, says hello and waits for the welcome. */
   async connect(): Promise<void> {
-    const { grpcAddress, caPem, agentToken } = this.#options;
+    const { grpcAddress, caPem, certPem, keyPem } = this.#options;
     this.#channel = openChannel({
       address: grpcAddress,
-      tls: { caPem },
-      token: agentToken,
+      tls: { caPem, certPem, keyPem },
       clock: createClock(),
       rng: createSystemRng(),
       limits: SESSION_LIMITS,
@@ -192,7 +198,7 @@ export class FakeAgent {
       ...this.#target(),
       method: 'PUT',
       path,
-      headers: { 'nabla-host-id': this.hostId, 'content-length': String(body.length), ...headers },
+      headers: { 'content-length': String(body.length), ...headers },
       body,
     });
     return status;
@@ -217,8 +223,8 @@ export class FakeAgent {
   }
 
   #target() {
-    const { httpAddress: address, caPem, agentToken: token } = this.#options;
-    return { address, caPem, token };
+    const { httpAddress: address, caPem, certPem, keyPem } = this.#options;
+    return { address, caPem, certPem, keyPem };
   }
 
   async #archive(task: FakeTask): Promise<boolean> {
@@ -231,7 +237,7 @@ export class FakeAgent {
       kind: 'hello',
       hostId: this.hostId,
       hostName: `host-${this.#options.host ?? '1'}`,
-      bootId: 'boot-1',
+      bootId: this.#options.bootId ?? 'boot-1',
       sessionId: `session-${Math.random()}`,
       agentVersion: '0.1.0',
       maxEpoch: this.maxEpoch,
@@ -239,7 +245,8 @@ export class FakeAgent {
       appliedRevision: this.#revision,
       inventory: anInventory(this.#options.inventory),
       tasks: [...this.tasks.values()].map(({ observation }) => observation),
-      stateId: 'state-1',
+      stateId: this.#options.stateId ?? 'state-1',
+      clusterId: this.#options.clusterId ?? '',
     };
   }
 
@@ -248,8 +255,7 @@ export class FakeAgent {
       for await (const message of outgoing) yield toWireAgentMessage(message);
     })();
     const client = createClient(AgentService, this.#channel as RpcChannel);
-    const metadata = { 'nabla-host-id': this.hostId };
-    for await (const response of client.session(requests, { metadata })) {
+    for await (const response of client.session(requests)) {
       const envelope = fromWireControllerMessage(response);
       this.envelopes.push(envelope);
       this.received.push(envelope.message);
@@ -321,9 +327,16 @@ export class FakeAgent {
       this.send({ kind: 'data-connection-failed', connectionId, message: 'refused by the script' });
       return;
     }
-    const { httpAddress, caPem } = this.#options;
+    const { httpAddress, caPem, certPem, keyPem } = this.#options;
     const [host = '', port = ''] = httpAddress.split(':');
-    const socket = connect({ host, port: Number(port), ca: caPem, ALPNProtocols: ['nabla-data/1'] });
+    const socket = connect({
+      host,
+      port: Number(port),
+      ca: caPem,
+      cert: certPem,
+      key: keyPem,
+      ALPNProtocols: ['nabla-data/1'],
+    });
     this.#sockets.add(socket);
     socket.on('close', () => this.#sockets.delete(socket));
     socket.on('error', () => undefined);

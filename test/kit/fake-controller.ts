@@ -11,7 +11,9 @@ import type { AddressInfo } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
+import { issueAgentCertificate, readCertificateRequest } from '../../controller/rpc/tls/agent-certificate.ts';
+import type { PemPair } from '../../controller/rpc/tls/certificate.ts';
+import { type HostId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import {
   type AgentMessage,
   type ControllerMessage,
@@ -21,7 +23,9 @@ import {
 } from '../../proto/domain/session.ts';
 import type { DesiredTask, TaskObservation } from '../../proto/domain/task.ts';
 import { AgentService } from '../../proto/gen/nabla/v1/agent_pb.ts';
+import { EnrolService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
 import { createMessageQueue, type MessageQueue } from '../../proto/rpc/message-queue.ts';
+import type { ServiceHandlers } from '../../proto/rpc/method-types.ts';
 import { createServer, type RpcServer } from '../../proto/rpc/server.ts';
 import { SILENT_LOGGER } from '../../proto/runtime/logger.ts';
 import { fromWireTelemetryReport } from '../../proto/wire/agent-wire.ts';
@@ -35,7 +39,7 @@ const DATA_TRIES = 4;
 /** A stream on which nothing comes for so long will bring nothing more. */
 const SILENCE_MS = 60_000;
 
-export const FAKE_TOKEN = 'agent-token-of-the-fake-controller';
+export const FAKE_TOKEN = 'nabla-join-token-of-the-fake-controller';
 
 export interface FakeControllerOptions {
   /** Default 1. */
@@ -62,6 +66,8 @@ export class FakeController {
   epoch: number;
   acknowledge: boolean;
   echo: boolean;
+  /** Takes connections and says nothing at all. */
+  mute = false;
   /** Answer requests for outputs and logs with this status instead of taking them. */
   refuseUploads: number | undefined;
   readonly folder: string;
@@ -109,7 +115,7 @@ export class FakeController {
     this.grpcPort = parts.grpcPort;
     this.httpPort = (parts.http.address() as AddressInfo).port;
     this.caFile = path.join(parts.folder, 'ca.pem');
-    this.tokenFile = path.join(parts.folder, 'agent.token');
+    this.tokenFile = path.join(parts.folder, 'join.token');
   }
 
   get address(): string {
@@ -248,6 +254,7 @@ export class FakeController {
 
   #take(message: AgentMessage, line: MessageQueue<ControllerMessage>): void {
     this.messages.push(message);
+    if (this.mute) return;
     switch (message.kind) {
       case 'hello': {
         this.hellos.push(message);
@@ -289,7 +296,7 @@ export class FakeController {
 
   async serveHttp(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = new URL(request.url ?? '/', 'http://controller');
-    if (request.headers.authorization !== `Bearer ${FAKE_TOKEN}`) return void response.writeHead(401).end();
+    if (!(request.socket as TLSSocket).authorized) return void response.writeHead(401).end();
     const task = /^\/v1\/agent\/tasks\/([^/]+)\/(artifacts|log)$/.exec(url.pathname);
     if (request.method === 'PUT' && task !== null) {
       if (this.refuseUploads !== undefined) {
@@ -357,12 +364,13 @@ async function readAll(source: AsyncIterable<unknown>): Promise<Buffer> {
 /** Listens on free ports; its folder holds the CA file and the token file that agents need. */
 export async function startFakeController(options: FakeControllerOptions = {}): Promise<FakeController> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'nabla-fake-controller-'));
-  const { caPem, certPem, keyPem } = await makeTestCertificate();
+  const { caPem, certPem, keyPem, authority } = await makeTestCertificate();
   await writeFile(path.join(folder, 'ca.pem'), caPem);
-  await writeFile(path.join(folder, 'agent.token'), `${FAKE_TOKEN}\n`, { mode: 0o600 });
+  await writeFile(path.join(folder, 'join.token'), `${FAKE_TOKEN}\n`, { mode: 0o600 });
   // The handlers are wired before the ports are known, and used only after.
   let controller: FakeController | undefined;
-  const rpc = createServer({ tls: { certPem, keyPem }, logger: SILENT_LOGGER });
+  const rpc = createServer({ tls: { certPem, keyPem, clientCaPem: caPem }, logger: SILENT_LOGGER });
+  rpc.addService(EnrolService, createFakeEnrolment(authority, options.clusterId ?? 'cluster-of-the-test'));
   rpc.addService(AgentService, {
     async *session(requests) {
       const messages = mapAsync(requests, fromWireAgentMessage);
@@ -377,7 +385,14 @@ export async function startFakeController(options: FakeControllerOptions = {}): 
     },
   });
   const grpcPort = await rpc.listen('127.0.0.1:0');
-  const http = createHttpsServer({ cert: certPem, key: keyPem, ALPNProtocols: ['http/1.1', 'nabla-data/1'] });
+  const http = createHttpsServer({
+    cert: certPem,
+    key: keyPem,
+    ca: caPem,
+    requestCert: true,
+    rejectUnauthorized: false,
+    ALPNProtocols: ['http/1.1', 'nabla-data/1'],
+  });
   http.on('request', (request, response) => {
     controller?.serveHttp(request, response).catch(() => response.destroy());
   });
@@ -394,4 +409,27 @@ export async function startFakeController(options: FakeControllerOptions = {}): 
 
 async function* mapAsync<T, U>(source: AsyncIterable<T>, map: (value: T) => U): AsyncGenerator<U> {
   for await (const value of source) yield map(value);
+}
+
+/** Signs whatever key asks with the token; hosts keep the id that they come with. */
+function createFakeEnrolment(authority: PemPair, clusterId: string): ServiceHandlers<typeof EnrolService> {
+  const sign = async (certificateRequest: Uint8Array, hostId: string) => {
+    const { publicKey } = await readCertificateRequest(certificateRequest);
+    const host = { clusterId, hostId: hostId as HostId, generation: 1 };
+    const times = { nowMs: Date.now(), lifetimeMs: 24 * 60 * 60_000 };
+    return issueAgentCertificate({ authority, host, publicKey, ...times });
+  };
+  const caPem = authority.certPem;
+  return {
+    createJoinToken: async () => ({ token: FAKE_TOKEN }),
+    async join({ certificateRequest, hostId }, { token }) {
+      if (token !== FAKE_TOKEN) throw new Error('another token');
+      const id = hostId === '' ? `host_${randomBytes(8).toString('hex')}` : hostId;
+      const { certificatePem } = await sign(certificateRequest, id);
+      return { hostId: id, clusterId, certificatePem, caPem };
+    },
+    async renewCertificate({ certificateRequest }) {
+      return { ...(await sign(certificateRequest, 'host_renewed')), caPem };
+    },
+  };
 }

@@ -8,7 +8,10 @@ export interface HttpRequest {
   /** `host:port`. */
   readonly address: string;
   readonly caPem: string;
-  readonly token?: string;
+  readonly token?: string | undefined;
+  /** Of a host. */
+  readonly certPem?: string;
+  readonly keyPem?: string;
   readonly method: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -32,6 +35,8 @@ export function httpRequest(wanted: HttpRequest): Promise<HttpAnswer> {
       host,
       port: Number(port),
       ca: wanted.caPem,
+      cert: wanted.certPem,
+      key: wanted.keyPem,
       method: wanted.method,
       path: wanted.path,
       headers: { ...authorization, ...wanted.headers },

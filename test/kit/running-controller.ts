@@ -26,7 +26,9 @@ import { createClock } from '../../proto/runtime/clock.ts';
 import { createIdSource } from '../../proto/runtime/id-source.ts';
 import { createLogger, SILENT_LOGGER } from '../../proto/runtime/logger.ts';
 import { createRng } from '../../proto/runtime/rng.ts';
+import { hostId as toHostId } from './builders.ts';
 import { FakeAgent, type FakeAgentOptions } from './fake-agent.ts';
+import { createHostIdentities, type HostIdentities } from './host-identities.ts';
 import { type HttpAnswer, type HttpRequest, httpRequest } from './http-request.ts';
 
 export interface Clients {
@@ -44,13 +46,16 @@ export interface RunningController extends Clients {
   readonly controller: Controller;
   readonly folder: string;
   readonly adminToken: string;
-  readonly agentToken: string;
+  /** Certificates of scripted hosts. */
+  readonly identities: HostIdentities;
   /** Errors that would have ended the process. */
   readonly fatal: unknown[];
   /** Clients with another token; undefined for none at all. */
   clientsWith(token: string | undefined): Clients;
+  /** Clients with the certificate of a host, made when it is first asked for. */
+  clientsOf(hostId: string): Promise<Clients>;
   /** Where agents dial. */
-  readonly target: Pick<FakeAgentOptions, 'grpcAddress' | 'httpAddress' | 'caPem' | 'agentToken'>;
+  readonly target: Pick<FakeAgentOptions, 'grpcAddress' | 'httpAddress' | 'caPem'>;
   /** Connects a scripted host; it is disconnected when the test ends. */
   agent(options?: Partial<FakeAgentOptions>): Promise<FakeAgent>;
   http(request: Partial<HttpRequest>): Promise<HttpAnswer>;
@@ -63,6 +68,8 @@ export interface RunOptions {
   readonly durable?: boolean;
   readonly folder?: string;
   readonly settings?: Partial<ControllerSettings>;
+  /** Of an earlier run on the same folder. */
+  readonly identities?: HostIdentities;
 }
 
 export async function runController(t: Test, options: RunOptions = {}): Promise<RunningController> {
@@ -92,20 +99,27 @@ export async function runController(t: Test, options: RunOptions = {}): Promise<
   t.teardown(() => controller.close());
   const readToken = async (file: string): Promise<string> => (await readFile(file, 'utf8')).trim();
   const adminToken = await readToken(controller.tokens.adminTokenFile);
-  const agentToken = await readToken(controller.tokens.agentTokenFile);
   const { grpcAddress, httpAddress, caPem } = controller;
+  const door = { grpcAddress, caPem, adminToken };
+  const identities = options.identities ?? createHostIdentities(() => door);
   const clientsWith = (token: string | undefined): Clients => openClients(t, { grpcAddress, caPem, token });
+  const clientsOf = async (hostId: string): Promise<Clients> => {
+    const { certPem, keyPem } = await identities.of(hostId);
+    return openClients(t, { grpcAddress, caPem, token: undefined, certPem, keyPem });
+  };
   return {
     ...clientsWith(adminToken),
     controller,
     folder,
     adminToken,
-    agentToken,
-    target: { grpcAddress, httpAddress, caPem, agentToken },
+    identities,
+    target: { grpcAddress, httpAddress, caPem },
     fatal,
     clientsWith,
+    clientsOf,
     async agent(agentOptions = {}) {
-      const agent = new FakeAgent({ grpcAddress, httpAddress, caPem, agentToken, ...agentOptions });
+      const pair = await identities.of(toHostId(agentOptions.host ?? '1'));
+      const agent = new FakeAgent({ grpcAddress, httpAddress, caPem, ...pair, ...agentOptions });
       t.teardown(() => agent.disconnect());
       await agent.connect();
       return agent;
@@ -114,7 +128,9 @@ export async function runController(t: Test, options: RunOptions = {}): Promise<
       httpRequest({ address: httpAddress, caPem, token: adminToken, method: 'GET', path: '/', ...request }),
     async restart() {
       await controller.close();
-      return runController(t, { ...options, folder });
+      // What is kept in memory has forgotten who joined.
+      const kept = options.durable === true ? { identities } : {};
+      return runController(t, { ...options, ...kept, folder });
     },
   };
 }
@@ -123,12 +139,14 @@ interface ClientTarget {
   readonly grpcAddress: string;
   readonly caPem: string;
   readonly token: string | undefined;
+  readonly certPem?: string;
+  readonly keyPem?: string;
 }
 
-function openClients(t: Test, { grpcAddress, caPem, token }: ClientTarget): Clients {
+function openClients(t: Test, { grpcAddress, token, ...tls }: ClientTarget): Clients {
   const channel = openChannel({
     address: grpcAddress,
-    tls: { caPem },
+    tls,
     ...(token === undefined ? {} : { token }),
     clock: createClock(),
     rng: createRng(2),

@@ -8,6 +8,7 @@ import {
   type OpenedEngine,
   openWith,
 } from '../../controller/store/open-engine.ts';
+import { ID_PREFIXES } from '../../proto/domain/ids.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { IdSource, Logger } from '../../proto/ports/index.ts';
 import { aHost, aJobSpec, aPrincipal, jobId, T0_MS } from './builders.ts';
@@ -25,8 +26,7 @@ export const silent: Logger = {
 export function createCountingIds(): IdSource {
   let count = 0;
   const next = (): string => String(++count).padStart(6, '0');
-  const prefixes = { job: 'job_', project: 'prj_', host: 'host_', secret: 'sec_' };
-  return { mint: (kind) => prefixes[kind] + next(), token: () => next() };
+  return { mint: (kind) => ID_PREFIXES[kind] + next(), token: () => next() };
 }
 
 export interface TestEngine {

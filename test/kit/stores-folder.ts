@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { LOG_FOLDER, type OpenEngineOptions, openEngine } from '../../controller/store/open-engine.ts';
+import type { TokenId, UserId } from '../../proto/domain/ids.ts';
 import { aJobSpec, secretId } from './builders.ts';
 import { context, createJob, registerHost, testOptions } from './stores-engine.ts';
 
@@ -17,6 +18,7 @@ export async function withFolder(use: (folder: string) => Promise<void>): Promis
 }
 
 export const SECRET_VALUE = 'hunter2';
+export const TOKEN_DIGEST = 'a'.repeat(64);
 
 /** A store with a host, jobs (one placed, one stopped) and a secret in it, closed. */
 export async function fillStore(
@@ -34,6 +36,21 @@ export async function fillStore(
   const id = secretId('1');
   const sealed = await engine.sealer.seal(id, Buffer.from(SECRET_VALUE));
   await engine.submit({ type: 'set-secret', project: '', secret: { id, name: 'A', sealed } }, context);
+  await engine.close();
+}
+
+/** Adds to such a store what schema 3 brought: a user with a token in a project, and a token for a host to join. */
+export async function fillStoreWithPeople(folder: string): Promise<void> {
+  const engine = await openEngine(testOptions(folder));
+  const digest = TOKEN_DIGEST;
+  const id = 'usr_000001' as UserId;
+  await engine.submit({ type: 'create-user', id, name: 'ann', role: 'admin' }, context);
+  const token = { id: 'tok_000001' as TokenId, user: 'ann', name: 'laptop', digest } as const;
+  await engine.submit({ type: 'create-token', ...token }, context);
+  await engine.submit({ type: 'add-member', project: 'default', user: 'ann', role: 'owner' }, context);
+  const tokenHash = 'b'.repeat(64);
+  const join = { tokenHash, hostName: '', host: '', ttlMs: 3_600_000 } as const;
+  await engine.submit({ type: 'create-join-token', ...join }, context);
   await engine.close();
 }
 

@@ -13,7 +13,8 @@ import { loadState } from '../../controller/store/load-state.ts';
 import { createMemoryLog } from '../../controller/store/memory-log.ts';
 import { type JobId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { isFinished } from '../../proto/domain/job.ts';
-import type { AgentMessage } from '../../proto/domain/session.ts';
+import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
+import { SIM_SELF_FENCE_MS } from './options.ts';
 import type { Cluster, Container, Host, Lane } from './parts.ts';
 import type { SimProcess } from './world.ts';
 
@@ -26,6 +27,15 @@ const LOSS_REASONS: ReadonlySet<string> = new Set([
   'HOST_RESTARTED',
   'EXIT_UNKNOWN',
 ]);
+/** An agent that was kept from acting for longer than this while it should have fenced could not keep its promise. */
+const HINDERED_MAX_MS = 10_000;
+/** Stands for the nonce of a hello, which is answered by the welcome. */
+const HELLO = 0;
+/** Between a heartbeat and the next, and the way of its answer. */
+const CONTACT_KNOWN_MS = 12_000;
+/** Longest way of a message once all is healed, and the turn of its reader. */
+const HEARD_AFTER_MS = 2_000;
+
 /** Facts that may follow the end of a job. */
 const AFTER_THE_END: ReadonlySet<string> = new Set([
   'job-retried',
@@ -57,6 +67,10 @@ export class Checker {
   /** Highest epoch obeyed, by each agent's own word. */
   readonly #claimed = new Map<string, number>();
   readonly #unrefused = new Set<string>();
+  /** When the heartbeats of each host's newest connection were sent. */
+  readonly #beats = new Map<string, Map<number, number>>();
+  /** Where the log ended once it was put back to an old copy: from then on only that is judged. */
+  #oldHead: number | undefined;
   #epoch = 0;
 
   constructor(sim: Cluster) {
@@ -65,6 +79,7 @@ export class Checker {
 
   /** Entries became durable. */
   committed(entries: readonly LogEntry[]): void {
+    if (this.#oldHead !== undefined) return;
     for (const { seq, value } of entries) {
       const { stamped } = decodeEntry(seq, value);
       if (seq !== this.shadow.headSeq + 1) {
@@ -156,6 +171,9 @@ export class Checker {
       this.#fail(`${name} counts as lost (${exit.reason}) though nothing happened to ${truth.hostId}`);
     }
     const container = host?.containers.get(name);
+    if (exit.reason === 'HOST_LOST' && container !== undefined && container.exit === undefined) {
+      this.#requireHindered(host, `${name} counts as lost while it runs`);
+    }
     if (outcome === 'succeeded' && container !== undefined && container.exit?.code !== 0) {
       this.#fail(`${name} counts as succeeded and did not end with 0`);
     }
@@ -173,7 +191,9 @@ export class Checker {
   }
 
   /** A machine began to run a task: the truth, not a report. */
-  containerStarted(host: Host, { name, gpuUuids }: Container): void {
+  containerStarted(host: Host, container: Container): void {
+    const { name, gpuUuids } = container;
+    this.#checkAlone(host, container);
     this.#sim.world.mark(`${name} starts on ${host.name}`);
     const starts = (this.#starts.get(name) ?? 0) + 1;
     this.#starts.set(name, starts);
@@ -193,6 +213,33 @@ export class Checker {
     }
   }
 
+  /** What runs on though the host had promised to stop it needs a reason: something kept the agent from acting. */
+  #requireHindered(host: Host | undefined, message: string): void {
+    const dueMs = (host?.contactAtMs ?? 0) + SIM_SELF_FENCE_MS;
+    if ((host?.hinderedMs(dueMs) ?? 0) <= HINDERED_MAX_MS) this.#fail(message);
+  }
+
+  /** Of one job at most one attempt runs. */
+  #checkAlone(host: Host, { name, key }: Container): void {
+    for (const { other, elsewhere } of this.#othersOf(key)) {
+      this.#requireHindered(
+        elsewhere,
+        `${name} starts on ${host.name} while ${other} runs on ${elsewhere.name}`,
+      );
+    }
+  }
+
+  *#othersOf(key: TaskKey): Generator<{ readonly other: string; readonly elsewhere: Host }> {
+    for (let attempt = 1; attempt < key.attempt; attempt += 1) {
+      const other = toTaskName({ ...key, attempt });
+      const elsewhere = this.#sim.hostOf(this.#attempts.get(other)?.hostId ?? '');
+      const container = elsewhere?.containers.get(other);
+      if (elsewhere !== undefined && container !== undefined && container.exit === undefined) {
+        yield { other, elsewhere };
+      }
+    }
+  }
+
   /** An agent asks its driver to stop a task: somebody must have ordered it. */
   stopAsked(host: Host, key: TaskKey): void {
     const container = host.containers.get(toTaskName(key));
@@ -201,11 +248,18 @@ export class Checker {
     const attempt = job?.attempts[key.attempt - 1];
     if (job === undefined || attempt === undefined) return;
     const ordered = attempt.stopCause !== undefined || attempt.phase === 'ended' || job.spec.timeLimitMs > 0;
-    if (!ordered) this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
+    if (ordered) return;
+    const silentMs = this.#sim.world.nowMs - host.contactAtMs;
+    const mayFence = job.spec.onDisconnect !== undefined && silentMs >= SIM_SELF_FENCE_MS - CONTACT_KNOWN_MS;
+    // A journal that was lost or could not be written knows only of an older contact.
+    if (mayFence || (job.spec.onDisconnect !== undefined && host.hinderedMs(host.contactAtMs) > 0)) return;
+    this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
   }
 
   /** A message of a leader reaches an agent that said under which epoch it obeyed last: older ones are refused. */
-  agentHeard(host: Host, lane: Lane, agent: SimProcess, epoch: number): void {
+  agentHeard(host: Host, lane: Lane, agent: SimProcess, { epoch, message }: ControllerEnvelope): void {
+    const nonce = message.kind === 'heartbeat-ack' ? message.nonce : message.kind === 'welcome' ? HELLO : -1;
+    host.contactAtMs = Math.max(host.contactAtMs, this.#beats.get(host.id)?.get(nonce) ?? 0);
     if (epoch >= (this.#claimed.get(host.id) ?? 0)) return;
     this.#unrefused.add(host.id);
     const judge = (): void => {
@@ -216,13 +270,17 @@ export class Checker {
   }
 
   /** An agent puts a message on the line; `sent` is what it meant to say. */
-  agentSaid(host: Host, message: AgentMessage, sent: AgentMessage): void {
+  agentSaid(lane: Lane, message: AgentMessage, sent: AgentMessage): void {
+    const { host } = lane;
     if (sent.kind === 'fenced') this.#unrefused.delete(host.id);
     if (sent.kind === 'hello') {
+      this.#tellsOld(lane, sent.maxSeenSeq);
       this.#claimed.set(host.id, sent.maxEpoch);
       this.#unrefused.delete(host.id);
     }
+    if (message.kind === 'heartbeat') this.#beats.get(host.id)?.set(message.nonce, this.#sim.world.nowMs);
     if (message.kind === 'hello') {
+      this.#beats.set(host.id, new Map([[HELLO, this.#sim.world.nowMs]]));
       const before = this.#told.get(host.id);
       if (before?.stateId !== message.stateId) this.#told.set(host.id, { stateId: message.stateId, seq: 0 });
     }
@@ -235,6 +293,29 @@ export class Checker {
     if (message.reportSeq <= told.seq)
       this.#fail(`${host.name} uses report ${message.reportSeq} after ${told.seq}`);
     told.seq = message.reportSeq;
+  }
+
+  /** The agent's journal was put back to an older copy: numbers begin again where they were then. */
+  journalRolledBack(host: Host): void {
+    this.#told.delete(host.id);
+  }
+
+  /** The log was put back to an old copy: from now on only what is done about that counts. */
+  logRolledBack(headSeq: number): void {
+    this.#oldHead = headSeq;
+  }
+
+  /** An agent that has seen more tells a controller with an old log: that one may write nothing any more. */
+  #tellsOld(lane: Lane, maxSeenSeq: number): void {
+    const { controller } = lane;
+    if (this.#oldHead === undefined || maxSeenSeq <= this.#oldHead) return;
+    this.#sim.world.schedule(HEARD_AFTER_MS, 'old-log', () => {
+      if (controller.process.alive && controller.engine.writesRefused === undefined) {
+        this.#sim.world.violate(
+          `${controller.process.name} goes on with a log that lacks what it acknowledged`,
+        );
+      }
+    });
   }
 
   /** A user was told that the job was accepted. */
@@ -273,6 +354,7 @@ export class Checker {
   }
 
   #fail(message: string): void {
+    if (this.#oldHead !== undefined) return;
     this.#sim.world.violate(message);
   }
 }

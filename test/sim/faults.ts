@@ -2,7 +2,8 @@
  * What goes wrong, and that it ends: each fault lasts a while and is undone, all of them at once when the run turns
  * from safety to liveness.
  */
-import type { Fault } from './options.ts';
+import { fencedAfterMs } from '../../proto/domain/fencing.ts';
+import { type Fault, SIM_SELF_FENCE_MS } from './options.ts';
 import type { Cluster, Host } from './parts.ts';
 
 export class Faults {
@@ -16,6 +17,7 @@ export class Faults {
   start(): void {
     const { options, world, chance, network } = this.#sim;
     network.duplicates = this.#sim.on('duplication');
+    network.emptiesSets = this.#sim.on('empty-set');
     const kinds = [...options.faults].filter((fault) => fault in ACTS);
     if (kinds.length === 0) return;
     const next = (): void => {
@@ -40,9 +42,14 @@ export class Faults {
 
   heal(): void {
     this.#healed = true;
+    // What follows is nobody's own: the process whose event came last may be one of those that end now.
+    this.#sim.world.current = undefined;
     const { sim } = { sim: this.#sim };
     sim.world.mark('heal');
     sim.network.duplicates = false;
+    if (sim.network.emptiesSets)
+      for (const lane of Array.from(sim.network.lanes)) sim.network.break(lane, 'both');
+    sim.network.emptiesSets = false;
     sim.network.stubborn.clear();
     sim.logDisk.latencyMs = 2;
     sim.logDisk.failing = 0;
@@ -62,6 +69,11 @@ export class Faults {
     sim.settleControllers();
   }
 }
+
+/** What an agent does not know of it cannot stop: longer than any silence. */
+const WITHOUT_MEMORY_MS = 200_000;
+/** A stop that failed is tried again at growing distances. */
+const RETRIED_AFTER_MS = 40_000;
 
 type Act = (sim: Cluster, host: Host, forMs: number) => void;
 
@@ -104,6 +116,7 @@ const ACTS: Partial<Record<Fault, Act>> = {
     if (agent !== undefined) sim.agentDied(agent);
   },
   'agent-pause': (sim, host, forMs) => {
+    host.hinder(forMs);
     const process = sim.agents.get(host)?.process;
     process?.pause();
     after(sim, forMs, () => process?.resume());
@@ -115,6 +128,7 @@ const ACTS: Partial<Record<Fault, Act>> = {
     sim.agentDied(agent);
     host.journalDisk.wipe();
     host.excusedAtMs = sim.world.nowMs;
+    host.hinder(WITHOUT_MEMORY_MS);
     // What a lost journal makes worst: the engine cannot say either what runs.
     if (sim.chance.integer(2) === 0) {
       host.engineTrouble('down');
@@ -122,6 +136,15 @@ const ACTS: Partial<Record<Fault, Act>> = {
         host.engine = 'up';
       });
     }
+  },
+  'journal-rollback': (sim, host) => {
+    const agent = sim.agents.get(host);
+    if (agent === undefined) return;
+    sim.agentDied(agent);
+    if (!host.journalDisk.rollBack()) return;
+    sim.world.mark(`the journal of ${host.name} is an older copy`);
+    host.hinder(WITHOUT_MEMORY_MS);
+    sim.checker.journalRolledBack(host);
   },
   'slow-journal': (sim, host, forMs) => {
     host.journalDisk.latencyMs = 20 + sim.chance.integer(3_000);
@@ -150,6 +173,10 @@ const ACTS: Partial<Record<Fault, Act>> = {
     sim.network.cut(host, ['up', 'down']);
     after(sim, forMs, () => sim.network.heal(host));
   },
+  silence: (sim, host) => {
+    sim.network.cut(host, sim.chance.integer(3) === 0 ? ['up'] : ['up', 'down']);
+    after(sim, fencedAfterMs(SIM_SELF_FENCE_MS) + sim.chance.integer(40_000), () => sim.network.heal(host));
+  },
   'one-way-cut': (sim, host, forMs) => {
     sim.network.cut(host, sim.chance.integer(2) === 0 ? ['up'] : ['down']);
     after(sim, forMs, () => sim.network.heal(host));
@@ -162,6 +189,7 @@ const ACTS: Partial<Record<Fault, Act>> = {
     else if (sim.controller !== undefined) sim.controller.wallOffsetMs += byMs;
   },
   'driver-hang': (sim, host, forMs) => {
+    host.hinder(forMs + RETRIED_AFTER_MS);
     host.engineTrouble('hung');
     after(sim, forMs, () => {
       host.engine = 'up';
@@ -169,6 +197,7 @@ const ACTS: Partial<Record<Fault, Act>> = {
   },
   'driver-restart': (sim, host, forMs) => {
     const live = sim.chance.integer(2) === 0;
+    host.hinder(Math.min(forMs, 20_000) + RETRIED_AFTER_MS);
     host.engineTrouble('down');
     if (!live) for (const container of host.containers.values()) host.end(container, { signal: 9 });
     after(sim, Math.min(forMs, 20_000), () => {

@@ -14,10 +14,12 @@ export const FAULTS = [
   'agent-pause',
   'reboot',
   'journal-loss',
+  'journal-rollback',
   'slow-journal',
   'failing-journal',
   'connection-loss',
   'partition',
+  'silence',
   'one-way-cut',
   'half-open',
   'duplication',
@@ -27,6 +29,8 @@ export const FAULTS = [
   'lost-reply',
   'gpu-loss',
   'stale-planner',
+  'empty-set',
+  'old-backup',
   'prepare-failure',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
@@ -41,6 +45,15 @@ export interface SimOptions {
   readonly requestEveryMs: number;
 }
 
+/**
+ * How hosts fence and when they are lost, much sooner than in production: what matters is that the one follows the
+ * other, and that a run holds many of both.
+ */
+export const SIM_SELF_FENCE_MS = 30_000;
+/** Sooner than hosts fence: what holds the verdict back is the bound alone. */
+export const SIM_LOST_AFTER_MS = 25_000;
+export const SIM_HEARTBEAT_MS = 5_000;
+
 /** Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. */
 export function drawOptions(
   rng: SplittableRng,
@@ -49,6 +62,8 @@ export function drawOptions(
 ): SimOptions {
   const share = [0, 0.15, 0.3, 0.5, 1][rng.integer(5)] as number;
   const faults = new Set<Fault>(FAULTS.filter(() => rng.fraction() < share));
+  // It takes the place of coming to rest, which most runs must reach.
+  if (rng.integer(12) !== 0 || forced.length > 0) faults.delete('old-backup');
   if (exactly !== undefined) faults.clear();
   for (const fault of [...forced, ...(exactly ?? [])]) faults.add(fault);
   return {

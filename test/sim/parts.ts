@@ -5,6 +5,7 @@ import type { Driver, DriverExit, StartedTask, TaskPlan } from '../../agent/core
 import type { Journal } from '../../agent/core/journal-port.ts';
 import type { TaskRecord } from '../../agent/core/task-record.ts';
 import type { Session } from '../../agent/session/session.ts';
+import type { Supervisor } from '../../agent/session/supervisor.ts';
 import type { decide } from '../../controller/core/decide.ts';
 import type { Engine } from '../../controller/core/engine.ts';
 import type { Planner } from '../../controller/core/planner.ts';
@@ -48,6 +49,8 @@ export interface JournalDisk {
   failing: boolean;
   /** The disk is replaced. */
   wipe(): void;
+  /** Notes the content, or puts back what was noted the last time; true when it put something back. */
+  rollBack(): boolean;
   /** The process died; `power`: so did the machine, and what was not synced is lost. */
   crash(power: boolean): void;
   open(owner: SimProcess): Journal;
@@ -72,6 +75,12 @@ export interface Host {
   losesReplies: boolean;
   /** Virtual time before which tasks of this host may have been lost for a known reason. */
   excusedAtMs: number;
+  /** Virtual time at which the newest heartbeat was sent whose answer reached the agent. */
+  contactAtMs: number;
+  /** Something keeps the agent from acting for so long from now. */
+  hinder(forMs: number): void;
+  /** How long the agent was kept from acting since then. */
+  hinderedMs(sinceMs: number): number;
   readonly onEngineTrouble: Set<() => void>;
   gpus(): readonly Gpu[];
   start(plan: TaskPlan): StartedTask;
@@ -125,6 +134,8 @@ export interface Agent {
 export interface Network {
   readonly lanes: Set<Lane>;
   duplicates: boolean;
+  /** Full sets may arrive empty, as of a controller with a bug. */
+  emptiesSets: boolean;
   /** Which controller a host dials when it is not the newest. */
   readonly stubborn: Map<Host, Controller>;
   latencyMs(): number;
@@ -150,8 +161,9 @@ export interface Judge {
   committed(entries: readonly LogEntry[]): void;
   containerStarted(host: Host, container: Container): void;
   stopAsked(host: Host, key: TaskKey): void;
-  agentHeard(host: Host, lane: Lane, agent: SimProcess, epoch: number): void;
-  agentSaid(host: Host, message: AgentMessage, sent: AgentMessage): void;
+  agentHeard(host: Host, lane: Lane, agent: SimProcess, heard: ControllerEnvelope): void;
+  agentSaid(lane: Lane, message: AgentMessage, sent: AgentMessage): void;
+  journalRolledBack(host: Host): void;
   submitAcknowledged(requestId: string, id: JobId): void;
   stopAcknowledged(id: JobId): void;
 }
@@ -165,6 +177,8 @@ export interface Wrappers {
   decide(inner: typeof decide): typeof decide;
   planner(inner: Planner): Planner;
   deaf(engine: Engine): Engine;
+  supervisor(inner: Supervisor): Supervisor;
+  massStopHeld(supervisor: Supervisor): void;
   driver(driver: Driver, records: ReadonlyMap<string, TaskRecord>, host: Host): Driver;
 }
 

@@ -28,6 +28,12 @@ export const PLANTED_BUGS = {
   'time-limit-dropped': [],
   'lost-gpu-offered': ['gpu-loss'],
   'pause-ignored': [],
+  'fence-skipped': ['silence'],
+  'fence-forgets-contact': ['silence', 'agent-crash'],
+  'replace-before-fence': ['silence'],
+  'wait-not-waited': ['silence'],
+  'stop-consent-forged': ['empty-set', 'connection-loss'],
+  'old-backup-served': ['old-backup'],
 } as const satisfies Record<string, readonly Fault[]>;
 
 export type PlantedBug = keyof typeof PLANTED_BUGS;

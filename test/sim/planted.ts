@@ -4,6 +4,7 @@
  */
 import type { Driver } from '../../agent/core/driver-port.ts';
 import type { TaskRecord } from '../../agent/core/task-record.ts';
+import type { Supervisor } from '../../agent/session/supervisor.ts';
 import type { decide } from '../../controller/core/decide.ts';
 import type { Engine } from '../../controller/core/engine.ts';
 import type { ClusterEvent } from '../../controller/core/event.ts';
@@ -34,6 +35,8 @@ export class Planted implements Wrappers {
     if (bug === 'old-epoch-obeyed' && message.kind === 'hello')
       return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
     if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
+    if (bug === 'old-backup-served' && message.kind === 'hello')
+      return { ...message, maxSeenSeq: 0, maxEpoch: 0 };
     if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
       const { epoch } = lane.controller.engine;
       // The answer does not cross the network: whoever listens only to himself is always in contact.
@@ -59,6 +62,10 @@ export class Planted implements Wrappers {
       return { ...envelope, epoch: Math.max(envelope.epoch, this.#obeyed.get(host) ?? 0) };
     }
     if (message.kind !== 'desired') return envelope;
+    if (message.complete && this.#sim.network.emptiesSets && this.#isBusy(host)) {
+      this.#sim.world.mark(`${host.name} gets an empty set`);
+      return { ...envelope, message: { ...message, tasks: [], count: 0, hash: sha256Hex('') } };
+    }
     if (bug === 'time-limit-dropped') {
       const tasks = message.tasks.map((task) =>
         task.spec === undefined
@@ -90,6 +97,27 @@ export class Planted implements Wrappers {
       return { ...envelope, message: { ...message, tasks, hash } };
     }
     return envelope;
+  }
+
+  /** Enough runs there, by nobody's order to stop, for the brake to hold whatever ends meanwhile. */
+  #isBusy(host: Host): boolean {
+    let running = 0;
+    for (const { key, exit } of host.containers.values()) {
+      const attempt = this.#sim.checker.shadow.job(key.jobId)?.attempts[key.attempt - 1];
+      if (exit === undefined && attempt?.stopCause === undefined && attempt?.phase === 'running')
+        running += 1;
+    }
+    return running >= 6;
+  }
+
+  supervisor(inner: Supervisor): Supervisor {
+    if (this.#sim.bug !== 'fence-skipped') return inner;
+    return Object.create(inner, { fence: { value: async () => undefined } }) as Supervisor;
+  }
+
+  massStopHeld(supervisor: Supervisor): void {
+    const { count, hash } = supervisor.massStop();
+    if (this.#sim.bug === 'stop-consent-forged' && count > 0) void supervisor.consentToStop(count, hash);
   }
 
   /** A connection broke: what was last reported over it is still in the hands of the network. */
@@ -152,6 +180,14 @@ export class Planted implements Wrappers {
         return decision.ok ? { ...decision, events: decision.events.flatMap(freeIfLost) } : decision;
       };
     }
+    if (bug === 'replace-before-fence' || bug === 'wait-not-waited') {
+      return (reader, command, context) => {
+        if (command.type !== 'declare-lost') return told(reader, command, context);
+        const silence = { cause: 'silence', silentMs: Number.MAX_SAFE_INTEGER } as const;
+        const by = bug === 'wait-not-waited' ? ({ cause: 'operator' } as const) : silence;
+        return inner(reader, { ...command, by }, context);
+      };
+    }
     if (bug === 'lost-gpu-offered') {
       return (reader, command, context) => {
         if (command.type !== 'register-host') return inner(reader, command, context);
@@ -210,6 +246,12 @@ export class Planted implements Wrappers {
       epoch: engine.epoch,
       submit: (command, context) => engine.submit(command, context),
       read: (look) => engine.read(look),
+      peek: (look) => engine.peek(look),
+      stillLeads: () => engine.stillLeads(),
+      refuseWrites: (error) => engine.refuseWrites(error),
+      get writesRefused() {
+        return engine.writesRefused;
+      },
       events: (afterSeq, limit) => engine.events(afterSeq, limit),
       sealedSecret: (id) => engine.sealedSecret(id),
       close: () => engine.close(),

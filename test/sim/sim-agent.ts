@@ -37,27 +37,30 @@ export class SimAgent {
     const journal = host.journalDisk.open(process);
     const rng = sim.world.rng.split(process.name);
     const conditions = createConditionBoard(clock, () => this.session?.inventoryChanged());
-    const supervisor = createSupervisor({
-      hostId: host.id,
-      bootId: host.bootId,
-      clusterId: () => this.session?.clusterId ?? journal.content.meta.clusterId,
-      drivers: [sim.planted.driver(createSimDriver(host, process), journal.content.records, host)],
-      storage: createSimStorage(host, process),
-      logs: createSimLogs(host),
-      journal,
-      conditions,
-      clock,
-      rng,
-      logger,
-      onDirty: (name) => this.#reporter?.markDirty(name),
-      onAbsence: () => this.#reporter?.refresh(),
-      onBug: (error) => {
-        if (error.kind === 'bug')
-          sim.world.violate(`an agent met a bug: ${error.code} ${JSON.stringify(error.details)}`);
-        sim.world.mark(`${process.name} gives up: ${error.code} ${error.message}`);
-        sim.agentDied(this);
-      },
-    });
+    const supervisor = sim.planted.supervisor(
+      createSupervisor({
+        hostId: host.id,
+        bootId: host.bootId,
+        clusterId: () => this.session?.clusterId ?? journal.content.meta.clusterId,
+        drivers: [sim.planted.driver(createSimDriver(host, process), journal.content.records, host)],
+        storage: createSimStorage(host, process),
+        logs: createSimLogs(host),
+        journal,
+        conditions,
+        clock,
+        rng,
+        logger,
+        onDirty: (name) => this.#reporter?.markDirty(name),
+        onAbsence: () => this.#reporter?.refresh(),
+        onMassStop: () => this.#massStopHeld(supervisor),
+        onBug: (error) => {
+          if (error.kind === 'bug')
+            sim.world.violate(`an agent met a bug: ${error.code} ${JSON.stringify(error.details)}`);
+          sim.world.mark(`${process.name} gives up: ${error.code} ${error.message}`);
+          sim.agentDied(this);
+        },
+      }),
+    );
     this.supervisor = supervisor;
     await supervisor.recover();
     const reporter = createReporter({
@@ -83,11 +86,19 @@ export class SimAgent {
       reporter,
       journal,
       clock,
+      uptimeMs: () => sim.world.nowMs,
       rng,
       logger,
       onWelcome: () => undefined,
       openDataConnection: () => Promise.resolve(),
     });
+  }
+
+  #massStopHeld(supervisor: Supervisor): void {
+    const { host } = this;
+    host.sim.world.mark(`${host.name} holds a stop of ${supervisor.massStop().count}`);
+    this.session?.massStopChanged();
+    host.sim.planted.massStopHeld(supervisor);
   }
 
   #inventory(): Inventory {

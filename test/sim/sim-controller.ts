@@ -7,17 +7,16 @@ import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
+import { watchLostHosts } from '../../controller/effects/lost-hosts.ts';
 import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';
 import type { ClusterState } from '../../controller/state/cluster-state.ts';
 import { GroupCommitEngine } from '../../controller/store/engine.ts';
 import { loadState } from '../../controller/store/load-state.ts';
 import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { SIM_HEARTBEAT_MS, SIM_LOST_AFTER_MS, SIM_SELF_FENCE_MS } from './options.ts';
 import type { Cluster, Controller, Lane } from './parts.ts';
 import { SimProcess } from './world.ts';
-
-const HEARTBEAT_MS = 5_000;
-const SELF_FENCE_MS = 240_000;
 
 export class SimController implements Controller {
   readonly process: SimProcess;
@@ -72,7 +71,8 @@ export class SimController implements Controller {
     const sim = this.#sim;
     const { clock } = this.process;
     const logger = sim.loggerOf(this.process);
-    this.liveness = createLiveness(clock);
+    this.liveness = createLiveness(clock, SIM_LOST_AFTER_MS);
+    watchLostHosts({ engine: this.engine, liveness: this.liveness, clock, logger });
     const planning = createPlanningLoop({
       engine: sim.planted.deaf(this.engine),
       planner: sim.planted.planner(planFirstFit),
@@ -80,6 +80,7 @@ export class SimController implements Controller {
       clock,
       rng: sim.world.rng.split(`planning ${this.process.name}`),
       logger,
+      selfFenceMs: SIM_SELF_FENCE_MS,
     });
     this.liveness.onChange(() => planning.wake());
     this.link = createAgentLink({
@@ -88,7 +89,7 @@ export class SimController implements Controller {
       logger,
       liveness: this.liveness,
       resolveSecrets: async () => new Map(),
-      terms: { heartbeatMs: HEARTBEAT_MS, selfFenceMs: SELF_FENCE_MS, httpPort: () => 1 },
+      terms: { heartbeatMs: SIM_HEARTBEAT_MS, selfFenceMs: SIM_SELF_FENCE_MS, httpPort: () => 1 },
       onFenced: (error) => this.die(error),
     });
     planning.wake();
@@ -97,7 +98,7 @@ export class SimController implements Controller {
   /** The process wants to end: its supervisor starts the next one. */
   die(error: ClusterError): void {
     if (!this.process.alive) return;
-    if (error.kind === 'bug' || error.kind === 'corrupt') {
+    if (error.kind === 'bug' || (error.kind === 'corrupt' && error.code !== 'CONTROLLER_BEHIND')) {
       this.#sim.world.violate(
         `the controller met a bug: ${error.code} ${JSON.stringify(error.details)} ${String(error.cause ?? '')}`,
       );

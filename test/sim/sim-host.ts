@@ -34,7 +34,9 @@ export class SimHost implements Host {
   losesReplies = false;
   /** Virtual time before which tasks of this host may have been lost for a known reason. */
   excusedAtMs = -1;
+  contactAtMs = 0;
   readonly onEngineTrouble = new Set<() => void>();
+  readonly #hindrances: { readonly fromMs: number; readonly toMs: number }[] = [];
   #containers = 0;
 
   constructor(sim: Cluster, number: number, gpuCount: number) {
@@ -55,6 +57,19 @@ export class SimHost implements Host {
       const uuid = gpuUuid(`${this.name}-${index}`);
       return aGpu({ uuid, index, schedulable: !this.lostGpus.has(uuid) });
     });
+  }
+
+  hinder(forMs: number): void {
+    const { nowMs } = this.sim.world;
+    this.#hindrances.push({ fromMs: nowMs, toMs: nowMs + forMs });
+  }
+
+  hinderedMs(sinceMs: number): number {
+    const { nowMs } = this.sim.world;
+    const within = this.#hindrances.map(
+      ({ fromMs, toMs }) => Math.min(toMs, nowMs) - Math.max(fromMs, sinceMs),
+    );
+    return within.reduce((sum, forMs) => sum + Math.max(0, forMs), 0);
   }
 
   /** Starts the task, or gives what already bears its name. */
@@ -106,9 +121,14 @@ export class SimHost implements Host {
   /** SIGTERM, grace, SIGKILL. */
   stop(name: string, graceMs: number): void {
     const container = this.containers.get(name);
-    if (container === undefined || container.exit !== undefined || container.killEvent !== undefined) return;
+    if (container === undefined || container.exit !== undefined) return;
     const termMs = container.ignoresTerm ? graceMs : Math.min(graceMs, 20 + this.sim.chance.integer(400));
     const signal = termMs < graceMs ? SIGTERM : SIGKILL;
+    // A second stop may only hurry.
+    if (container.killEvent !== undefined) {
+      if (container.killEvent.dueMs <= this.sim.world.nowMs + termMs) return;
+      container.killEvent.cancelled = true;
+    }
     container.killEvent = this.sim.world.schedule(termMs, 'container-kill', () =>
       this.end(container, { signal }),
     );

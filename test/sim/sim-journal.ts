@@ -29,6 +29,13 @@ export class SimJournalDisk {
   #unsynced: JournalChange[] = [];
   #underWay: { readonly event: SimEvent; readonly batch: Batch } | undefined;
   #states = 0;
+  #noted:
+    | {
+        readonly meta: JournalMeta;
+        readonly records: readonly TaskRecord[];
+        readonly ended: readonly [string, Exit][];
+      }
+    | undefined;
 
   constructor(host: Host) {
     this.#host = host;
@@ -51,6 +58,21 @@ export class SimJournalDisk {
     this.#records.clear();
     this.#ended.clear();
     this.#meta = this.#freshMeta();
+  }
+
+  /** Notes what is there, or puts back what was noted: a folder restored from a copy. */
+  rollBack(): boolean {
+    const noted = this.#noted;
+    this.#noted = { meta: this.#meta, records: [...this.#records.values()], ended: [...this.#ended] };
+    // A copy of another journal is another journal.
+    if (noted === undefined || noted.meta.stateId !== this.#meta.stateId) return false;
+    this.#noted = undefined;
+    this.#meta = noted.meta;
+    this.#records.clear();
+    for (const record of noted.records) this.#records.set(toTaskName(record.key), record);
+    this.#ended.clear();
+    for (const [name, exit] of noted.ended) this.#ended.set(name, exit);
+    return true;
   }
 
   /** The process died; `power`: so did the machine, and what was not synced is lost. */
@@ -150,6 +172,8 @@ export class SimJournalDisk {
       this.#records.delete(name);
       this.#ended.set(name, exit);
     }
-    if (change.meta !== undefined) this.#meta = { ...this.#meta, ...change.meta };
+    if (change.meta === undefined) return;
+    const { contact: _contact, ...rest } = change.meta;
+    this.#meta = { ...this.#meta, ...(bug === 'fence-forgets-contact' ? rest : change.meta) };
   }
 }

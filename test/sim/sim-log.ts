@@ -66,6 +66,19 @@ export class SimLogDisk {
     };
   }
 
+  copy(): MemoryDisk {
+    return { head: this.disk.head, entries: new Map(this.disk.entries), rows: new Map(this.disk.rows) };
+  }
+
+  /** In place of all that is there now. */
+  putBack({ head, entries, rows }: MemoryDisk): void {
+    this.disk.head = head;
+    this.disk.entries.clear();
+    for (const [seq, value] of entries) this.disk.entries.set(seq, value);
+    this.disk.rows.clear();
+    for (const [key, value] of rows) this.disk.rows.set(key, value);
+  }
+
   /** The process died: each write under way is kept whole or lost whole. */
   crash(owner: SimProcess): void {
     for (const entry of Array.from(this.#underWay)) {

@@ -136,6 +136,7 @@ class Connection implements Lane {
 export class SimNetwork implements Network {
   readonly lanes = new Set<Lane>();
   duplicates = false;
+  emptiesSets = false;
   readonly #sim: Cluster;
   readonly #cuts = new Map<Host, Set<Direction>>();
   /** Which controller a host dials when it is not the newest. */
@@ -203,7 +204,7 @@ export class SimNetwork implements Network {
       for (;;) {
         const item = await lane.down.next();
         if ('end' in item || signal.aborted) throw noConnection();
-        this.#sim.checker.agentHeard(host, lane, agent, item.message.epoch);
+        this.#sim.checker.agentHeard(host, lane, agent, item.message);
         yield this.#sim.planted.down(item.message, host);
       }
     } finally {
@@ -218,7 +219,7 @@ export class SimNetwork implements Network {
       if (lane.agentClosed) return;
       const message = sim.planted.up(sent, lane);
       if (message === undefined) continue;
-      sim.checker.agentSaid(lane.host, message, sent);
+      sim.checker.agentSaid(lane, message, sent);
       lane.up.send({ message });
       if (this.duplicates && message.kind !== 'hello' && sim.chance.integer(20) === 0)
         lane.up.send({ message });

@@ -3,6 +3,7 @@
  * and checks. First safety under faults, then all is healed and everything must come to rest.
  */
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
+import type { MemoryDisk } from '../../controller/store/memory-log.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
@@ -27,6 +28,8 @@ const CONVERGED_AFTER_MS = 60_000;
 const DRAINED_AFTER_MS = 60_000;
 const COMPARE_EVERY_MS = 150_000;
 const SETTLE_MS = 3_000;
+/** How long a controller on an old log is watched. */
+const OLD_LOG_MS = 30_000;
 
 export interface SimRun {
   readonly seed: number;
@@ -161,7 +164,9 @@ export class Sim implements Cluster {
       else lane.closeFromAgent();
     }
     if (power) return;
-    this.world.schedule(100 + this.chance.integer(5_000), 'restart', () => {
+    const downMs = 100 + this.chance.integer(5_000);
+    host.hinder(downMs + 1_000);
+    this.world.schedule(downMs, 'restart', () => {
       if (host.up && this.agents.get(host) === agent) this.#startAgent(host);
     });
   }
@@ -194,8 +199,12 @@ export class Sim implements Cluster {
       this.workload.start();
       this.#faults.start();
       this.#compareNow();
+      await world.run(() => world.steps >= steps / 2);
+      const copy = this.on('old-backup') ? this.logDisk.copy() : undefined;
       await world.run(() => world.steps >= steps);
-      if (world.violation === undefined) await this.#comeToRest();
+      if (world.violation !== undefined) return;
+      if (copy === undefined) await this.#comeToRest();
+      else await this.#returnToOldLog(copy);
     } finally {
       globalThis.setImmediate = real;
       Error.stackTraceLimit = stackTraceLimit;
@@ -223,6 +232,17 @@ export class Sim implements Cluster {
     await this.#pass(DRAINED_AFTER_MS, () => this.#isDrained());
     if (this.world.violation === undefined) this.#checkDrained();
     await this.checker.compare();
+  }
+
+  /** The folder is put back to an old copy behind everybody's back; agents have seen more than it holds. */
+  async #returnToOldLog(copy: MemoryDisk): Promise<void> {
+    this.workload.quiet();
+    this.#faults.heal();
+    const { controller } = this;
+    if (controller !== undefined) this.controllerDied(controller, 'put back');
+    this.logDisk.putBack(copy);
+    this.checker.logRolledBack(copy.head.seq);
+    await this.#pass(OLD_LOG_MS);
   }
 
   async #checkConverged(): Promise<void> {

@@ -5,7 +5,7 @@
 import type { Command } from '../../controller/core/command.ts';
 import type { CommandOutcome } from '../../controller/core/engine.ts';
 import type { JobId, Principal, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
-import { isFinished, type JobSpec } from '../../proto/domain/job.ts';
+import { isFinished, type JobSpec, type OnDisconnect } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { aJobSpec, someResources } from '../kit/builders.ts';
 import type { Behaviour, Cluster, Controller } from './parts.ts';
@@ -26,15 +26,23 @@ interface Request {
 }
 
 const GPU_COUNTS = [0, 1, 1, 1, 2, 4];
+const POLICIES: readonly OnDisconnect[] = ['wait', 'wait', 'replace', 'stop'];
 const SPECS = new Map<string, JobSpec>();
 
 /** Validation is costly and not what is simulated: each shape is made once. */
-function specOf(gpus: number, timeLimitMs: number, retries: number, priority: number): JobSpec {
-  const key = `${gpus} ${timeLimitMs} ${retries} ${priority}`;
+function specOf(
+  gpus: number,
+  timeLimitMs: number,
+  retries: number,
+  priority: number,
+  onDisconnect: OnDisconnect,
+): JobSpec {
+  const key = `${gpus} ${timeLimitMs} ${retries} ${priority} ${onDisconnect}`;
   let spec = SPECS.get(key);
   if (spec === undefined) {
     const resources = someResources({ gpuMilli: gpus * 1000, cpuMilli: 500 });
-    const limits = { timeLimitMs, graceMs: 2_000, maxRunAttempts: 6 };
+    const graceMs = onDisconnect === 'wait' ? 2_000 : 20_000;
+    const limits = { timeLimitMs, graceMs, maxRunAttempts: 6, onDisconnect };
     spec = aJobSpec({ name: 'sim', waitForHosts: true, resources, retries, priority, ...limits });
     SPECS.set(key, spec);
   }
@@ -133,6 +141,7 @@ export class Workload {
       limited ? 4_000 : 0,
       chance.integer(3),
       chance.integer(3) * 10,
+      POLICIES[chance.integer(POLICIES.length)] as OnDisconnect,
     );
     const project = PROJECTS[chance.integer(PROJECTS.length)] as string;
     // The shell mints a fresh id for each try; only the request id says that they are one.

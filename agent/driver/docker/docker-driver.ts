@@ -2,6 +2,7 @@
  * The driver on a Docker engine. The engine itself is the record of what runs: names and labels are enough for a new
  * agent to find every task of its host again. An answer that does not come is `unknown`, never taken for an end.
  */
+import { finished } from 'node:stream/promises';
 import type Docker from 'dockerode';
 import { type TaskKey, toTaskName } from '../../../proto/domain/ids.ts';
 import { toClusterError } from '../../../proto/errors/cluster-error.ts';
@@ -24,7 +25,7 @@ import { type ContainerStart, type ContainerStartOptions, createContainerStart }
 import { toDriverTask } from './container-state.ts';
 import { statusOf } from './docker-error.ts';
 import { openDockerExec } from './docker-exec.ts';
-import { createEngine, type Engine, type EngineFacts, readFacts } from './engine.ts';
+import { createEngine, type Engine, type EngineFacts, openStream, readFacts } from './engine.ts';
 import { createImagePuller, type ImagePuller } from './image-pull.ts';
 import { followLog } from './log-stream.ts';
 
@@ -213,12 +214,15 @@ class DockerDriver implements Driver {
 
   /** True when the engine said that the container no longer runs. False: cut off, or the engine failed. */
   async #waitForChange(key: TaskKey, signal: AbortSignal): Promise<boolean> {
-    const container = this.#engine.docker.getContainer(toContainerName(this.#options.hostId, key));
+    const { docker } = this.#engine;
+    const path = `/containers/${toContainerName(this.#options.hostId, key)}/wait?`;
+    const wait = async (abortSignal: AbortSignal): Promise<void> => {
+      const answer = await openStream(docker, { method: 'POST', path, options: {}, abortSignal });
+      // An engine that dies breaks the connection here; only an end of the answer is one.
+      await finished(answer.resume());
+    };
     try {
-      await this.#engine.call((abortSignal) => container.wait({ abortSignal }), {
-        timeoutMs: WAIT_TIMEOUT_MS,
-        signal,
-      });
+      await this.#engine.call(wait, { timeoutMs: WAIT_TIMEOUT_MS, signal });
       return true;
     } catch {
       // Whatever it was, the next look at the container tells.

@@ -2,6 +2,7 @@
  * The one door to the Docker engine: dockerode with a deadline on every call. A call that runs out of time has no
  * known outcome; it is reported as such and never taken for an answer.
  */
+import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { toDockerError } from './docker-error.ts';
 
@@ -41,6 +42,35 @@ export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS
       }
     },
   };
+}
+
+export interface StreamRequest {
+  readonly method: 'GET' | 'POST';
+  /** Ends in `?`; the options become the query. */
+  readonly path: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly abortSignal: AbortSignal;
+}
+
+/** The part of docker-modem that dockerode builds its own calls on. */
+interface Modem {
+  readonly modem: {
+    dial(request: Readonly<Record<string, unknown>>, done: (error: unknown, stream: Readable) => void): void;
+  };
+}
+
+/**
+ * The answer as it comes. For whatever the engine holds back for long: dockerode gathers other answers whole, and
+ * never hears of a connection that breaks within one.
+ */
+export function openStream(docker: Docker, request: StreamRequest): Promise<Readable> {
+  const { modem } = docker as unknown as Modem;
+  const statusCodes = { 200: true, 404: 'no such container', 500: 'server error' };
+  return new Promise((resolve, reject) => {
+    modem.dial({ ...request, isStream: true, statusCodes }, (error, stream) =>
+      error === null || error === undefined ? resolve(stream) : reject(error as Error),
+    );
+  });
 }
 
 /** Some calls of dockerode take no signal, and none of them after the answer's head: the wait ends in any case. */

@@ -7,7 +7,7 @@ import type Docker from 'dockerode';
 import type { Clock } from '../../../proto/ports/index.ts';
 import type { DriverTask, OutputChunk, OutputCursor } from '../../core/driver-port.ts';
 import { statusOf } from './docker-error.ts';
-import type { Engine } from './engine.ts';
+import { type Engine, openStream } from './engine.ts';
 import {
   advance,
   createStreamWalk,
@@ -105,31 +105,11 @@ async function openLog(
     timestamps: true,
     ...(options.since === '' ? {} : { since: options.since }),
   };
-  const { modem } = engine.docker as unknown as Modem;
-  return await engine.call(
-    () =>
-      new Promise<Readable>((resolve, reject) => {
-        modem.dial(
-          {
-            path: `/containers/${container.id}/logs?`,
-            method: 'GET',
-            options: query,
-            abortSignal: options.abortSignal,
-            isStream: true,
-            statusCodes: { 200: true, 404: 'no such container', 500: 'server error' },
-          },
-          (error, stream) =>
-            error === null || error === undefined ? resolve(stream) : reject(error as Error),
-        );
-      }),
+  const path = `/containers/${container.id}/logs?`;
+  const { abortSignal } = options;
+  return await engine.call(() =>
+    openStream(engine.docker, { method: 'GET', path, options: query, abortSignal }),
   );
-}
-
-/** The part of docker-modem that dockerode builds its own calls on. */
-interface Modem {
-  readonly modem: {
-    dial(options: Readonly<Record<string, unknown>>, done: (error: unknown, stream: Readable) => void): void;
-  };
 }
 
 async function* tell(stream: Readable, reading: Reading): AsyncGenerator<OutputChunk> {

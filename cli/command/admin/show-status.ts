@@ -28,17 +28,21 @@ const STATUS_LOOK: RecordLook = {
       return diskState === null ? 'in memory' : `${diskState}, ${formatBytes(Number(diskFreeBytes))} free`;
     }),
     cell('FOLDER', (record) => record['folder']),
+    cell('WRITES', (record) =>
+      record['writesRefused'] === null ? 'yes' : `refused, ${String(record['writesRefused'])}`,
+    ),
     cell('RECOVERING', (record) => (record['recovering'] === true ? 'yes' : 'no')),
   ],
   none: '',
 };
 
 function statusJson(status: ClusterStatus): JsonRecord {
-  const { folder, diskState, snapshots, ...rest } = status;
+  const { folder, diskState, snapshots, writesRefused, ...rest } = status;
   return {
     ...rest,
     folder: folder === '' ? null : folder,
     diskState: diskState === '' ? null : diskState,
+    writesRefused: writesRefused === '' ? null : writesRefused,
     snapshotAt: toIsoTime(snapshots.at(-1)?.madeAtMs),
     snapshots: snapshots.map(({ seq, madeAtMs }) => ({ seq, madeAt: toIsoTime(madeAtMs) })),
   };

@@ -5,6 +5,8 @@ import { gpuJson, hostJson } from '../../../proto/domain/record-json.ts';
 import { GPU_LOOK, HOST_LOOK } from '../../render/looks.ts';
 import type { CommandSpec } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
+import { HOST_ORDER_COMMANDS } from './host-order-commands.ts';
+import { HOST_VERDICT_COMMANDS } from './host-verdict-commands.ts';
 
 export const HOSTS_COMMANDS: readonly CommandSpec[] = [
   {
@@ -32,6 +34,8 @@ export const HOSTS_COMMANDS: readonly CommandSpec[] = [
       return 0;
     },
   },
+  ...HOST_ORDER_COMMANDS,
+  ...HOST_VERDICT_COMMANDS,
 ];
 
 export const GPUS_COMMANDS: readonly CommandSpec[] = [

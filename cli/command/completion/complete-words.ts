@@ -162,6 +162,13 @@ async function askLive(context: CommandContext, source: CompletionSource): Promi
       const { records } = await client.jobs.list(context.variables['NABLA_PROJECT'] ?? '', options);
       return records.map((job) => ({ word: job.id, doc: toDoc(`${job.state} ${job.spec.name}`) }));
     }
+    case 'user':
+      return (await client.users.list(options)).records.map(({ name, role }) => ({ word: name, doc: role }));
+    case 'token':
+      return (await client.tokens.list(options)).records.map(({ name, userName }) => ({
+        word: name,
+        doc: userName,
+      }));
     case 'project':
       return (await client.projects.list(options)).records.map(({ name, id }) => ({ word: name, doc: id }));
     case 'host':

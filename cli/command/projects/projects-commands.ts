@@ -7,6 +7,7 @@ import type { CommandSpec } from '../command-tree.ts';
 import type { Argument, Field, Refusal } from '../field.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { newRequestId } from '../request-id.ts';
+import { MEMBER_COMMANDS } from './member-commands.ts';
 
 const PROJECT: Argument = { name: 'project', doc: 'project id or name', flags: ['id'], completes: 'project' };
 const TAGS: Field = {
@@ -23,6 +24,7 @@ const REPOSITORY: readonly Refusal[] = ['repositoryName', 'repositoryUrl'].map((
 }));
 
 export const PROJECTS_COMMANDS: readonly CommandSpec[] = [
+  ...MEMBER_COMMANDS,
   {
     path: ['projects', 'create'],
     summary: 'Create a project',

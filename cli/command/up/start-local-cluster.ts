@@ -12,6 +12,7 @@ import { toFileError } from '../../client/file-error.ts';
 import { type LocalAddresses, readAddresses, readLocalCluster } from '../../client/local-cluster.ts';
 import { programPath } from '../package-root.ts';
 import { loopbackAddress } from './free-port.ts';
+import { agentFolder, letHostJoin } from './local-join.ts';
 import { type SupervisedProcess, superviseProcess } from './supervised-process.ts';
 
 const READY_DEADLINE_MS = 60_000;
@@ -61,19 +62,23 @@ export async function startLocalCluster(options: LocalClusterOptions): Promise<L
   };
   try {
     const controller = await startController(options, logs);
+    // Loaded while the controller comes up: hosts can join only once there is a client to ask for their tokens.
+    void import('../../client/open-cluster-client.ts');
     processes.push(controller);
     const addresses = await untilReady(options, controller.failed, async () => {
       const found = await readAddresses(dataFolder);
       return found !== undefined && found.pid === controller.pid() ? found : undefined;
     });
-    for (let number = 1; number <= options.agents; number++) {
-      processes.push(startAgent(options, logs, addresses, number));
-    }
-    const failed = Promise.race(processes.map((one) => one.failed));
-    failed.catch(() => undefined);
     const target = await readLocalCluster(dataFolder);
     if (target === undefined) throw notReady('the controller');
     const client = await options.connectTo(target);
+    for (let number = 1; number <= options.agents; number++) {
+      const name = `local-${number}`;
+      const tokenFile = await letHostJoin(client, dataFolder, name);
+      processes.push(startAgent({ options, logs, addresses, number, name, tokenFile }));
+    }
+    const failed = Promise.race(processes.map((one) => one.failed));
+    failed.catch(() => undefined);
     const hosts = await untilReady(options, failed, () => findHosts(client, options.agents));
     return { target, client, hosts, failed, close };
   } catch (error) {
@@ -88,7 +93,7 @@ async function startController(options: LocalClusterOptions, logs: string): Prom
   const http = await loopbackAddress(options.httpPort);
   let first = true;
   let kept: LocalAddresses | undefined;
-  const rest = options.allowVolatileStore ? ['--allow-volatile-store'] : [];
+  const rest = volatileFlag(options);
   const process = superviseProcess({
     name: 'controller',
     program: programPath('controller'),
@@ -115,20 +120,28 @@ async function startController(options: LocalClusterOptions, logs: string): Prom
   return process;
 }
 
-function startAgent(
-  options: LocalClusterOptions,
-  logs: string,
-  addresses: LocalAddresses,
-  number: number,
-): SupervisedProcess {
-  const name = `local-${number}`;
+function volatileFlag({ allowVolatileStore }: LocalClusterOptions): readonly string[] {
+  return allowVolatileStore ? ['--allow-volatile-store'] : [];
+}
+
+interface AgentPlan {
+  readonly options: LocalClusterOptions;
+  readonly logs: string;
+  readonly addresses: LocalAddresses;
+  readonly number: number;
+  readonly name: string;
+  /** Undefined: it has joined. */
+  readonly tokenFile: string | undefined;
+}
+
+function startAgent({ options, logs, addresses, number, name, tokenFile }: AgentPlan): SupervisedProcess {
   const share = Math.floor(PORTS_COUNT / options.agents);
   const portFirst = PORTS_FIRST + (number - 1) * share;
   const flags: Readonly<Record<string, string>> = {
-    '--data': join(options.dataFolder, 'agents', name),
+    '--data': agentFolder(options.dataFolder, name),
     '--controller': addresses.grpc,
     '--ca-file': addresses.caFile,
-    '--token-file': join(options.dataFolder, 'controller', 'agent.token'),
+    ...(tokenFile === undefined ? {} : { '--token-file': tokenFile }),
     '--name': name,
     '--driver': options.driver,
     '--simulated-gpus': String(options.simulatedGpus),
@@ -138,7 +151,7 @@ function startAgent(
   return superviseProcess({
     name: `agent ${name}`,
     program: programPath('agent'),
-    args: () => Object.entries(flags).flat(),
+    args: () => [...Object.entries(flags).flat(), ...volatileFlag(options)],
     logFile: join(logs, `${name}.log`),
     variables: options.variables,
     onRestart: options.onRestart,

@@ -15,6 +15,12 @@ export function decideRegisterHost(reader: ClusterReader, command: RegisterHost)
   const { hostId, name, bootId, agentVersion, inventory } = command;
   const bad = faultOf(inventory);
   if (bad !== undefined) return refuseField('invalid', 'BAD_INVENTORY', bad, 'check the probe of that host');
+  // What a session asked for before its host was removed must not bring the host back.
+  if (reader.hostIdentity(hostId)?.revoked === true) {
+    return refuse('precondition', 'HOST_REVOKED', 'the certificate of this host was revoked', {
+      hint: 'join again with a token of nabla hosts join-token --host HOST',
+    });
+  }
   const known = reader.host(hostId);
   const fact = { hostId, name, bootId, agentVersion, inventory };
   if (known !== undefined) {

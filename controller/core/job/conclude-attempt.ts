@@ -104,8 +104,13 @@ function fail(job: JobRecord, failure: Failure, exitCode: number): JobFinished {
   return finished(job, 'failed', failure.reason, failure.message, exitCode);
 }
 
+/** Ends that come of a host's silence: the controller's verdict, and the host's own. */
+const SILENCE_REASONS: ReadonlySet<string> = new Set(['HOST_LOST', 'DISCONNECTED']);
+
 /** The time limit is final: another attempt would spend the same time and end the same way. */
 function mayRetry(job: JobRecord, attempt: AttemptRecord): boolean {
+  const silenced = SILENCE_REASONS.has(attempt.exit?.reason ?? '');
+  if (silenced && job.spec.onDisconnect === 'stop') return false;
   if (endedByInfrastructure(attempt)) return true;
   if (attempt.exit?.verdict === 'time-limit' || attempt.stopCause === 'time-limit') return false;
   return job.retriesUsed < job.spec.retries;

@@ -70,6 +70,8 @@ export interface AttemptPlaced extends OfAttempt {
   readonly projectName: string;
   /** Boot of the host at this time; absent in events of earlier versions. */
   readonly bootId?: string;
+  /** With a job that does not wait for a lost host: its host stops it after so long without contact. */
+  readonly selfFenceMs?: number;
 }
 export interface AttemptAccepted extends OfAttempt {
   readonly type: 'attempt-accepted';

@@ -21,6 +21,8 @@ export interface AttemptRecord extends Attempt {
   readonly orderedSeq: number;
   /** Boot of the host when it was placed there; absent in records of earlier versions. */
   readonly placedBootId?: string;
+  /** Its host stops it after so long without contact; absent: it never does. */
+  readonly selfFenceMs?: number;
   /** Boot of the host in which it was last seen; empty until the host reported it. */
   readonly seenBootId: string;
   /** Outcome as decided when the main process ended; absent before. */

@@ -199,6 +199,7 @@ function place(now: JobRecord, event: AttemptPlaced, stamp: EventStamp): JobStep
     gpusSimulated: event.gpusSimulated,
     projectName: event.projectName,
     ...(event.bootId === undefined ? {} : { placedBootId: event.bootId }),
+    ...(event.selfFenceMs === undefined ? {} : { selfFenceMs: event.selfFenceMs }),
     secretIds: event.secretIds,
     graceMs: now.spec.graceMs,
     orderedSeq: stamp.seq,

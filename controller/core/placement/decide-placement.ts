@@ -2,6 +2,7 @@
  * Takes a planner's proposals one by one: each is checked against what is left after those before it, the ones that
  * hold become events, the rest are named in the outcome for the next plan.
  */
+import { SELF_FENCE_DEFAULT_MS } from '../../../proto/domain/fencing.ts';
 import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Command } from '../command.ts';
 import type { Decision } from '../decision.ts';
@@ -17,6 +18,7 @@ export function decidePlacement(
   reader: ClusterReader,
   command: Extract<Command, { readonly type: 'place-jobs' }>,
 ): Decision {
+  const { selfFenceMs = SELF_FENCE_DEFAULT_MS } = command;
   const rooms = new Map<HostId, Room | undefined>();
   const placed = new Set<string>();
   const taken = new Set<string>();
@@ -53,6 +55,7 @@ export function decidePlacement(
       secretIds: secretIdsOf(reader, job.projectId, job.spec),
       projectName: reader.project(job.projectId)?.name ?? '',
       bootId: room.host.bootId,
+      ...(job.spec.onDisconnect === undefined || selfFenceMs === 0 ? {} : { selfFenceMs }),
     });
   }
   const subject = command.placements[0]?.jobId ?? '';

@@ -20,6 +20,8 @@ export interface Room {
   exclusive: boolean;
   /** The host says that its disk is full. */
   readonly diskFull: boolean;
+  /** An operator keeps new work away. */
+  readonly cordoned: boolean;
 }
 
 /** `isHeldElsewhere`: a GPU that another host's attempt holds (two agents that list one card). */
@@ -35,6 +37,7 @@ export function openRoom(host: Host, use: HostUse, isHeldElsewhere: (uuid: GpuUu
     taskCount: use.tasks.length,
     exclusive: use.exclusive,
     diskFull: host.inventory.conditions.some(({ code }) => code === DISK_FULL),
+    cordoned: host.cordon !== undefined,
   };
 }
 
@@ -51,6 +54,8 @@ export function emptyRoom(host: Host): Room {
     taskCount: 0,
     exclusive: false,
     diskFull: false,
+    // A cordon is taken back some day: what the host could ever hold does not depend on it.
+    cordoned: false,
   };
 }
 

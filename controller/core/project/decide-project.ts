@@ -1,7 +1,10 @@
 /** Making, changing and deleting projects. Names are unique slugs, because they stand in paths and host names. */
 import type { Command, CommandContext } from '../command.ts';
-import type { Decision } from '../decision.ts';
+import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
+import type { ClusterEvent } from '../event.ts';
+import { refuseFullUser } from '../identity/decide-member.ts';
+import { requireActiveUser } from '../identity/decide-user.ts';
 import { PROJECTS_MAX } from '../limits.ts';
 import { requireProject } from '../lookup.ts';
 import { changeTags, sameTexts, toSlug } from '../names.ts';
@@ -29,6 +32,8 @@ export function decideCreateProject(
   }
   const tags = changeTags([], command.tags, []);
   if (!tags.ok) return refuseField('invalid', 'BAD_TAGS', tags.field, 'use fewer or shorter tags');
+  const owner = ownerFor(reader, command);
+  if (!owner.ok) return owner;
   return accept(command.id, [
     {
       type: 'project-created',
@@ -38,7 +43,25 @@ export function decideCreateProject(
       tags: tags.tags,
       ...(command.request === undefined ? {} : { request: command.request }),
     },
+    ...owner.events,
   ]);
+}
+
+/** Who makes a project owns it. */
+function ownerFor(
+  reader: ClusterReader,
+  { id, ownerId }: Of<'create-project'>,
+): { readonly ok: true; readonly events: readonly ClusterEvent[] } | Refused {
+  if (ownerId === undefined) return { ok: true, events: [] };
+  const user = requireActiveUser(reader, ownerId);
+  if (!user.ok) return user;
+  const full = refuseFullUser(reader, ownerId);
+  if (full !== undefined) return full;
+  const { name: userName } = user.record;
+  return {
+    ok: true,
+    events: [{ type: 'member-added', projectId: id, userId: ownerId, userName, role: 'owner' }],
+  };
 }
 
 function nameFor(
@@ -55,9 +78,10 @@ function nameFor(
   }
   const taken = reader.findProject(slug);
   if (taken.found && taken.record.name === slug) {
-    const refused = refuse('exists', 'PROJECT_EXISTS', 'there is a project of that name', {
-      hint: 'choose another name, or use that project',
-      details: { name: slug, projectId: taken.record.id },
+    const refused = refuse('exists', 'PROJECT_EXISTS', 'that project name is taken', {
+      // Not its id: who asks may not be one who sees it.
+      hint: 'choose another name',
+      details: { name: slug },
     });
     return { ok: false, refused };
   }

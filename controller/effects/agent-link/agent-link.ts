@@ -2,17 +2,29 @@
  * All agents' sessions: one per host, woken by the commits that touch the host, and the way to ask an agent for a
  * data connection.
  */
-import type { HostId } from '../../../proto/domain/ids.ts';
+import type { HostId, Principal } from '../../../proto/domain/ids.ts';
 import type { AgentMessage, ControllerEnvelope } from '../../../proto/domain/session.ts';
 import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import type { Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
-import { sessionDisplaced } from './agent-link-error.ts';
+import {
+  hostContested,
+  hostNotConnected,
+  noStopHeld,
+  sessionDisplaced,
+  stopChanged,
+} from './agent-link-error.ts';
 import { type AgentSession, createAgentSession, type WelcomeTerms } from './agent-session.ts';
 import { createDesiredSource, type ResolveSecrets } from './desired-source.ts';
+import { createHelloAdmission } from './hello-admission.ts';
 import type { DataConnectionRequest } from './outbox.ts';
+
+/** An older session that was silent for so many heartbeats is taken for dead. */
+const CONTESTED_BEATS = 3;
+/** One host's contests are noted in the log no more often than this. */
+const CONTEST_NOTED_EVERY_MS = 10 * 60_000;
 
 export interface AgentLinkOptions {
   readonly engine: Engine;
@@ -30,12 +42,21 @@ export interface AgentLink {
   /** Serves one stream until it ends. @throws ClusterError that the agent is to see */
   serve(incoming: AsyncIterable<AgentMessage>, signal: AbortSignal): AsyncGenerator<ControllerEnvelope>;
   isConnected(hostId: HostId): boolean;
+  /**
+   * Lets the host carry out the mass stop that its agent holds back.
+   *
+   * @throws ClusterError unavailable HOST_NOT_CONNECTED, precondition NO_STOP_HELD or STOP_CHANGED
+   */
+  confirmStop(hostId: HostId, count: number): void;
   /** Asks the host's agent to dial; false when it is not connected or has too many requests waiting. */
   requestDataConnection(hostId: HostId, request: DataConnectionRequest): boolean;
   /** Called when an agent says that it could not dial. */
   onDataConnectionFailed(listener: (connectionId: string, message: string) => void): void;
   /** Called when a host's session ends or another takes its place: what was asked over it stays unanswered. */
   onSessionLost(listener: (hostId: HostId) => void): void;
+  connectedHosts(): Iterable<HostId>;
+  /** Ends the host's session with what its agent is told. */
+  endSession(hostId: HostId, error: ClusterError): void;
   /** Ends all sessions in peace; agents dial again. */
   close(): void;
 }
@@ -44,16 +65,34 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const { engine, liveness, logger } = options;
   const sessions = new Map<HostId, AgentSession>();
   const open = new Set<AgentSession>();
+  /** At most one entry per host that ever had two sessions at once. */
+  const contestedAtMs = new Map<HostId, number>();
   const listeners: ((connectionId: string, message: string) => void)[] = [];
   const lostListeners: ((hostId: HostId) => void)[] = [];
   const desired = createDesiredSource(options.resolveSecrets);
+  const admission = createHelloAdmission(options.clock);
   const stopListening = engine.onCommit((commit) => {
     for (const hostId of commit.hosts) sessions.get(hostId)?.markChanged();
   });
 
+  const contest = (hostId: HostId, bootId: string): void => {
+    logger.error('two agents say to be one host: is its certificate copied?', { hostId, bootId });
+    const nowMs = options.clock.monotonicMs();
+    const notedAtMs = contestedAtMs.get(hostId);
+    if (notedAtMs !== undefined && nowMs - notedAtMs < CONTEST_NOTED_EVERY_MS) return;
+    contestedAtMs.set(hostId, nowMs);
+    const context = { principal: `agent:${hostId}` as Principal, nowMs: options.clock.nowMs() };
+    engine.submit({ type: 'note-contested', hostId, bootId }, context).catch((error: unknown) => {
+      logger.warn('a contest could not be noted', { hostId, error });
+    });
+  };
   const takeOver = (session: AgentSession): void => {
     const hostId = session.hostId as HostId;
     const older = sessions.get(hostId);
+    if (older !== undefined && isContested(older, session, options.terms.heartbeatMs)) {
+      contest(hostId, session.hello?.bootId ?? '');
+      throw hostContested();
+    }
     sessions.set(hostId, session);
     if (older === undefined) return;
     older.end(sessionDisplaced());
@@ -76,6 +115,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
         liveness,
         logger,
         desired,
+        admission,
         clock: options.clock,
         terms: options.terms,
         onHello: takeOver,
@@ -97,6 +137,16 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
       }
     },
     isConnected: (hostId) => sessions.has(hostId),
+    connectedHosts: () => sessions.keys(),
+    endSession: (hostId, error) => sessions.get(hostId)?.end(error),
+    confirmStop(hostId, count) {
+      const session = sessions.get(hostId);
+      if (session === undefined) throw hostNotConnected();
+      if (session.massStop === undefined) throw noStopHeld();
+      if (session.massStop.count !== count) throw stopChanged(session.massStop.count);
+      logger.warn('a mass stop is confirmed', { hostId, count });
+      session.confirmStop();
+    },
     requestDataConnection: (hostId, request) => sessions.get(hostId)?.requestDataConnection(request) ?? false,
     onDataConnectionFailed: (listener) => void listeners.push(listener),
     onSessionLost: (listener) => void lostListeners.push(listener),
@@ -105,4 +155,16 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
       for (const session of open) session.end();
     },
   };
+}
+
+/**
+ * An agent that dials again, or was restarted, is the same boot with the same journal, and takes the place of its
+ * older session. Another boot or journal is another agent while the older one still talks; once that is silent, the
+ * host was rebooted or set up anew.
+ */
+function isContested(older: AgentSession, newer: AgentSession, heartbeatMs: number): boolean {
+  const [was, is] = [older.hello, newer.hello];
+  if (was === undefined || is === undefined) return false;
+  const isSameAgent = was.bootId === is.bootId && was.stateId === is.stateId;
+  return !isSameAgent && older.silentMs < heartbeatMs * CONTESTED_BEATS;
 }

@@ -10,6 +10,7 @@ import type {
   ControllerEnvelope,
   DesiredMessage,
   HelloMessage,
+  MassStopMessage,
   ObservedMessage,
 } from '../../../proto/domain/session.ts';
 import { assertNever, type ClusterError } from '../../../proto/errors/cluster-error.ts';
@@ -18,9 +19,16 @@ import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts'
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
-import { controllerBehind, controllerFenced, helloExpected } from './agent-link-error.ts';
+import {
+  controllerBehind,
+  controllerFenced,
+  helloExpected,
+  leadershipUnproved,
+  tooManyHellos,
+} from './agent-link-error.ts';
 import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
 import type { DesiredSource } from './desired-source.ts';
+import type { HelloAdmission } from './hello-admission.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
 
 /** An agent that connects says hello within this, or is cut off. */
@@ -44,7 +52,8 @@ export interface AgentSessionPorts {
   readonly liveness: Liveness;
   readonly desired: DesiredSource;
   readonly terms: WelcomeTerms;
-  /** The session became the host's: an older one must end. */
+  readonly admission: HelloAdmission;
+  /** The session became the host's: an older one must end. @throws ClusterError when it may not */
   readonly onHello: (session: AgentSession) => void;
   /** A newer leader exists: this process must stop. */
   readonly onFenced: (error: ClusterError) => void;
@@ -56,9 +65,16 @@ export interface AgentSessionPorts {
 export interface AgentSession {
   /** Present after hello. */
   readonly hostId: HostId | undefined;
+  readonly hello: HelloMessage | undefined;
+  /** Since anything came from the agent. */
+  readonly silentMs: number;
   /** The host's desired set may have changed. */
   markChanged(): void;
   requestDataConnection(request: DataConnectionRequest): boolean;
+  /** The stop that the agent holds back, by its last word. */
+  readonly massStop: MassStopMessage | undefined;
+  /** Tells the agent that a person wants the stop that it holds. */
+  confirmStop(): void;
   /** Ends the stream with this error, or in peace. Idempotent. */
   end(error?: ClusterError): void;
   /** Everything that goes to the agent, until either side ends. @throws what ended the session */
@@ -79,11 +95,22 @@ class LiveAgentSession implements AgentSession {
   /** Undefined: a complete set is due. */
   #sent: SentSet | undefined;
   #sentRevision = 0;
+  #massStop: MassStopMessage | undefined;
   #inFlight = 0;
+  #heardAtMs: number;
   #wakeReader: (() => void) | undefined;
 
   constructor(ports: AgentSessionPorts) {
     this.#ports = ports;
+    this.#heardAtMs = ports.clock.monotonicMs();
+  }
+
+  get hello(): HelloMessage | undefined {
+    return this.#hello;
+  }
+
+  get silentMs(): number {
+    return this.#ports.clock.monotonicMs() - this.#heardAtMs;
   }
 
   get hostId(): HostId | undefined {
@@ -96,6 +123,16 @@ class LiveAgentSession implements AgentSession {
 
   requestDataConnection(request: DataConnectionRequest): boolean {
     return this.#outbox.putDataConnection(request);
+  }
+
+  get massStop(): MassStopMessage | undefined {
+    return this.#massStop;
+  }
+
+  confirmStop(): void {
+    if (this.#massStop === undefined) return;
+    const { count, hash } = this.#massStop;
+    this.#outbox.putStopConsent({ count, hash });
   }
 
   end(error?: ClusterError): void {
@@ -139,6 +176,7 @@ class LiveAgentSession implements AgentSession {
   }
 
   async #take(message: AgentMessage): Promise<void> {
+    this.#heardAtMs = this.#ports.clock.monotonicMs();
     if (message.kind === 'hello') return this.#takeHello(message);
     const hello = this.#hello;
     if (hello === undefined) throw helloExpected('another message came before hello');
@@ -146,7 +184,7 @@ class LiveAgentSession implements AgentSession {
     this.#ports.liveness.heard(hostId);
     switch (message.kind) {
       case 'heartbeat':
-        return this.#outbox.putHeartbeatAck(message.nonce);
+        return this.#echo(message.nonce);
       case 'observed':
         return this.#takeReport(hello, message);
       case 'resync-request':
@@ -157,6 +195,10 @@ class LiveAgentSession implements AgentSession {
         return;
       case 'fenced':
         return this.#ports.onFenced(controllerFenced(message.maxEpoch, this.#ports.engine.epoch));
+      case 'mass-stop-held':
+        this.#massStop = message.count > 0 ? message : undefined;
+        if (message.count > 0) this.#warnOfMassStop(hostId, message);
+        return;
       case 'data-connection-failed':
         return this.#ports.onDataConnectionFailed(message.connectionId, message.message);
       default:
@@ -164,15 +206,30 @@ class LiveAgentSession implements AgentSession {
     }
   }
 
+  /**
+   * A heartbeat that is answered lets the agent go on for another while, so only a leader answers: the log is asked
+   * after the heartbeat came. A newer leader counts the agent's silence from later than that.
+   */
+  async #echo(nonce: number): Promise<void> {
+    if (!(await this.#ports.engine.stillLeads())) throw leadershipUnproved();
+    this.#outbox.putHeartbeatAck(nonce);
+  }
+
+  #warnOfMassStop(hostId: HostId, { count, liveCount }: MassStopMessage): void {
+    this.#ports.logger.warn('an agent holds back a mass stop', { hostId, count, liveCount });
+  }
+
   async #takeHello(hello: HelloMessage): Promise<void> {
     const { engine, terms, liveness, logger } = this.#ports;
     if (this.#hello !== undefined) throw helloExpected('hello came twice');
     if (!HOST_ID.test(hello.hostId)) throw helloExpected('the host id is malformed');
+    const retryAfterMs = this.#ports.admission.ask();
+    if (retryAfterMs > 0) throw tooManyHellos(retryAfterMs);
     const { headSeq, clusterId } = await engine.read((view) => ({
       headSeq: view.headSeq,
       clusterId: view.clusterId,
     }));
-    this.#checkFence(hello, headSeq);
+    this.#checkFence(hello, headSeq, clusterId);
     this.#hello = hello;
     this.#known = new Set(hello.tasks.map(({ key }) => toTaskName(key)));
     this.#ports.onHello(this);
@@ -187,6 +244,8 @@ class LiveAgentSession implements AgentSession {
         this.#context(hostId),
       ),
     ]);
+    // A hello that changes nothing commits nothing, so no commit has proved it; an agent that lost its memory obeys anyone.
+    if (!(await engine.stillLeads())) throw leadershipUnproved();
     await this.#ports.keeper?.welcome(hostId, bootId, tasks);
     const { heartbeatMs, selfFenceMs, httpPort } = terms;
     this.#outbox.putWelcome({
@@ -204,12 +263,14 @@ class LiveAgentSession implements AgentSession {
   }
 
   /** Whose history is longer? A lost tail is said before a lost leadership, which it can look like. */
-  #checkFence(hello: HelloMessage, headSeq: number): void {
+  #checkFence(hello: HelloMessage, headSeq: number, clusterId: string): void {
     const { engine, logger } = this.#ports;
     const { hostId, maxSeenSeq, maxEpoch } = hello;
     if (maxSeenSeq > headSeq) {
       const error = controllerBehind(maxSeenSeq, headSeq);
       logger.error('an agent has seen commits that this log does not have', { hostId, error });
+      // What was acknowledged after the backup is missing here: to go on would be to do it again, or never.
+      if (hello.clusterId === clusterId) engine.refuseWrites(error);
       throw error;
     }
     if (maxEpoch > engine.epoch) {

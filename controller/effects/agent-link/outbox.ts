@@ -12,6 +12,11 @@ export interface DataConnectionRequest {
   readonly ticket: string;
 }
 
+export interface StopConsent {
+  readonly count: number;
+  readonly hash: string;
+}
+
 export interface Acknowledged {
   readonly reportSeq: number;
   readonly committedSeq: number;
@@ -26,6 +31,7 @@ export interface Outbox {
   putHeartbeatAck(nonce: number): void;
   /** False when too many wait. */
   putDataConnection(request: DataConnectionRequest): boolean;
+  putStopConsent(consent: StopConsent): void;
   /** The host's desired set may have changed. */
   markChanged(): void;
   /** Resolves with the most urgent item; undefined once closed. One reader. */
@@ -37,6 +43,7 @@ export function createOutbox(): Outbox {
   let welcome: Extract<ControllerMessage, { kind: 'welcome' }> | undefined;
   let ack: Acknowledged | undefined;
   let nonce: number | undefined;
+  let consent: StopConsent | undefined;
   const requests: DataConnectionRequest[] = [];
   let changed = false;
   let welcomed = false;
@@ -68,6 +75,11 @@ export function createOutbox(): Outbox {
       ack = undefined;
       return message;
     }
+    if (consent !== undefined) {
+      const message = { kind: 'stop-consent', ...consent } as const;
+      consent = undefined;
+      return message;
+    }
     const request = requests.shift();
     if (request !== undefined) return { kind: 'open-data-connection', ...request };
     if (!changed) return undefined;
@@ -86,6 +98,10 @@ export function createOutbox(): Outbox {
     },
     putHeartbeatAck(next) {
       nonce = next;
+      wake();
+    },
+    putStopConsent(next) {
+      consent = next;
       wake();
     },
     putDataConnection(request) {

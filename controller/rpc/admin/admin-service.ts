@@ -28,7 +28,7 @@ export type StoreStatus = Pick<
 >;
 
 export interface AdminServicePorts {
-  readonly engine: Pick<Engine, 'read'>;
+  readonly engine: Pick<Engine, 'read' | 'writesRefused'>;
   readonly maintenance: {
     status(): Promise<StoreStatus>;
     backup(): AsyncIterable<Uint8Array>;
@@ -51,7 +51,9 @@ export function createAdminService(ports: AdminServicePorts): ServiceHandlers<ty
         const hostsConnected = hosts.filter(({ id }) => isConnected(id)).length;
         return { hosts: hosts.length, hostsConnected, jobs, queued: view.queue().length };
       });
-      return toWireStatus({ ...store, ...counts, serverVersion, recovering: isRecovering() });
+      const { code, message } = engine.writesRefused ?? {};
+      const writesRefused = code === undefined ? '' : `${code}: ${message}`;
+      return toWireStatus({ ...store, ...counts, serverVersion, writesRefused, recovering: isRecovering() });
     },
     async *backup(_request, { signal }) {
       const hash = createHash('sha256');

@@ -1,57 +1,55 @@
 /**
- * The two tokens of this step (ADR 0009): made at first start into files that only the owner may read, and told
- * apart by comparing digests in constant time. One door for gRPC and HTTP alike.
+ * Who bears a token: the built-in administrator by a file that is made at first start and that only its owner may
+ * read, compared as digests in constant time; users by what the cluster keeps of theirs (ADR 0013).
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
 import { join } from 'node:path';
-import type { HostId, Principal } from '../../../proto/domain/ids.ts';
+import type { Principal } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { IdSource } from '../../../proto/ports/index.ts';
 import type { Caller } from '../../../proto/rpc/call-context.ts';
 import { readTextFile, SECRET_FILE_MODE, writeFileAtomically } from '../../../proto/runtime/durable-file.ts';
+import { digestOf, type FindBearer } from './user-tokens.ts';
 
 const TOKEN_FILE_BYTES_MAX = 4096;
 /** Shorter ones were not made by us and could be guessed. */
 const TOKEN_CHARACTERS_MIN = 32;
-const HOST_ID = /^host_[0-9a-z]{1,40}$/;
 
 export interface Tokens {
   readonly adminTokenFile: string;
-  readonly agentTokenFile: string;
   /**
-   * Who bears this token. `hostId` is what an agent says it is, unchecked.
+   * Who bears this token.
    *
-   * @throws ClusterError unauthenticated TOKEN_MISSING or TOKEN_REFUSED
+   * @throws ClusterError unauthenticated TOKEN_MISSING, TOKEN_REFUSED or TOKEN_EXPIRED
    */
-  identify(token: string | undefined, hostId: string | undefined): Caller;
+  identify(token: string | undefined): Caller;
 }
 
-/** Reads the token files below `folder`, or makes them. @throws ClusterError invalid TOKEN_FILE_INVALID */
-export async function openTokens(folder: string, ids: Pick<IdSource, 'token'>): Promise<Tokens> {
+/**
+ * Reads the token files below `folder`, or makes them. `findBearer` knows the tokens of users.
+ *
+ * @throws ClusterError invalid TOKEN_FILE_INVALID
+ */
+export async function openTokens(
+  folder: string,
+  ids: Pick<IdSource, 'token'>,
+  findBearer: FindBearer = () => undefined,
+): Promise<Tokens> {
   const adminTokenFile = join(folder, 'admin.token');
-  const agentTokenFile = join(folder, 'agent.token');
-  const admin = digest(await readOrMake(adminTokenFile, ids));
-  const agent = digest(await readOrMake(agentTokenFile, ids));
+  const admin = digestOf(await readOrMake(adminTokenFile, ids));
   return {
     adminTokenFile,
-    agentTokenFile,
-    identify(token, hostId) {
+    identify(token) {
       if (token === undefined) throw tokenMissing();
-      const presented = digest(token);
+      const presented = digestOf(token);
       if (timingSafeEqual(presented, admin)) {
         return { principal: 'user:admin' as Principal, roles: ['admin'] };
       }
-      if (timingSafeEqual(presented, agent)) return toAgent(hostId);
-      throw tokenRefused();
+      const user = findBearer(presented);
+      if (user === undefined) throw tokenRefused();
+      return user;
     },
   };
-}
-
-function toAgent(hostId: string | undefined): Caller {
-  if (hostId === undefined || !HOST_ID.test(hostId)) {
-    return { principal: 'agent:unnamed' as Principal, roles: ['agent'] };
-  }
-  return { principal: `agent:${hostId}` as Principal, roles: ['agent'], hostId: hostId as HostId };
 }
 
 async function readOrMake(file: string, ids: Pick<IdSource, 'token'>): Promise<string> {
@@ -68,18 +66,13 @@ async function readOrMake(file: string, ids: Pick<IdSource, 'token'>): Promise<s
   });
 }
 
-/** Digests have one length, so comparing them tells nothing about the token's. */
-function digest(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
-
 export function tokenMissing(): ClusterError {
   return new ClusterError('unauthenticated', 'TOKEN_MISSING', 'the request carries no token', {
     hint: 'log in, or send Authorization: Bearer TOKEN',
   });
 }
 
-function tokenRefused(): ClusterError {
+export function tokenRefused(): ClusterError {
   return new ClusterError('unauthenticated', 'TOKEN_REFUSED', 'the token was refused', {
     hint: 'log in again with the present token of this cluster',
   });

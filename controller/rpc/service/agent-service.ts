@@ -29,7 +29,7 @@ export function createAgentService(ports: AgentServicePorts): ServiceHandlers<ty
     async reportTelemetry(requests, context) {
       for await (const request of requests) {
         const report = fromWireTelemetryReport(request);
-        if (context.caller.hostId !== undefined) requireSameHost(report.hostId, context);
+        requireSameHost(report.hostId, context);
         if (ports.isConnected(report.hostId)) ports.acceptTelemetry(report);
       }
       return {};
@@ -42,14 +42,18 @@ async function* mapMessages<A, B>(source: AsyncIterable<A>, map: (item: A) => B)
 }
 
 function checkHost(message: AgentMessage, context: CallContext): AgentMessage {
-  if (message.kind === 'hello' && context.caller.hostId !== undefined)
-    requireSameHost(message.hostId, context);
+  if (message.kind === 'hello') requireSameHost(message.hostId, context);
   return message;
 }
 
 function requireSameHost(hostId: HostId, { caller }: CallContext): void {
   if (hostId === caller.hostId) return;
-  throw new ClusterError('forbidden', 'HOST_MISMATCH', 'the message names another host than the call', {
-    hint: 'send the same host id in the header and in the message',
-  });
+  throw new ClusterError(
+    'forbidden',
+    'HOST_MISMATCH',
+    'the message names another host than the certificate',
+    {
+      hint: 'join with the data folder of that host, or remove its host-id file',
+    },
+  );
 }

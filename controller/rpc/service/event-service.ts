@@ -5,11 +5,14 @@ import type { EventRecord } from '../../../proto/domain/catalog.ts';
 import type { HostId, ProjectId } from '../../../proto/domain/ids.ts';
 import { isClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { EventService, WatchEventsRequest } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
+import type { Caller } from '../../../proto/rpc/call-context.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { toWireEventRecord } from '../../../proto/wire/catalog-wire.ts';
 import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
 import type { Engine } from '../../core/engine.ts';
 import { foundProject } from '../../core/found-record.ts';
+import { maySeeEvent } from '../../core/identity/access.ts';
+import { requireAccess } from '../auth/door.ts';
 import { failRequest, optionalReference, requireWithin } from '../request-field.ts';
 import type { ServicePorts } from '../service-ports.ts';
 
@@ -23,10 +26,13 @@ const TYPES_MAX = 64;
 
 type IsWanted = (event: EventRecord) => boolean;
 
-export function createEventService({ engine, hub }: ServicePorts): ServiceHandlers<typeof EventService> {
+export function createEventService(ports: ServicePorts): ServiceHandlers<typeof EventService> {
+  const { engine, hub } = ports;
   return {
-    async *watchEvents(request, { signal }) {
-      const isWanted = await toFilter(engine, request);
+    async *watchEvents(request, { signal, caller }) {
+      const isAsked = await toFilter(engine, request);
+      // Asked anew for each event, because a watch outlives changes of roles.
+      const isWanted: IsWanted = (event) => isAsked(event) && maySee(ports, caller, event);
       const limit = requireWithin(request.limit, 'limit', 0, EVENT_LIMIT_MAX) || EVENT_LIMIT_DEFAULT;
       let after = fromInt64(request.afterSeq, 'afterSeq');
       const subscription = hub.watchCommits();
@@ -65,6 +71,10 @@ function withHostNames(engine: Engine, events: readonly EventRecord[]): Promise<
       return hostName === undefined ? event : { ...event, fields: { ...event.fields, hostName } };
     }),
   );
+}
+
+function maySee({ engine, clock }: ServicePorts, caller: Caller, event: EventRecord): boolean {
+  return engine.peek((view) => maySeeEvent(view, requireAccess(view, caller, clock.nowMs()), event));
 }
 
 async function toFilter(engine: Engine, request: WatchEventsRequest): Promise<IsWanted> {

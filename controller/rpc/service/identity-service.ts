@@ -1,27 +1,48 @@
 /**
- * IdentityService: who the caller is, and what of the server it needs to know.
+ * IdentityService: who the caller is, what it may do, and what of the server it needs to know.
  */
+import type { ProjectMembership } from '../../../proto/domain/views.ts';
 import type { IdentityService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
-import { toWireIdentity } from '../../../proto/wire/catalog-wire.ts';
+import { toWireIdentity } from '../../../proto/wire/identity-wire.ts';
+import { type Access, findVisibleProject } from '../../core/identity/access.ts';
 import { DEFAULT_PROJECT_NAME } from '../../core/project/decide-project.ts';
+import type { ClusterView } from '../../core/view.ts';
+import { requireAccess } from '../auth/door.ts';
 import type { ServicePorts } from '../service-ports.ts';
 
 export function createIdentityService(ports: ServicePorts): ServiceHandlers<typeof IdentityService> {
   return {
     async whoAmI(_request, { caller }) {
-      const { clusterId, project } = await ports.engine.read((view) => ({
-        clusterId: view.clusterId,
-        project: view.findProject(DEFAULT_PROJECT_NAME),
-      }));
+      const seen = await ports.engine.read((view) => {
+        const access = requireAccess(view, caller, ports.clock.nowMs());
+        return {
+          role: access.role,
+          clusterId: view.clusterId,
+          project: findVisibleProject(view, access, DEFAULT_PROJECT_NAME),
+          memberships: membershipsOf(view, access),
+        };
+      });
       return toWireIdentity({
         principal: caller.principal,
-        roles: caller.roles,
-        clusterId,
+        roles: [seen.role],
+        clusterId: seen.clusterId,
         serverVersion: ports.serverVersion,
-        ...(project.found ? { defaultProjectId: project.record.id } : {}),
+        ...(seen.project.found ? { defaultProjectId: seen.project.record.id } : {}),
         httpPort: ports.httpPort(),
+        memberships: seen.memberships,
       });
     },
   };
+}
+
+function membershipsOf(view: ClusterView, { userId }: Access): readonly ProjectMembership[] {
+  if (userId === undefined) return [];
+  return view.identity
+    .memberships(userId)
+    .flatMap(({ projectId, role }) => {
+      const project = view.project(projectId);
+      return project === undefined ? [] : [{ projectId, projectName: project.name, role }];
+    })
+    .sort((left, right) => (left.projectName < right.projectName ? -1 : 1));
 }

@@ -11,6 +11,8 @@ import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { toWireDryRunPlan, toWireJob } from '../../../proto/wire/job-wire.ts';
 import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { found, foundJob, foundProject } from '../../core/found-record.ts';
+import { visibleJobs } from '../../core/identity/access.ts';
+import { requireAccess } from '../auth/door.ts';
 import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
 import { createJobReads } from '../job/job-reads.ts';
 import { listPage } from '../list-page.ts';
@@ -54,12 +56,15 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       );
       return { job: toWireJob(shown) };
     },
-    async listJobs({ project, options }) {
+    async listJobs({ project, options }, { caller }) {
       optionalReference(project, 'project');
       const page = await engine.read((view) => {
         const nowMs = clock.nowMs();
-        const id = project === '' ? undefined : foundProject(view, project).id;
-        const records = [...view.jobs(id)].map((job) => toListedJob(view, job, waitReason, nowMs));
+        const jobs =
+          project === ''
+            ? visibleJobs(view, requireAccess(view, caller, nowMs))
+            : view.jobs(foundProject(view, project).id);
+        const records = Array.from(jobs, (job) => toListedJob(view, job, waitReason, nowMs));
         const toWire = (job: JobView): Job => toWireJob(withHostNames(view, job));
         return listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire }, options);
       });

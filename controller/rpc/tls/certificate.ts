@@ -10,10 +10,10 @@ const DAY_MS = 86_400_000;
 export const AUTHORITY_LIFETIME_MS = 3650 * DAY_MS;
 export const SERVER_LIFETIME_MS = 365 * DAY_MS;
 /** Hosts of one cluster may disagree about the time by this much. */
-const SKEW_MS = 5 * 60_000;
+export const SKEW_MS = 5 * 60_000;
 const SERIAL_BYTES = 16;
-const EC: EcKeyGenParams = { name: 'ECDSA', namedCurve: 'P-256' };
-const SIGNING: EcdsaParams = { name: 'ECDSA', hash: 'SHA-256' };
+export const EC: EcKeyGenParams = { name: 'ECDSA', namedCurve: 'P-256' };
+export const SIGNING: EcdsaParams = { name: 'ECDSA', hash: 'SHA-256' };
 
 type EcKeyGenParams = webcrypto.EcKeyGenParams;
 type EcdsaParams = webcrypto.EcdsaParams;
@@ -30,7 +30,7 @@ export interface ServerCertificateOptions {
   readonly nowMs: number;
 }
 
-async function loadX509() {
+export async function loadX509() {
   // The library's container wants the metadata API before it is loaded.
   await import('reflect-metadata');
   const x509 = await import('@peculiar/x509');
@@ -39,7 +39,7 @@ async function loadX509() {
 }
 
 /** Positive and never zero, as RFC 5280 4.1.2.2 asks. */
-function drawSerial(): string {
+export function drawSerial(): string {
   const bytes = randomBytes(SERIAL_BYTES);
   bytes[0] = ((bytes[0] ?? 0) & 0x3f) | 0x40;
   return bytes.toString('hex');
@@ -51,12 +51,12 @@ async function toKeyPem(key: webcrypto.CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`;
 }
 
-function fromKeyPem(pem: string): Promise<webcrypto.CryptoKey> {
+export function fromKeyPem(pem: string): Promise<webcrypto.CryptoKey> {
   const base64 = pem.replace(/-----[A-Z ]+-----|\s/g, '');
   return webcrypto.subtle.importKey('pkcs8', Buffer.from(base64, 'base64'), EC, false, ['sign']);
 }
 
-const withNewline = (pem: string): string => (pem.endsWith('\n') ? pem : `${pem}\n`);
+export const withNewline = (pem: string): string => (pem.endsWith('\n') ? pem : `${pem}\n`);
 
 /** A new self-signed CA that may sign end certificates only. */
 export async function createAuthority(nowMs: number): Promise<PemPair> {

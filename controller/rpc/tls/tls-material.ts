@@ -27,6 +27,8 @@ const PEM_BYTES_MAX = 64 * 1024;
 const NAME_COUNT_MAX = 64;
 
 export interface TlsMaterial {
+  /** Signs the certificates of agents. */
+  readonly authority: PemPair;
   /** What clients pin. */
   readonly caPem: string;
   readonly certPem: string;
@@ -139,9 +141,9 @@ export async function ensureTlsMaterial(options: TlsMaterialOptions): Promise<Tl
   const text = await readTextFile(join(folder, SERVER_FILE), PEM_BYTES_MAX);
   const present = text === undefined ? undefined : parsePair(text);
   if (present !== undefined && !fresh && isServerSound(present, authority, names, nowMs)) {
-    return { caPem: authority.certPem, ...present, renewed: 'none' };
+    return { authority, caPem: authority.certPem, ...present, renewed: 'none' };
   }
   const server = await createServerCertificate({ authority, names, nowMs });
   await writePair(folder, SERVER_FILE, server);
-  return { caPem: authority.certPem, ...server, renewed: fresh ? 'authority' : 'server' };
+  return { authority, caPem: authority.certPem, ...server, renewed: fresh ? 'authority' : 'server' };
 }

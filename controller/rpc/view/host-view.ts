@@ -45,7 +45,17 @@ export function toHostView(view: ClusterView, host: Host, live: LiveHosts): Host
     conditions: inventory.conditions,
     ...(telemetry === undefined ? {} : { telemetry }),
     runningTasks: use.tasks.length,
+    ...(host.cordon === undefined ? {} : { cordon: host.cordon }),
+    ...(host.drain === undefined ? {} : { drain: host.drain }),
+    ...toIdentityView(view, host),
   };
+}
+
+function toIdentityView(view: ClusterView, { id }: Host): Pick<HostView, 'identity'> {
+  const identity = view.hostIdentity(id);
+  if (identity === undefined) return {};
+  const { generation, revoked, serial: certificateSerial, notAfterMs: certificateExpiresAtMs } = identity;
+  return { identity: { generation, revoked, certificateSerial, certificateExpiresAtMs } };
 }
 
 /** The GPUs of one host, in index order. */

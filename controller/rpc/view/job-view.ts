@@ -17,6 +17,17 @@ export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReaso
 
 /** As {@link toJobView} without host names: lists look at every job, and show few. */
 export function toListedJob(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
+  return withStart(toWaiting(view, job, waitReason, nowMs));
+}
+
+/** A task may be over before its start was told: then only its attempt knows when that was. */
+function withStart(job: JobView): JobView {
+  if (job.startedAtMs !== 0) return job;
+  const first = job.attempts.find(({ startedAtMs }) => startedAtMs !== 0);
+  return first === undefined ? job : { ...job, startedAtMs: first.startedAtMs };
+}
+
+function toWaiting(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
   if (job.state !== 'queued') return job;
   const queuePosition = view.queuePosition(job.id);
   // While it pauses after a failed attempt, that is the reason; the planner did not look at it.

@@ -3,6 +3,7 @@
  * cancellation, deadlines, limits, errors whole, and TLS that trusts one CA only. Method: one server of the job and
  * agent services with scripted handlers per test.
  */
+import { X509Certificate } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { create } from '@bufbuild/protobuf';
 import t from 'tap';
 import { ensureTlsMaterial } from '../../../controller/rpc/tls/tls-material.ts';
+import type { Principal } from '../../../proto/domain/ids.ts';
 import { ClusterError, ERROR_KINDS } from '../../../proto/errors/cluster-error.ts';
 import {
   Health,
@@ -24,6 +26,7 @@ import { createClient } from '../../../proto/rpc/client.ts';
 import { createHealthBoard } from '../../../proto/rpc/health.ts';
 import { createMessageQueue } from '../../../proto/rpc/message-queue.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
+import type { PeerConnection } from '../../../proto/rpc/peer-connection.ts';
 import { createReflectionHandlers, ServerReflectionAlpha } from '../../../proto/rpc/reflection.ts';
 import { createServer, type RpcServer, type RpcServerOptions } from '../../../proto/rpc/server.ts';
 import { createClock } from '../../../proto/runtime/clock.ts';
@@ -32,6 +35,7 @@ import { createSystemRng } from '../../../proto/runtime/rng.ts';
 import { caughtAsync } from '../../kit/caught.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { silenceGrpc } from '../../kit/silence-grpc.ts';
+import { makeTestCertificate } from '../../kit/test-certificate.ts';
 
 const clock = createClock();
 const rng = createSystemRng();
@@ -605,5 +609,59 @@ t.test('TLS: the cluster CA is trusted, by name and by address, and no other', a
 t.test('a token is not sent in plain text to another machine', async (t) => {
   t.throws(() => openChannel({ address: 'gpu.example.com:7350', token: 't', clock, rng }), {
     code: 'TOKEN_NEEDS_TLS',
+  });
+});
+
+t.test(
+  'the door sees the certificate behind a call, also one that it must refuse, and can cut its connection',
+  async (t) => {
+    const { caPem, certPem, keyPem } = await makeTestCertificate();
+    const stranger = await makeTestCertificate();
+    const seen: (Uint8Array | undefined)[] = [];
+    const connections: PeerConnection[] = [];
+    const server = createServer({
+      tls: { certPem, keyPem, clientCaPem: caPem },
+      logger: SILENT_LOGGER,
+      authenticate({ connection }) {
+        seen.push(connection?.certificate);
+        if (connection !== undefined) connections.push(connection);
+        return { principal: 'user:x' as Principal, roles: [] };
+      },
+    });
+    server.addService(AgentService, agentHandlers({ reportTelemetry: async () => ({}) }));
+    const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+    t.teardown(() => server.close({ graceMs: 0 }));
+    const call = async (pair: { certPem?: string; keyPem?: string }): Promise<RpcChannel> => {
+      const channel = openChannel({ address, tls: { caPem, ...pair }, clock, rng, retry: NO_RETRY });
+      t.teardown(() => channel.close());
+      await createClient(AgentService, channel).reportTelemetry((async function* () {})());
+      return channel;
+    };
+    await call({});
+    t.same(seen, [undefined], 'none was shown');
+    await call({ certPem: stranger.certPem, keyPem: stranger.keyPem });
+    t.same(seen[1], new X509Certificate(stranger.certPem).raw, 'shown as it is, good or not');
+    t.equal(connections[1]?.address, '127.0.0.1');
+    let closed = false;
+    connections[1]?.onClose(() => {
+      closed = true;
+    });
+    connections[1]?.destroy();
+    await eventually(() => closed);
+  },
+);
+
+t.test('a service may take shorter messages than its server', async (t) => {
+  const server = createServer({ logger: SILENT_LOGGER });
+  server.addService(JobService, jobHandlers({ getJob: async () => ({}) }), { receiveBytesMax: 100 });
+  const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+  t.teardown(() => server.close({ graceMs: 0 }));
+  const channel = openChannel({ address, clock, rng, retry: NO_RETRY });
+  t.teardown(() => channel.close());
+  const jobs = createClient(JobService, channel);
+  await jobs.getJob({ job: 'x'.repeat(98) });
+  t.match(await caughtAsync(() => jobs.getJob({ job: 'x'.repeat(99) })), {
+    kind: 'quota',
+    code: 'MESSAGE_TOO_LARGE',
   });
 });

@@ -1,6 +1,7 @@
 /**
  * Aim: an agent that lies harms nobody but its own host: others are listed, jobs are shown, logs end, and the
- * controller lives. Method: a scripted host with the true token says what no honest agent would.
+ * controller lives. Method: a scripted host with a good certificate says what no honest agent would, and others come
+ * with certificates that are not theirs.
  */
 import t from 'tap';
 import type { Inventory } from '../../../proto/domain/catalog.ts';
@@ -8,7 +9,11 @@ import { encodeLogFrame } from '../../../proto/domain/frame.ts';
 import type { GpuUuid } from '../../../proto/domain/ids.ts';
 import { aGpu, anInventory } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
+import { FakeAgent } from '../../kit/fake-agent.ts';
+import { joinHost } from '../../kit/host-identities.ts';
+import { httpRequest } from '../../kit/http-request.ts';
 import { collect, runController } from '../../kit/running-controller.ts';
+import { makeTestCertificate } from '../../kit/test-certificate.ts';
 
 const MIB = 1024 * 1024;
 const LONG = 'x'.repeat(MIB);
@@ -128,4 +133,42 @@ t.test('log frames of impossible times end in an error and not in a fault of our
   const read = collect(nabla.jobs.readLogs({ project: 'default', job: job?.id ?? '', follow: false }));
   await t.rejects(read, { kind: 'corrupt', code: 'LOG_CORRUPT' });
   t.same(nabla.fatal, []);
+});
+
+t.test('a certificate opens nothing but what its host may, however it was come by', async (t) => {
+  const nabla = await runController(t);
+  const { grpcAddress, caPem } = nabla.target;
+  const door = { grpcAddress, caPem, adminToken: nabla.adminToken };
+  const old = await joinHost(door, 'host_old');
+  await joinHost(door, 'host_old', { host: 'host_old' });
+  const other = await runController(t, { folder: `${t.testdirName}/other` });
+  const foreign = await joinHost({ ...other.target, adminToken: other.adminToken }, 'host_old');
+  const { certPem: leaf, keyPem } = await makeTestCertificate();
+  const cases: readonly (readonly [string, { certPem: string; keyPem: string }, RegExp])[] = [
+    ['of an earlier join', old, /^HOST_REVOKED$/],
+    ['of another cluster', foreign, /^CERTIFICATE_REFUSED$/],
+    ['of a server, by another authority', { certPem: leaf, keyPem }, /^CERTIFICATE_REFUSED$/],
+  ];
+  for (const [what, pair, code] of cases) {
+    const agent = new FakeAgent({ ...nabla.target, ...pair, host: 'old' });
+    t.teardown(() => agent.disconnect());
+    const told = await agent.connect().then(
+      () => 'let in',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    t.match(told, code, `a session with a certificate ${what}`);
+    const path = '/v1/agent/tasks/job_1.1.0/log';
+    const put = { ...nabla.target, address: nabla.target.httpAddress, method: 'PUT', path, body: 'x' };
+    t.equal((await httpRequest({ ...put, ...pair })).status, 401, `a request with a certificate ${what}`);
+  }
+  const host = await nabla.identities.of('host_1');
+  const path = '/v1/agent/tasks/job_1.1.0/log';
+  const put = { ...nabla.target, address: nabla.target.httpAddress, method: 'PUT', path, body: 'x' };
+  const both = await httpRequest({ ...put, ...host, token: nabla.adminToken });
+  t.equal(both.status, 403, 'with a token beside it, it is a person who asks');
+  t.equal(
+    (await httpRequest({ ...put, ...host })).status,
+    403,
+    'and the host may not touch what is not placed there',
+  );
 });

@@ -18,8 +18,13 @@ async function callWithoutMessage(
   nabla: RunningController,
   path: string,
   headers: Record<string, string> = {},
+  pair: { readonly certPem?: string; readonly keyPem?: string } = {},
 ): Promise<IncomingHttpHeaders | undefined> {
-  const session = connectHttp2(`https://${nabla.target.grpcAddress}`, { ca: nabla.target.caPem });
+  const session = connectHttp2(`https://${nabla.target.grpcAddress}`, {
+    ca: nabla.target.caPem,
+    cert: pair.certPem,
+    key: pair.keyPem,
+  });
   t.teardown(() => session.destroy());
   const stream = session.request(
     { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', ...headers },
@@ -51,7 +56,7 @@ async function openSocket(t: Test, nabla: RunningController): Promise<TLSSocket>
 
 t.test('a call is refused before a byte of its message is taken', async (t) => {
   const nabla = await runController(t);
-  const paths = ['JobService/CreateJob', 'JobService/ReadLogs', 'JobService/Exec', 'AgentService/Session'];
+  const paths = ['JobService/CreateJob', 'JobService/ReadLogs', 'JobService/Exec', 'AgentService/Session', 'EnrolService/Join'];
   for (const path of paths) {
     const answer = await callWithoutMessage(t, nabla, `/nabla.v1.${path}`);
     t.equal(answer?.['grpc-status'], '16', `${path} without a token`);
@@ -60,8 +65,8 @@ t.test('a call is refused before a byte of its message is taken', async (t) => {
     });
     t.equal(wrong?.['grpc-status'], '16', `${path} with a guessed one`);
   }
-  const agent = { authorization: `Bearer ${nabla.agentToken}` };
-  const other = await callWithoutMessage(t, nabla, '/nabla.v1.JobService/CreateJob', agent);
+  const host = await nabla.identities.of('host_1');
+  const other = await callWithoutMessage(t, nabla, '/nabla.v1.JobService/CreateJob', {}, host);
   t.equal(other?.['grpc-status'], '7', 'nor for an agent that calls what users call');
 });
 

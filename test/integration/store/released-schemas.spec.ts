@@ -4,17 +4,24 @@
  */
 import { chmod, cp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { SCHEMA_VERSION } from '../../../controller/store/commit-log.ts';
 import { DATA_KEYS_FOLDER } from '../../../controller/store/data-keys.ts';
 import { MIGRATION_FOLDER } from '../../../controller/store/migrations.ts';
-import { KEY_FILE, openEngine } from '../../../controller/store/open-engine.ts';
+import { KEY_FILE, type OpenedEngine, openEngine } from '../../../controller/store/open-engine.ts';
 import { readArchiveFile } from '../../../controller/store/snapshot-folder.ts';
 import { jobId, secretId } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
 import { repoRoot } from '../../kit/repo-root.ts';
 import { context, createJob, testOptions } from '../../kit/stores-engine.ts';
-import { fillStore, SECRET_VALUE, tamper, withFolder } from '../../kit/stores-folder.ts';
+import {
+  fillStore,
+  fillStoreWithPeople,
+  SECRET_VALUE,
+  TOKEN_DIGEST,
+  tamper,
+  withFolder,
+} from '../../kit/stores-folder.ts';
 
 const FIXTURES = join(repoRoot, 'test', 'golden', 'store');
 
@@ -22,6 +29,14 @@ async function takeOut(schema: number, folder: string): Promise<void> {
   await cp(join(FIXTURES, `schema-${schema}`), folder, { recursive: true });
   // Git keeps no such modes, and the store insists on them.
   await chmod(join(folder, KEY_FILE), 0o600);
+}
+
+async function checkPeople(t: Test, engine: OpenedEngine): Promise<void> {
+  const found = await engine.read(({ identity }) => {
+    const token = identity.tokenOf(TOKEN_DIGEST);
+    return { token, projects: token === undefined ? [] : identity.memberships(token.userId) };
+  });
+  t.match(found, { token: { userName: 'ann', name: 'laptop' }, projects: [{ role: 'owner' }] });
 }
 
 for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
@@ -38,6 +53,7 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
         t.match(await engine.read((view) => view.job(jobId(1))), { state: 'cancelled' });
         const sealed = await engine.sealedSecret(secretId('1'));
         t.equal(Buffer.from(await engine.sealer.open(secretId('1'), sealed!)).toString(), SECRET_VALUE);
+        if (schema >= 3) await checkPeople(t, engine);
         await engine.close();
       }
       const reopened = await openEngine(testOptions(folder));
@@ -51,6 +67,17 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
     });
   });
 }
+
+t.test('a store with people in it is whole, and stays so', async (t) => {
+  await withFolder(async (folder) => {
+    await fillStore(folder);
+    await fillStoreWithPeople(folder);
+    const engine = await openEngine(testOptions(folder));
+    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 11 });
+    await checkPeople(t, engine);
+    await engine.close();
+  });
+});
 
 t.test('a key is kept beside the log, dies with its secret, and strays are swept', async (t) => {
   await withFolder(async (folder) => {

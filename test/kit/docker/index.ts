@@ -51,8 +51,10 @@ export async function prepareImages(options: {
   readonly needs: readonly ImageKind[];
   readonly allowCostly: boolean;
   readonly say?: (line: string) => void;
+  /** Default: the engine of the machine. */
+  readonly socketPath?: string;
 }): Promise<DockerAvailability> {
-  const engine = createEngineClient();
+  const engine = createEngineClient(options.socketPath);
   if (!(await engine.answers())) return { ok: false, reason: 'no Docker engine answers' };
   const images: Record<ImageKind, string> = { busybox: '', noshell: '', python: '' };
   for (const kind of options.needs) {

@@ -10,6 +10,7 @@ export const AREAS = [
   { name: 'unit', timeoutMs: 180_000 },
   { name: 'tidy', timeoutMs: 120_000 },
   { name: 'sim', timeoutMs: 900_000 },
+  { name: 'fuzz', timeoutMs: 300_000 },
   { name: 'conformance', timeoutMs: 900_000 },
   { name: 'integration', timeoutMs: 900_000 },
   { name: 'e2e', timeoutMs: 900_000 },

@@ -16,7 +16,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nabla/v1/agent.proto.
  */
 export const file_nabla_v1_agent: GenFile = /*@__PURE__*/
-  fileDesc("ChRuYWJsYS92MS9hZ2VudC5wcm90bxIIbmFibGEudjEiygIKDlNlc3Npb25SZXF1ZXN0EiAKBWhlbGxvGAEgASgLMg8ubmFibGEudjEuSGVsbG9IABImCghvYnNlcnZlZBgCIAEoCzISLm5hYmxhLnYxLk9ic2VydmVkSAASKAoJaGVhcnRiZWF0GAMgASgLMhMubmFibGEudjEuSGVhcnRiZWF0SAASKQoGcmVzeW5jGAQgASgLMhcubmFibGEudjEuUmVzeW5jUmVxdWVzdEgAEiIKBmZlbmNlZBgFIAEoCzIQLm5hYmxhLnYxLkZlbmNlZEgAEigKCWludmVudG9yeRgGIAEoCzITLm5hYmxhLnYxLkludmVudG9yeUgAEkAKFmRhdGFfY29ubmVjdGlvbl9mYWlsZWQYByABKAsyHi5uYWJsYS52MS5EYXRhQ29ubmVjdGlvbkZhaWxlZEgAQgkKB21lc3NhZ2UijgIKBUhlbGxvEg8KB2hvc3RfaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEg8KB2Jvb3RfaWQYAyABKAkSEgoKc2Vzc2lvbl9pZBgEIAEoCRIVCg1hZ2VudF92ZXJzaW9uGAUgASgJEhEKCW1heF9lcG9jaBgGIAEoAxIUCgxtYXhfc2Vlbl9zZXEYByABKAMSGAoQYXBwbGllZF9yZXZpc2lvbhgIIAEoAxImCglpbnZlbnRvcnkYCSABKAsyEy5uYWJsYS52MS5JbnZlbnRvcnkSKAoFdGFza3MYCiADKAsyGS5uYWJsYS52MS5UYXNrT2JzZXJ2YXRpb24SEAoIc3RhdGVfaWQYCyABKAkimwMKCUludmVudG9yeRIbCgRncHVzGAEgAygLMg0ubmFibGEudjEuR3B1EiQKCGNhcGFjaXR5GAIgASgLMhIubmFibGEudjEuQ2FwYWNpdHkSDwoHZHJpdmVycxgDIAMoCRIvCgZsYWJlbHMYBCADKAsyHy5uYWJsYS52MS5JbnZlbnRvcnkuTGFiZWxzRW50cnkSCgoCb3MYBSABKAkSFAoMYXJjaGl0ZWN0dXJlGAYgASgJEhoKEmdwdV9kcml2ZXJfdmVyc2lvbhgHIAEoCRInCgpjb25kaXRpb25zGAggAygLMhMubmFibGEudjEuQ29uZGl0aW9uEigKCHRvcG9sb2d5GAkgAygLMhYubmFibGEudjEuVG9wb2xvZ3lMaW5rEhIKCnBvcnRfZmlyc3QYCiABKAUSEQoJcG9ydF9sYXN0GAsgASgFEiIKGnByb2Nlc3NfaXNvbGF0aW9uX2Fkdmlzb3J5GAwgASgIGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiRAoMVG9wb2xvZ3lMaW5rEhIKCmdwdV91dWlkX2EYASABKAkSEgoKZ3B1X3V1aWRfYhgCIAEoCRIMCgRyYW5rGAMgASgJIjgKB1Rhc2tLZXkSDgoGam9iX2lkGAEgASgJEg8KB2F0dGVtcHQYAiABKAUSDAoEdGFzaxgDIAEoBSL4AgoPVGFza09ic2VydmF0aW9uEh4KA2tleRgBIAEoCzIRLm5hYmxhLnYxLlRhc2tLZXkSGwoTb2JzZXJ2ZWRfZ2VuZXJhdGlvbhgCIAEoBRIiCgVwaGFzZRgDIAEoDjITLm5hYmxhLnYxLlRhc2tQaGFzZRIUCgxjb250YWluZXJfaWQYBCABKAkSFQoNc3RhcnRlZF9hdF9tcxgFIAEoAxIcCgRleGl0GAYgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgHIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAggASgJEhYKDnByb2dyZXNzX2J5dGVzGAkgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGAogASgDEhEKCWxvZ19ieXRlcxgLIAEoAxIPCgdzdG9wcGVkGAwgASgIEhQKDGxvZ19hcmNoaXZlZBgNIAEoCBIRCglncHVfdXVpZHMYDiADKAkidAoIT2JzZXJ2ZWQSEgoKcmVwb3J0X3NlcRgBIAEoAxIYChByZXZpc2lvbl9hcHBsaWVkGAIgASgDEhAKCGNvbXBsZXRlGAMgASgIEigKBXRhc2tzGAQgAygLMhkubmFibGEudjEuVGFza09ic2VydmF0aW9uIhoKCUhlYXJ0YmVhdBINCgVub25jZRgBIAEoAyIpCg1SZXN5bmNSZXF1ZXN0EhgKEGFwcGxpZWRfcmV2aXNpb24YASABKAMiGwoGRmVuY2VkEhEKCW1heF9lcG9jaBgBIAEoAyI+ChREYXRhQ29ubmVjdGlvbkZhaWxlZBIVCg1jb25uZWN0aW9uX2lkGAEgASgJEg8KB21lc3NhZ2UYAiABKAkihAIKD1Nlc3Npb25SZXNwb25zZRINCgVlcG9jaBgBIAEoAxIkCgd3ZWxjb21lGAIgASgLMhEubmFibGEudjEuV2VsY29tZUgAEiQKB2Rlc2lyZWQYAyABKAsyES5uYWJsYS52MS5EZXNpcmVkSAASHAoDYWNrGAQgASgLMg0ubmFibGEudjEuQWNrSAASLwoNaGVhcnRiZWF0X2FjaxgFIAEoCzIWLm5hYmxhLnYxLkhlYXJ0YmVhdEFja0gAEjwKFG9wZW5fZGF0YV9jb25uZWN0aW9uGAYgASgLMhwubmFibGEudjEuT3BlbkRhdGFDb25uZWN0aW9uSABCCQoHbWVzc2FnZSJdCgdXZWxjb21lEhIKCmNsdXN0ZXJfaWQYASABKAkSFAoMaGVhcnRiZWF0X21zGAIgASgDEhUKDXNlbGZfZmVuY2VfbXMYAyABKAMSEQoJaHR0cF9wb3J0GAQgASgFIusBCghUYXNrU3BlYxIeCgNqb2IYASABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnByb2plY3RfaWQYAiABKAkSEQoJZ3B1X3V1aWRzGAMgAygJEhYKDmdwdXNfc2ltdWxhdGVkGAQgASgIEiQKBXBvcnRzGAUgAygLMhUubmFibGEudjEuUG9ydE1hcHBpbmcSDAoEcmFuaxgGIAEoBRISCgp3b3JsZF9zaXplGAcgASgFEg4KBmRyaXZlchgIIAEoCRISCgpzZWNyZXRfaWRzGAkgAygJEhQKDHByb2plY3RfbmFtZRgKIAEoCSLNAgoLRGVzaXJlZFRhc2sSHgoDa2V5GAEgASgLMhEubmFibGEudjEuVGFza0tleRISCgpnZW5lcmF0aW9uGAIgASgFEiUKBXBoYXNlGAMgASgOMhYubmFibGEudjEuRGVzaXJlZFBoYXNlEhEKCXNwZWNfaGFzaBgEIAEoCRIgCgRzcGVjGAUgASgLMhIubmFibGEudjEuVGFza1NwZWMSEAoIZ3JhY2VfbXMYBiABKAMSJwoKc3RvcF9jYXVzZRgHIAEoDjITLm5hYmxhLnYxLlN0b3BDYXVzZRI+Cg1zZWNyZXRfdmFsdWVzGAggAygLMicubmFibGEudjEuRGVzaXJlZFRhc2suU2VjcmV0VmFsdWVzRW50cnkaMwoRU2VjcmV0VmFsdWVzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgMOgI4ASKHAQoHRGVzaXJlZBIVCg1iYXNlX3JldmlzaW9uGAEgASgDEhAKCHJldmlzaW9uGAIgASgDEhAKCGNvbXBsZXRlGAMgASgIEg0KBWNvdW50GAQgASgFEgwKBGhhc2gYBSABKAkSJAoFdGFza3MYBiADKAsyFS5uYWJsYS52MS5EZXNpcmVkVGFzayIwCgNBY2sSEgoKcmVwb3J0X3NlcRgBIAEoAxIVCg1jb21taXR0ZWRfc2VxGAIgASgDIh0KDEhlYXJ0YmVhdEFjaxINCgVub25jZRgBIAEoAyI7ChJPcGVuRGF0YUNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZ0aWNrZXQYAiABKAkilwEKFlJlcG9ydFRlbGVtZXRyeVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoCRIlCgRob3N0GAIgASgLMhcubmFibGEudjEuSG9zdFRlbGVtZXRyeRIhCgRncHVzGAMgAygLMhMubmFibGEudjEuR3B1U2FtcGxlEiIKBXRhc2tzGAQgAygLMhMubmFibGEudjEuVGFza1VzYWdlIkQKCUdwdVNhbXBsZRIMCgR1dWlkGAEgASgJEikKCXRlbGVtZXRyeRgCIAEoCzIWLm5hYmxhLnYxLkdwdVRlbGVtZXRyeSKBAQoJVGFza1VzYWdlEh4KA2tleRgBIAEoCzIRLm5hYmxhLnYxLlRhc2tLZXkSGAoLY3B1X3BlcmNlbnQYAiABKAFIAIgBARIZCgxtZW1vcnlfYnl0ZXMYAyABKANIAYgBAUIOCgxfY3B1X3BlcmNlbnRCDwoNX21lbW9yeV9ieXRlcyIZChdSZXBvcnRUZWxlbWV0cnlSZXNwb25zZSq8AQoJVGFza1BoYXNlEhoKFlRBU0tfUEhBU0VfVU5TUEVDSUZJRUQQABIXChNUQVNLX1BIQVNFX0FDQ0VQVEVEEAESGAoUVEFTS19QSEFTRV9QUkVQQVJJTkcQAhIWChJUQVNLX1BIQVNFX1JVTk5JTkcQAxIZChVUQVNLX1BIQVNFX0ZJTkFMSVpJTkcQBBIVChFUQVNLX1BIQVNFX0VYSVRFRBAFEhYKElRBU0tfUEhBU0VfVU5LTk9XThAGKnQKDERlc2lyZWRQaGFzZRIdChlERVNJUkVEX1BIQVNFX1VOU1BFQ0lGSUVEEAASFQoRREVTSVJFRF9QSEFTRV9SVU4QARIWChJERVNJUkVEX1BIQVNFX1NUT1AQAhIWChJERVNJUkVEX1BIQVNFX0dPTkUQAyqKAQoJU3RvcENhdXNlEhoKFlNUT1BfQ0FVU0VfVU5TUEVDSUZJRUQQABITCg9TVE9QX0NBVVNFX1VTRVIQARIZChVTVE9QX0NBVVNFX1RJTUVfTElNSVQQAhIYChRTVE9QX0NBVVNFX1BSRUVNUFRFRBADEhcKE1NUT1BfQ0FVU0VfT1BFUkFUT1IQBDKsAQoMQWdlbnRTZXJ2aWNlEkIKB1Nlc3Npb24SGC5uYWJsYS52MS5TZXNzaW9uUmVxdWVzdBoZLm5hYmxhLnYxLlNlc3Npb25SZXNwb25zZSgBMAESWAoPUmVwb3J0VGVsZW1ldHJ5EiAubmFibGEudjEuUmVwb3J0VGVsZW1ldHJ5UmVxdWVzdBohLm5hYmxhLnYxLlJlcG9ydFRlbGVtZXRyeVJlc3BvbnNlKAFiBnByb3RvMw", [file_nabla_v1_catalog, file_nabla_v1_common, file_nabla_v1_job]);
+  fileDesc("ChRuYWJsYS92MS9hZ2VudC5wcm90bxIIbmFibGEudjEi/AIKDlNlc3Npb25SZXF1ZXN0EiAKBWhlbGxvGAEgASgLMg8ubmFibGEudjEuSGVsbG9IABImCghvYnNlcnZlZBgCIAEoCzISLm5hYmxhLnYxLk9ic2VydmVkSAASKAoJaGVhcnRiZWF0GAMgASgLMhMubmFibGEudjEuSGVhcnRiZWF0SAASKQoGcmVzeW5jGAQgASgLMhcubmFibGEudjEuUmVzeW5jUmVxdWVzdEgAEiIKBmZlbmNlZBgFIAEoCzIQLm5hYmxhLnYxLkZlbmNlZEgAEigKCWludmVudG9yeRgGIAEoCzITLm5hYmxhLnYxLkludmVudG9yeUgAEkAKFmRhdGFfY29ubmVjdGlvbl9mYWlsZWQYByABKAsyHi5uYWJsYS52MS5EYXRhQ29ubmVjdGlvbkZhaWxlZEgAEjAKDm1hc3Nfc3RvcF9oZWxkGAggASgLMhYubmFibGEudjEuTWFzc1N0b3BIZWxkSABCCQoHbWVzc2FnZSKiAgoFSGVsbG8SDwoHaG9zdF9pZBgBIAEoCRIRCglob3N0X25hbWUYAiABKAkSDwoHYm9vdF9pZBgDIAEoCRISCgpzZXNzaW9uX2lkGAQgASgJEhUKDWFnZW50X3ZlcnNpb24YBSABKAkSEQoJbWF4X2Vwb2NoGAYgASgDEhQKDG1heF9zZWVuX3NlcRgHIAEoAxIYChBhcHBsaWVkX3JldmlzaW9uGAggASgDEiYKCWludmVudG9yeRgJIAEoCzITLm5hYmxhLnYxLkludmVudG9yeRIoCgV0YXNrcxgKIAMoCzIZLm5hYmxhLnYxLlRhc2tPYnNlcnZhdGlvbhIQCghzdGF0ZV9pZBgLIAEoCRISCgpjbHVzdGVyX2lkGAwgASgJIpsDCglJbnZlbnRvcnkSGwoEZ3B1cxgBIAMoCzINLm5hYmxhLnYxLkdwdRIkCghjYXBhY2l0eRgCIAEoCzISLm5hYmxhLnYxLkNhcGFjaXR5Eg8KB2RyaXZlcnMYAyADKAkSLwoGbGFiZWxzGAQgAygLMh8ubmFibGEudjEuSW52ZW50b3J5LkxhYmVsc0VudHJ5EgoKAm9zGAUgASgJEhQKDGFyY2hpdGVjdHVyZRgGIAEoCRIaChJncHVfZHJpdmVyX3ZlcnNpb24YByABKAkSJwoKY29uZGl0aW9ucxgIIAMoCzITLm5hYmxhLnYxLkNvbmRpdGlvbhIoCgh0b3BvbG9neRgJIAMoCzIWLm5hYmxhLnYxLlRvcG9sb2d5TGluaxISCgpwb3J0X2ZpcnN0GAogASgFEhEKCXBvcnRfbGFzdBgLIAEoBRIiChpwcm9jZXNzX2lzb2xhdGlvbl9hZHZpc29yeRgMIAEoCBotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkQKDFRvcG9sb2d5TGluaxISCgpncHVfdXVpZF9hGAEgASgJEhIKCmdwdV91dWlkX2IYAiABKAkSDAoEcmFuaxgDIAEoCSI4CgdUYXNrS2V5Eg4KBmpvYl9pZBgBIAEoCRIPCgdhdHRlbXB0GAIgASgFEgwKBHRhc2sYAyABKAUi+AIKD1Rhc2tPYnNlcnZhdGlvbhIeCgNrZXkYASABKAsyES5uYWJsYS52MS5UYXNrS2V5EhsKE29ic2VydmVkX2dlbmVyYXRpb24YAiABKAUSIgoFcGhhc2UYAyABKA4yEy5uYWJsYS52MS5UYXNrUGhhc2USFAoMY29udGFpbmVyX2lkGAQgASgJEhUKDXN0YXJ0ZWRfYXRfbXMYBSABKAMSHAoEZXhpdBgGIAEoCzIOLm5hYmxhLnYxLkV4aXQSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIQCghwcm9ncmVzcxgIIAEoCRIWCg5wcm9ncmVzc19ieXRlcxgJIAEoAxIcChRwcm9ncmVzc190b3RhbF9ieXRlcxgKIAEoAxIRCglsb2dfYnl0ZXMYCyABKAMSDwoHc3RvcHBlZBgMIAEoCBIUCgxsb2dfYXJjaGl2ZWQYDSABKAgSEQoJZ3B1X3V1aWRzGA4gAygJInQKCE9ic2VydmVkEhIKCnJlcG9ydF9zZXEYASABKAMSGAoQcmV2aXNpb25fYXBwbGllZBgCIAEoAxIQCghjb21wbGV0ZRgDIAEoCBIoCgV0YXNrcxgEIAMoCzIZLm5hYmxhLnYxLlRhc2tPYnNlcnZhdGlvbiIaCglIZWFydGJlYXQSDQoFbm9uY2UYASABKAMiKQoNUmVzeW5jUmVxdWVzdBIYChBhcHBsaWVkX3JldmlzaW9uGAEgASgDIhsKBkZlbmNlZBIRCgltYXhfZXBvY2gYASABKAMiPgoURGF0YUNvbm5lY3Rpb25GYWlsZWQSFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIj8KDE1hc3NTdG9wSGVsZBINCgVjb3VudBgBIAEoBRISCgpsaXZlX2NvdW50GAIgASgFEgwKBGhhc2gYAyABKAkiswIKD1Nlc3Npb25SZXNwb25zZRINCgVlcG9jaBgBIAEoAxIkCgd3ZWxjb21lGAIgASgLMhEubmFibGEudjEuV2VsY29tZUgAEiQKB2Rlc2lyZWQYAyABKAsyES5uYWJsYS52MS5EZXNpcmVkSAASHAoDYWNrGAQgASgLMg0ubmFibGEudjEuQWNrSAASLwoNaGVhcnRiZWF0X2FjaxgFIAEoCzIWLm5hYmxhLnYxLkhlYXJ0YmVhdEFja0gAEjwKFG9wZW5fZGF0YV9jb25uZWN0aW9uGAYgASgLMhwubmFibGEudjEuT3BlbkRhdGFDb25uZWN0aW9uSAASLQoMc3RvcF9jb25zZW50GAcgASgLMhUubmFibGEudjEuU3RvcENvbnNlbnRIAEIJCgdtZXNzYWdlIl0KB1dlbGNvbWUSEgoKY2x1c3Rlcl9pZBgBIAEoCRIUCgxoZWFydGJlYXRfbXMYAiABKAMSFQoNc2VsZl9mZW5jZV9tcxgDIAEoAxIRCglodHRwX3BvcnQYBCABKAUiggIKCFRhc2tTcGVjEh4KA2pvYhgBIAEoCzIRLm5hYmxhLnYxLkpvYlNwZWMSEgoKcHJvamVjdF9pZBgCIAEoCRIRCglncHVfdXVpZHMYAyADKAkSFgoOZ3B1c19zaW11bGF0ZWQYBCABKAgSJAoFcG9ydHMYBSADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIMCgRyYW5rGAYgASgFEhIKCndvcmxkX3NpemUYByABKAUSDgoGZHJpdmVyGAggASgJEhIKCnNlY3JldF9pZHMYCSADKAkSFAoMcHJvamVjdF9uYW1lGAogASgJEhUKDXNlbGZfZmVuY2VfbXMYCyABKAMizQIKC0Rlc2lyZWRUYXNrEh4KA2tleRgBIAEoCzIRLm5hYmxhLnYxLlRhc2tLZXkSEgoKZ2VuZXJhdGlvbhgCIAEoBRIlCgVwaGFzZRgDIAEoDjIWLm5hYmxhLnYxLkRlc2lyZWRQaGFzZRIRCglzcGVjX2hhc2gYBCABKAkSIAoEc3BlYxgFIAEoCzISLm5hYmxhLnYxLlRhc2tTcGVjEhAKCGdyYWNlX21zGAYgASgDEicKCnN0b3BfY2F1c2UYByABKA4yEy5uYWJsYS52MS5TdG9wQ2F1c2USPgoNc2VjcmV0X3ZhbHVlcxgIIAMoCzInLm5hYmxhLnYxLkRlc2lyZWRUYXNrLlNlY3JldFZhbHVlc0VudHJ5GjMKEVNlY3JldFZhbHVlc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoDDoCOAEihwEKB0Rlc2lyZWQSFQoNYmFzZV9yZXZpc2lvbhgBIAEoAxIQCghyZXZpc2lvbhgCIAEoAxIQCghjb21wbGV0ZRgDIAEoCBINCgVjb3VudBgEIAEoBRIMCgRoYXNoGAUgASgJEiQKBXRhc2tzGAYgAygLMhUubmFibGEudjEuRGVzaXJlZFRhc2siMAoDQWNrEhIKCnJlcG9ydF9zZXEYASABKAMSFQoNY29tbWl0dGVkX3NlcRgCIAEoAyIdCgxIZWFydGJlYXRBY2sSDQoFbm9uY2UYASABKAMiKgoLU3RvcENvbnNlbnQSDQoFY291bnQYASABKAUSDAoEaGFzaBgCIAEoCSI7ChJPcGVuRGF0YUNvbm5lY3Rpb24SFQoNY29ubmVjdGlvbl9pZBgBIAEoCRIOCgZ0aWNrZXQYAiABKAkilwEKFlJlcG9ydFRlbGVtZXRyeVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoCRIlCgRob3N0GAIgASgLMhcubmFibGEudjEuSG9zdFRlbGVtZXRyeRIhCgRncHVzGAMgAygLMhMubmFibGEudjEuR3B1U2FtcGxlEiIKBXRhc2tzGAQgAygLMhMubmFibGEudjEuVGFza1VzYWdlIkQKCUdwdVNhbXBsZRIMCgR1dWlkGAEgASgJEikKCXRlbGVtZXRyeRgCIAEoCzIWLm5hYmxhLnYxLkdwdVRlbGVtZXRyeSKBAQoJVGFza1VzYWdlEh4KA2tleRgBIAEoCzIRLm5hYmxhLnYxLlRhc2tLZXkSGAoLY3B1X3BlcmNlbnQYAiABKAFIAIgBARIZCgxtZW1vcnlfYnl0ZXMYAyABKANIAYgBAUIOCgxfY3B1X3BlcmNlbnRCDwoNX21lbW9yeV9ieXRlcyIZChdSZXBvcnRUZWxlbWV0cnlSZXNwb25zZSq8AQoJVGFza1BoYXNlEhoKFlRBU0tfUEhBU0VfVU5TUEVDSUZJRUQQABIXChNUQVNLX1BIQVNFX0FDQ0VQVEVEEAESGAoUVEFTS19QSEFTRV9QUkVQQVJJTkcQAhIWChJUQVNLX1BIQVNFX1JVTk5JTkcQAxIZChVUQVNLX1BIQVNFX0ZJTkFMSVpJTkcQBBIVChFUQVNLX1BIQVNFX0VYSVRFRBAFEhYKElRBU0tfUEhBU0VfVU5LTk9XThAGKnQKDERlc2lyZWRQaGFzZRIdChlERVNJUkVEX1BIQVNFX1VOU1BFQ0lGSUVEEAASFQoRREVTSVJFRF9QSEFTRV9SVU4QARIWChJERVNJUkVEX1BIQVNFX1NUT1AQAhIWChJERVNJUkVEX1BIQVNFX0dPTkUQAyqKAQoJU3RvcENhdXNlEhoKFlNUT1BfQ0FVU0VfVU5TUEVDSUZJRUQQABITCg9TVE9QX0NBVVNFX1VTRVIQARIZChVTVE9QX0NBVVNFX1RJTUVfTElNSVQQAhIYChRTVE9QX0NBVVNFX1BSRUVNUFRFRBADEhcKE1NUT1BfQ0FVU0VfT1BFUkFUT1IQBDKsAQoMQWdlbnRTZXJ2aWNlEkIKB1Nlc3Npb24SGC5uYWJsYS52MS5TZXNzaW9uUmVxdWVzdBoZLm5hYmxhLnYxLlNlc3Npb25SZXNwb25zZSgBMAESWAoPUmVwb3J0VGVsZW1ldHJ5EiAubmFibGEudjEuUmVwb3J0VGVsZW1ldHJ5UmVxdWVzdBohLm5hYmxhLnYxLlJlcG9ydFRlbGVtZXRyeVJlc3BvbnNlKAFiBnByb3RvMw", [file_nabla_v1_catalog, file_nabla_v1_common, file_nabla_v1_job]);
 
 /**
  * @generated from message nabla.v1.SessionRequest
@@ -71,6 +71,12 @@ export type SessionRequest = Message<"nabla.v1.SessionRequest"> & {
      */
     value: DataConnectionFailed;
     case: "dataConnectionFailed";
+  } | {
+    /**
+     * @generated from field: nabla.v1.MassStopHeld mass_stop_held = 8;
+     */
+    value: MassStopHeld;
+    case: "massStopHeld";
   } | { case: undefined; value?: undefined };
 };
 
@@ -147,6 +153,13 @@ export type Hello = Message<"nabla.v1.Hello"> & {
    * @generated from field: string state_id = 11;
    */
   stateId: string;
+
+  /**
+   * Cluster whose commits it has seen; empty before the first welcome.
+   *
+   * @generated from field: string cluster_id = 12;
+   */
+  clusterId: string;
 };
 
 /**
@@ -490,6 +503,39 @@ export const DataConnectionFailedSchema: GenMessage<DataConnectionFailed> = /*@_
   messageDesc(file_nabla_v1_agent, 10);
 
 /**
+ * A full set drops so many live tasks at once that the agent goes on with them until a person confirms.
+ *
+ * @generated from message nabla.v1.MassStopHeld
+ */
+export type MassStopHeld = Message<"nabla.v1.MassStopHeld"> & {
+  /**
+   * 0: nothing is held any more.
+   *
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+
+  /**
+   * @generated from field: int32 live_count = 2;
+   */
+  liveCount: number;
+
+  /**
+   * sha256 over the sorted names of the tasks, one a line.
+   *
+   * @generated from field: string hash = 3;
+   */
+  hash: string;
+};
+
+/**
+ * Describes the message nabla.v1.MassStopHeld.
+ * Use `create(MassStopHeldSchema)` to create a new message.
+ */
+export const MassStopHeldSchema: GenMessage<MassStopHeld> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_agent, 11);
+
+/**
  * @generated from message nabla.v1.SessionResponse
  */
 export type SessionResponse = Message<"nabla.v1.SessionResponse"> & {
@@ -533,6 +579,12 @@ export type SessionResponse = Message<"nabla.v1.SessionResponse"> & {
      */
     value: OpenDataConnection;
     case: "openDataConnection";
+  } | {
+    /**
+     * @generated from field: nabla.v1.StopConsent stop_consent = 7;
+     */
+    value: StopConsent;
+    case: "stopConsent";
   } | { case: undefined; value?: undefined };
 };
 
@@ -541,7 +593,7 @@ export type SessionResponse = Message<"nabla.v1.SessionResponse"> & {
  * Use `create(SessionResponseSchema)` to create a new message.
  */
 export const SessionResponseSchema: GenMessage<SessionResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 11);
+  messageDesc(file_nabla_v1_agent, 12);
 
 /**
  * @generated from message nabla.v1.Welcome
@@ -558,6 +610,8 @@ export type Welcome = Message<"nabla.v1.Welcome"> & {
   heartbeatMs: bigint;
 
   /**
+   * What tasks placed from now on are told (TaskSpec.self_fence_ms); those that run keep their own.
+   *
    * @generated from field: int64 self_fence_ms = 3;
    */
   selfFenceMs: bigint;
@@ -573,7 +627,7 @@ export type Welcome = Message<"nabla.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 12);
+  messageDesc(file_nabla_v1_agent, 13);
 
 /**
  * Everything a host needs to run one task. Hashed with sha256 over its canonical bytes (spec_hash).
@@ -634,6 +688,13 @@ export type TaskSpec = Message<"nabla.v1.TaskSpec"> & {
    * @generated from field: string project_name = 10;
    */
   projectName: string;
+
+  /**
+   * Without contact for so long the host stops the task by itself; 0: never.
+   *
+   * @generated from field: int64 self_fence_ms = 11;
+   */
+  selfFenceMs: bigint;
 };
 
 /**
@@ -641,7 +702,7 @@ export type TaskSpec = Message<"nabla.v1.TaskSpec"> & {
  * Use `create(TaskSpecSchema)` to create a new message.
  */
 export const TaskSpecSchema: GenMessage<TaskSpec> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 13);
+  messageDesc(file_nabla_v1_agent, 14);
 
 /**
  * @generated from message nabla.v1.DesiredTask
@@ -697,7 +758,7 @@ export type DesiredTask = Message<"nabla.v1.DesiredTask"> & {
  * Use `create(DesiredTaskSchema)` to create a new message.
  */
 export const DesiredTaskSchema: GenMessage<DesiredTask> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 14);
+  messageDesc(file_nabla_v1_agent, 15);
 
 /**
  * @generated from message nabla.v1.Desired
@@ -743,7 +804,7 @@ export type Desired = Message<"nabla.v1.Desired"> & {
  * Use `create(DesiredSchema)` to create a new message.
  */
 export const DesiredSchema: GenMessage<Desired> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 15);
+  messageDesc(file_nabla_v1_agent, 16);
 
 /**
  * The named report is durable: commit committed_seq holds it.
@@ -767,7 +828,7 @@ export type Ack = Message<"nabla.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 16);
+  messageDesc(file_nabla_v1_agent, 17);
 
 /**
  * @generated from message nabla.v1.HeartbeatAck
@@ -784,7 +845,31 @@ export type HeartbeatAck = Message<"nabla.v1.HeartbeatAck"> & {
  * Use `create(HeartbeatAckSchema)` to create a new message.
  */
 export const HeartbeatAckSchema: GenMessage<HeartbeatAck> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 17);
+  messageDesc(file_nabla_v1_agent, 18);
+
+/**
+ * A person wants exactly the stop that the agent holds.
+ *
+ * @generated from message nabla.v1.StopConsent
+ */
+export type StopConsent = Message<"nabla.v1.StopConsent"> & {
+  /**
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+
+  /**
+   * @generated from field: string hash = 2;
+   */
+  hash: string;
+};
+
+/**
+ * Describes the message nabla.v1.StopConsent.
+ * Use `create(StopConsentSchema)` to create a new message.
+ */
+export const StopConsentSchema: GenMessage<StopConsent> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_agent, 19);
 
 /**
  * Dial the HTTP port with ALPN "nabla-data/1", present the connection id and ticket, then answer HTTP/2.
@@ -808,7 +893,7 @@ export type OpenDataConnection = Message<"nabla.v1.OpenDataConnection"> & {
  * Use `create(OpenDataConnectionSchema)` to create a new message.
  */
 export const OpenDataConnectionSchema: GenMessage<OpenDataConnection> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 18);
+  messageDesc(file_nabla_v1_agent, 20);
 
 /**
  * @generated from message nabla.v1.ReportTelemetryRequest
@@ -840,7 +925,7 @@ export type ReportTelemetryRequest = Message<"nabla.v1.ReportTelemetryRequest"> 
  * Use `create(ReportTelemetryRequestSchema)` to create a new message.
  */
 export const ReportTelemetryRequestSchema: GenMessage<ReportTelemetryRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 19);
+  messageDesc(file_nabla_v1_agent, 21);
 
 /**
  * @generated from message nabla.v1.GpuSample
@@ -862,7 +947,7 @@ export type GpuSample = Message<"nabla.v1.GpuSample"> & {
  * Use `create(GpuSampleSchema)` to create a new message.
  */
 export const GpuSampleSchema: GenMessage<GpuSample> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 20);
+  messageDesc(file_nabla_v1_agent, 22);
 
 /**
  * @generated from message nabla.v1.TaskUsage
@@ -889,7 +974,7 @@ export type TaskUsage = Message<"nabla.v1.TaskUsage"> & {
  * Use `create(TaskUsageSchema)` to create a new message.
  */
 export const TaskUsageSchema: GenMessage<TaskUsage> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 21);
+  messageDesc(file_nabla_v1_agent, 23);
 
 /**
  * @generated from message nabla.v1.ReportTelemetryResponse
@@ -902,7 +987,7 @@ export type ReportTelemetryResponse = Message<"nabla.v1.ReportTelemetryResponse"
  * Use `create(ReportTelemetryResponseSchema)` to create a new message.
  */
 export const ReportTelemetryResponseSchema: GenMessage<ReportTelemetryResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_agent, 22);
+  messageDesc(file_nabla_v1_agent, 24);
 
 /**
  * @generated from enum nabla.v1.TaskPhase

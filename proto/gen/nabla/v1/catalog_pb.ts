@@ -6,13 +6,15 @@ import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobu
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { AcceleratorKind, Capacity, ListOptions } from "./common_pb.ts";
 import { file_nabla_v1_common } from "./common_pb.ts";
+import type { ProjectMembership } from "./identity_pb.ts";
+import { file_nabla_v1_identity } from "./identity_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file nabla/v1/catalog.proto.
  */
 export const file_nabla_v1_catalog: GenFile = /*@__PURE__*/
-  fileDesc("ChZuYWJsYS92MS9jYXRhbG9nLnByb3RvEghuYWJsYS52MSIPCg1XaG9BbUlSZXF1ZXN0Io0BCg5XaG9BbUlSZXNwb25zZRIRCglwcmluY2lwYWwYASABKAkSDQoFcm9sZXMYAiADKAkSEgoKY2x1c3Rlcl9pZBgDIAEoCRIWCg5zZXJ2ZXJfdmVyc2lvbhgEIAEoCRIaChJkZWZhdWx0X3Byb2plY3RfaWQYBSABKAkSEQoJaHR0cF9wb3J0GAYgASgFIoMBCgdQcm9qZWN0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSEwoLZGVzY3JpcHRpb24YAyABKAkSEgoKY3JlYXRlZF9ieRgEIAEoCRIVCg1jcmVhdGVkX2F0X21zGAUgASgDEgwKBHRhZ3MYBiADKAkSEAoIcmV2aXNpb24YByABKAMiWwoUQ3JlYXRlUHJvamVjdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIMCgR0YWdzGAMgAygJEhIKCnJlcXVlc3RfaWQYBCABKAkiOwoVQ3JlYXRlUHJvamVjdFJlc3BvbnNlEiIKB3Byb2plY3QYASABKAsyES5uYWJsYS52MS5Qcm9qZWN0IiQKEUdldFByb2plY3RSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkiOAoSR2V0UHJvamVjdFJlc3BvbnNlEiIKB3Byb2plY3QYASABKAsyES5uYWJsYS52MS5Qcm9qZWN0Ij0KE0xpc3RQcm9qZWN0c1JlcXVlc3QSJgoHb3B0aW9ucxgBIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIlQKFExpc3RQcm9qZWN0c1Jlc3BvbnNlEiMKCHByb2plY3RzGAEgAygLMhEubmFibGEudjEuUHJvamVjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkilAEKFFVwZGF0ZVByb2plY3RSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSEQoEbmFtZRgCIAEoCUgAiAEBEhgKC2Rlc2NyaXB0aW9uGAMgASgJSAGIAQESEAoIYWRkX3RhZ3MYBCADKAkSEwoLcmVtb3ZlX3RhZ3MYBSADKAlCBwoFX25hbWVCDgoMX2Rlc2NyaXB0aW9uIjsKFVVwZGF0ZVByb2plY3RSZXNwb25zZRIiCgdwcm9qZWN0GAEgASgLMhEubmFibGEudjEuUHJvamVjdCInChREZWxldGVQcm9qZWN0UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJIhcKFURlbGV0ZVByb2plY3RSZXNwb25zZSJ4CgZTZWNyZXQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRISCgpwcm9qZWN0X2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoAxIVCg11cGRhdGVkX2F0X21zGAYgASgDIkAKEFNldFNlY3JldFJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIMCgRuYW1lGAIgASgJEg0KBXZhbHVlGAMgASgMIjUKEVNldFNlY3JldFJlc3BvbnNlEiAKBnNlY3JldBgBIAEoCzIQLm5hYmxhLnYxLlNlY3JldCJNChJMaXN0U2VjcmV0c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRImCgdvcHRpb25zGAIgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiUQoTTGlzdFNlY3JldHNSZXNwb25zZRIhCgdzZWNyZXRzGAEgAygLMhAubmFibGEudjEuU2VjcmV0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI0ChNEZWxldGVTZWNyZXRSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSDAoEbmFtZRgCIAEoCSIWChREZWxldGVTZWNyZXRSZXNwb25zZSK3AQoLTWFjaGluZVR5cGUSDAoEbmFtZRgBIAEoCRIkCghjYXBhY2l0eRgCIAEoCzISLm5hYmxhLnYxLkNhcGFjaXR5Eg8KB2FsaWFzZXMYAyADKAkSEwoLZGVzY3JpcHRpb24YBCABKAkSDwoHZGVyaXZlZBgFIAEoCBISCgpob3N0X2NvdW50GAYgASgFEhIKCmNyZWF0ZWRfYnkYByABKAkSFQoNY3JlYXRlZF9hdF9tcxgIIAEoAyJjChhDcmVhdGVNYWNoaW5lVHlwZVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIkCghjYXBhY2l0eRgCIAEoCzISLm5hYmxhLnYxLkNhcGFjaXR5EhMKC2Rlc2NyaXB0aW9uGAMgASgJIkgKGUNyZWF0ZU1hY2hpbmVUeXBlUmVzcG9uc2USKwoMbWFjaGluZV90eXBlGAEgASgLMhUubmFibGEudjEuTWFjaGluZVR5cGUiJQoVR2V0TWFjaGluZVR5cGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiRQoWR2V0TWFjaGluZVR5cGVSZXNwb25zZRIrCgxtYWNoaW5lX3R5cGUYASABKAsyFS5uYWJsYS52MS5NYWNoaW5lVHlwZSJBChdMaXN0TWFjaGluZVR5cGVzUmVxdWVzdBImCgdvcHRpb25zGAEgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiYQoYTGlzdE1hY2hpbmVUeXBlc1Jlc3BvbnNlEiwKDW1hY2hpbmVfdHlwZXMYASADKAsyFS5uYWJsYS52MS5NYWNoaW5lVHlwZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiKAoYRGVsZXRlTWFjaGluZVR5cGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiGwoZRGVsZXRlTWFjaGluZVR5cGVSZXNwb25zZSJGChdBbGlhc01hY2hpbmVUeXBlUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWFsaWFzGAIgASgJEg4KBnJlbW92ZRgDIAEoCCJHChhBbGlhc01hY2hpbmVUeXBlUmVzcG9uc2USKwoMbWFjaGluZV90eXBlGAEgASgLMhUubmFibGEudjEuTWFjaGluZVR5cGUiTgoJQ29uZGl0aW9uEgwKBGNvZGUYASABKAkSEAoIZ3B1X3V1aWQYAiABKAkSDwoHbWVzc2FnZRgDIAEoCRIQCghzaW5jZV9tcxgEIAEoAyI/CghNaWdTbGljZRIMCgR1dWlkGAEgASgJEg8KB3Byb2ZpbGUYAiABKAkSFAoMbWVtb3J5X2J5dGVzGAMgASgDIuUCCgxHcHVUZWxlbWV0cnkSIAoTdXRpbGl6YXRpb25fcGVyY2VudBgBIAEoBUgAiAEBEh4KEW1lbW9yeV91c2VkX2J5dGVzGAIgASgDSAGIAQESIAoTdGVtcGVyYXR1cmVfY2Vsc2l1cxgDIAEoBUgCiAEBEhgKC3Bvd2VyX3dhdHRzGAQgASgBSAOIAQESHgoRcG93ZXJfbGltaXRfd2F0dHMYBSABKAFIBIgBARIeChFlY2NfdW5jb3JyZWN0YWJsZRgGIAEoA0gFiAEBEhUKDXNhbXBsZWRfYXRfbXMYByABKANCFgoUX3V0aWxpemF0aW9uX3BlcmNlbnRCFAoSX21lbW9yeV91c2VkX2J5dGVzQhYKFF90ZW1wZXJhdHVyZV9jZWxzaXVzQg4KDF9wb3dlcl93YXR0c0IUChJfcG93ZXJfbGltaXRfd2F0dHNCFAoSX2VjY191bmNvcnJlY3RhYmxlIucCCgNHcHUSDAoEdXVpZBgBIAEoCRINCgVpbmRleBgCIAEoBRINCgVtb2RlbBgDIAEoCRIUCgxtZW1vcnlfYnl0ZXMYBCABKAMSJwoEa2luZBgFIAEoDjIZLm5hYmxhLnYxLkFjY2VsZXJhdG9yS2luZBIRCglzaW11bGF0ZWQYBiABKAgSEAoIbWlnX21vZGUYByABKAgSHwoDbWlnGAggAygLMhIubmFibGEudjEuTWlnU2xpY2USEgoKcGNpX2J1c19pZBgJIAEoCRIPCgdob3N0X2lkGAogASgJEhEKCWhvc3RfbmFtZRgLIAEoCRITCgtzY2hlZHVsYWJsZRgMIAEoCBIOCgZqb2JfaWQYDSABKAkSKQoJdGVsZW1ldHJ5GA4gASgLMhYubmFibGEudjEuR3B1VGVsZW1ldHJ5EicKCmNvbmRpdGlvbnMYDyADKAsyEy5uYWJsYS52MS5Db25kaXRpb24i1gEKDUhvc3RUZWxlbWV0cnkSGAoLY3B1X3BlcmNlbnQYASABKAFIAIgBARIeChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoA0gBiAEBEhwKD2Rpc2tfZnJlZV9ieXRlcxgDIAEoA0gCiAEBEhIKBWxvYWQxGAQgASgBSAOIAQESFQoNc2FtcGxlZF9hdF9tcxgFIAEoA0IOCgxfY3B1X3BlcmNlbnRCFAoSX21lbW9yeV91c2VkX2J5dGVzQhIKEF9kaXNrX2ZyZWVfYnl0ZXNCCAoGX2xvYWQxIosECgRIb3N0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoFc3RhdGUYAyABKA4yEy5uYWJsYS52MS5Ib3N0U3RhdGUSJAoIY2FwYWNpdHkYBCABKAsyEi5uYWJsYS52MS5DYXBhY2l0eRIlCglhbGxvY2F0ZWQYBSABKAsyEi5uYWJsYS52MS5DYXBhY2l0eRIqCgZsYWJlbHMYBiADKAsyGi5uYWJsYS52MS5Ib3N0LkxhYmVsc0VudHJ5EhsKBGdwdXMYByADKAsyDS5uYWJsYS52MS5HcHUSDwoHZHJpdmVycxgIIAMoCRIVCg1hZ2VudF92ZXJzaW9uGAkgASgJEgoKAm9zGAogASgJEhQKDGFyY2hpdGVjdHVyZRgLIAEoCRIaChJncHVfZHJpdmVyX3ZlcnNpb24YDCABKAkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgNIAEoAxIUCgxsYXN0X3NlZW5fbXMYDiABKAMSJwoKY29uZGl0aW9ucxgPIAMoCzITLm5hYmxhLnYxLkNvbmRpdGlvbhIqCgl0ZWxlbWV0cnkYECABKAsyFy5uYWJsYS52MS5Ib3N0VGVsZW1ldHJ5EhUKDXJ1bm5pbmdfdGFza3MYESABKAUaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIeCg5HZXRIb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIi8KD0dldEhvc3RSZXNwb25zZRIcCgRob3N0GAEgASgLMg4ubmFibGEudjEuSG9zdCI6ChBMaXN0SG9zdHNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5uYWJsYS52MS5MaXN0T3B0aW9ucyJLChFMaXN0SG9zdHNSZXNwb25zZRIdCgVob3N0cxgBIAMoCzIOLm5hYmxhLnYxLkhvc3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIhwKDUdldEdwdVJlcXVlc3QSCwoDZ3B1GAEgASgJIiwKDkdldEdwdVJlc3BvbnNlEhoKA2dwdRgBIAEoCzINLm5hYmxhLnYxLkdwdSI5Cg9MaXN0R3B1c1JlcXVlc3QSJgoHb3B0aW9ucxgBIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIkgKEExpc3RHcHVzUmVzcG9uc2USGwoEZ3B1cxgBIAMoCzINLm5hYmxhLnYxLkdwdRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAki5wEKBUV2ZW50EgsKA3NlcRgBIAEoAxINCgVlcG9jaBgCIAEoAxIPCgd0aW1lX21zGAMgASgDEgwKBHR5cGUYBCABKAkSEgoKcHJvamVjdF9pZBgFIAEoCRIRCglwcmluY2lwYWwYBiABKAkSDwoHc3ViamVjdBgHIAEoCRIPCgdtZXNzYWdlGAggASgJEisKBmZpZWxkcxgJIAMoCzIbLm5hYmxhLnYxLkV2ZW50LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidwoSV2F0Y2hFdmVudHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSDwoHc3ViamVjdBgCIAEoCRIRCglhZnRlcl9zZXEYAyABKAMSDgoGZm9sbG93GAQgASgIEg0KBWxpbWl0GAUgASgFEg0KBXR5cGVzGAYgAygJIjUKE1dhdGNoRXZlbnRzUmVzcG9uc2USHgoFZXZlbnQYASABKAsyDy5uYWJsYS52MS5FdmVudCqCAQoJSG9zdFN0YXRlEhoKFkhPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBIT1NUX1NUQVRFX1JFQURZEAESFgoSSE9TVF9TVEFURV9TVVNQRUNUEAISFgoSSE9TVF9TVEFURV9VTktOT1dOEAMSEwoPSE9TVF9TVEFURV9MT1NUEAQyTgoPSWRlbnRpdHlTZXJ2aWNlEjsKBldob0FtSRIXLm5hYmxhLnYxLldob0FtSVJlcXVlc3QaGC5uYWJsYS52MS5XaG9BbUlSZXNwb25zZTKeAwoOUHJvamVjdFNlcnZpY2USUAoNQ3JlYXRlUHJvamVjdBIeLm5hYmxhLnYxLkNyZWF0ZVByb2plY3RSZXF1ZXN0Gh8ubmFibGEudjEuQ3JlYXRlUHJvamVjdFJlc3BvbnNlEkcKCkdldFByb2plY3QSGy5uYWJsYS52MS5HZXRQcm9qZWN0UmVxdWVzdBocLm5hYmxhLnYxLkdldFByb2plY3RSZXNwb25zZRJNCgxMaXN0UHJvamVjdHMSHS5uYWJsYS52MS5MaXN0UHJvamVjdHNSZXF1ZXN0Gh4ubmFibGEudjEuTGlzdFByb2plY3RzUmVzcG9uc2USUAoNVXBkYXRlUHJvamVjdBIeLm5hYmxhLnYxLlVwZGF0ZVByb2plY3RSZXF1ZXN0Gh8ubmFibGEudjEuVXBkYXRlUHJvamVjdFJlc3BvbnNlElAKDURlbGV0ZVByb2plY3QSHi5uYWJsYS52MS5EZWxldGVQcm9qZWN0UmVxdWVzdBofLm5hYmxhLnYxLkRlbGV0ZVByb2plY3RSZXNwb25zZTLwAQoNU2VjcmV0U2VydmljZRJECglTZXRTZWNyZXQSGi5uYWJsYS52MS5TZXRTZWNyZXRSZXF1ZXN0GhsubmFibGEudjEuU2V0U2VjcmV0UmVzcG9uc2USSgoLTGlzdFNlY3JldHMSHC5uYWJsYS52MS5MaXN0U2VjcmV0c1JlcXVlc3QaHS5uYWJsYS52MS5MaXN0U2VjcmV0c1Jlc3BvbnNlEk0KDERlbGV0ZVNlY3JldBIdLm5hYmxhLnYxLkRlbGV0ZVNlY3JldFJlcXVlc3QaHi5uYWJsYS52MS5EZWxldGVTZWNyZXRSZXNwb25zZTLbAwoSTWFjaGluZVR5cGVTZXJ2aWNlElwKEUNyZWF0ZU1hY2hpbmVUeXBlEiIubmFibGEudjEuQ3JlYXRlTWFjaGluZVR5cGVSZXF1ZXN0GiMubmFibGEudjEuQ3JlYXRlTWFjaGluZVR5cGVSZXNwb25zZRJTCg5HZXRNYWNoaW5lVHlwZRIfLm5hYmxhLnYxLkdldE1hY2hpbmVUeXBlUmVxdWVzdBogLm5hYmxhLnYxLkdldE1hY2hpbmVUeXBlUmVzcG9uc2USWQoQTGlzdE1hY2hpbmVUeXBlcxIhLm5hYmxhLnYxLkxpc3RNYWNoaW5lVHlwZXNSZXF1ZXN0GiIubmFibGEudjEuTGlzdE1hY2hpbmVUeXBlc1Jlc3BvbnNlElwKEURlbGV0ZU1hY2hpbmVUeXBlEiIubmFibGEudjEuRGVsZXRlTWFjaGluZVR5cGVSZXF1ZXN0GiMubmFibGEudjEuRGVsZXRlTWFjaGluZVR5cGVSZXNwb25zZRJZChBBbGlhc01hY2hpbmVUeXBlEiEubmFibGEudjEuQWxpYXNNYWNoaW5lVHlwZVJlcXVlc3QaIi5uYWJsYS52MS5BbGlhc01hY2hpbmVUeXBlUmVzcG9uc2UykwIKC0hvc3RTZXJ2aWNlEj4KB0dldEhvc3QSGC5uYWJsYS52MS5HZXRIb3N0UmVxdWVzdBoZLm5hYmxhLnYxLkdldEhvc3RSZXNwb25zZRJECglMaXN0SG9zdHMSGi5uYWJsYS52MS5MaXN0SG9zdHNSZXF1ZXN0GhsubmFibGEudjEuTGlzdEhvc3RzUmVzcG9uc2USOwoGR2V0R3B1EhcubmFibGEudjEuR2V0R3B1UmVxdWVzdBoYLm5hYmxhLnYxLkdldEdwdVJlc3BvbnNlEkEKCExpc3RHcHVzEhkubmFibGEudjEuTGlzdEdwdXNSZXF1ZXN0GhoubmFibGEudjEuTGlzdEdwdXNSZXNwb25zZTJcCgxFdmVudFNlcnZpY2USTAoLV2F0Y2hFdmVudHMSHC5uYWJsYS52MS5XYXRjaEV2ZW50c1JlcXVlc3QaHS5uYWJsYS52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlMAFiBnByb3RvMw", [file_nabla_v1_common]);
+  fileDesc("ChZuYWJsYS92MS9jYXRhbG9nLnByb3RvEghuYWJsYS52MSIPCg1XaG9BbUlSZXF1ZXN0Ir8BCg5XaG9BbUlSZXNwb25zZRIRCglwcmluY2lwYWwYASABKAkSDQoFcm9sZXMYAiADKAkSEgoKY2x1c3Rlcl9pZBgDIAEoCRIWCg5zZXJ2ZXJfdmVyc2lvbhgEIAEoCRIaChJkZWZhdWx0X3Byb2plY3RfaWQYBSABKAkSEQoJaHR0cF9wb3J0GAYgASgFEjAKC21lbWJlcnNoaXBzGAcgAygLMhsubmFibGEudjEuUHJvamVjdE1lbWJlcnNoaXAigwEKB1Byb2plY3QSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRITCgtkZXNjcmlwdGlvbhgDIAEoCRISCgpjcmVhdGVkX2J5GAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAMSDAoEdGFncxgGIAMoCRIQCghyZXZpc2lvbhgHIAEoAyJbChRDcmVhdGVQcm9qZWN0UmVxdWVzdBIMCgRuYW1lGAEgASgJEhMKC2Rlc2NyaXB0aW9uGAIgASgJEgwKBHRhZ3MYAyADKAkSEgoKcmVxdWVzdF9pZBgEIAEoCSI7ChVDcmVhdGVQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLm5hYmxhLnYxLlByb2plY3QiJAoRR2V0UHJvamVjdFJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCSI4ChJHZXRQcm9qZWN0UmVzcG9uc2USIgoHcHJvamVjdBgBIAEoCzIRLm5hYmxhLnYxLlByb2plY3QiPQoTTGlzdFByb2plY3RzUmVxdWVzdBImCgdvcHRpb25zGAEgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiVAoUTGlzdFByb2plY3RzUmVzcG9uc2USIwoIcHJvamVjdHMYASADKAsyES5uYWJsYS52MS5Qcm9qZWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSKUAQoUVXBkYXRlUHJvamVjdFJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIRCgRuYW1lGAIgASgJSACIAQESGAoLZGVzY3JpcHRpb24YAyABKAlIAYgBARIQCghhZGRfdGFncxgEIAMoCRITCgtyZW1vdmVfdGFncxgFIAMoCUIHCgVfbmFtZUIOCgxfZGVzY3JpcHRpb24iOwoVVXBkYXRlUHJvamVjdFJlc3BvbnNlEiIKB3Byb2plY3QYASABKAsyES5uYWJsYS52MS5Qcm9qZWN0IicKFERlbGV0ZVByb2plY3RSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkiFwoVRGVsZXRlUHJvamVjdFJlc3BvbnNlIngKBlNlY3JldBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhIKCnByb2plY3RfaWQYAyABKAkSEgoKY3JlYXRlZF9ieRgEIAEoCRIVCg1jcmVhdGVkX2F0X21zGAUgASgDEhUKDXVwZGF0ZWRfYXRfbXMYBiABKAMiQAoQU2V0U2VjcmV0UmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdmFsdWUYAyABKAwiNQoRU2V0U2VjcmV0UmVzcG9uc2USIAoGc2VjcmV0GAEgASgLMhAubmFibGEudjEuU2VjcmV0Ik0KEkxpc3RTZWNyZXRzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiYKB29wdGlvbnMYAiABKAsyFS5uYWJsYS52MS5MaXN0T3B0aW9ucyJRChNMaXN0U2VjcmV0c1Jlc3BvbnNlEiEKB3NlY3JldHMYASADKAsyEC5uYWJsYS52MS5TZWNyZXQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIjQKE0RlbGV0ZVNlY3JldFJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIMCgRuYW1lGAIgASgJIhYKFERlbGV0ZVNlY3JldFJlc3BvbnNlIrcBCgtNYWNoaW5lVHlwZRIMCgRuYW1lGAEgASgJEiQKCGNhcGFjaXR5GAIgASgLMhIubmFibGEudjEuQ2FwYWNpdHkSDwoHYWxpYXNlcxgDIAMoCRITCgtkZXNjcmlwdGlvbhgEIAEoCRIPCgdkZXJpdmVkGAUgASgIEhIKCmhvc3RfY291bnQYBiABKAUSEgoKY3JlYXRlZF9ieRgHIAEoCRIVCg1jcmVhdGVkX2F0X21zGAggASgDImMKGENyZWF0ZU1hY2hpbmVUeXBlUmVxdWVzdBIMCgRuYW1lGAEgASgJEiQKCGNhcGFjaXR5GAIgASgLMhIubmFibGEudjEuQ2FwYWNpdHkSEwoLZGVzY3JpcHRpb24YAyABKAkiSAoZQ3JlYXRlTWFjaGluZVR5cGVSZXNwb25zZRIrCgxtYWNoaW5lX3R5cGUYASABKAsyFS5uYWJsYS52MS5NYWNoaW5lVHlwZSIlChVHZXRNYWNoaW5lVHlwZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSJFChZHZXRNYWNoaW5lVHlwZVJlc3BvbnNlEisKDG1hY2hpbmVfdHlwZRgBIAEoCzIVLm5hYmxhLnYxLk1hY2hpbmVUeXBlIkEKF0xpc3RNYWNoaW5lVHlwZXNSZXF1ZXN0EiYKB29wdGlvbnMYASABKAsyFS5uYWJsYS52MS5MaXN0T3B0aW9ucyJhChhMaXN0TWFjaGluZVR5cGVzUmVzcG9uc2USLAoNbWFjaGluZV90eXBlcxgBIAMoCzIVLm5hYmxhLnYxLk1hY2hpbmVUeXBlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoChhEZWxldGVNYWNoaW5lVHlwZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIbChlEZWxldGVNYWNoaW5lVHlwZVJlc3BvbnNlIkYKF0FsaWFzTWFjaGluZVR5cGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFYWxpYXMYAiABKAkSDgoGcmVtb3ZlGAMgASgIIkcKGEFsaWFzTWFjaGluZVR5cGVSZXNwb25zZRIrCgxtYWNoaW5lX3R5cGUYASABKAsyFS5uYWJsYS52MS5NYWNoaW5lVHlwZSJOCglDb25kaXRpb24SDAoEY29kZRgBIAEoCRIQCghncHVfdXVpZBgCIAEoCRIPCgdtZXNzYWdlGAMgASgJEhAKCHNpbmNlX21zGAQgASgDIj8KCE1pZ1NsaWNlEgwKBHV1aWQYASABKAkSDwoHcHJvZmlsZRgCIAEoCRIUCgxtZW1vcnlfYnl0ZXMYAyABKAMi5QIKDEdwdVRlbGVtZXRyeRIgChN1dGlsaXphdGlvbl9wZXJjZW50GAEgASgFSACIAQESHgoRbWVtb3J5X3VzZWRfYnl0ZXMYAiABKANIAYgBARIgChN0ZW1wZXJhdHVyZV9jZWxzaXVzGAMgASgFSAKIAQESGAoLcG93ZXJfd2F0dHMYBCABKAFIA4gBARIeChFwb3dlcl9saW1pdF93YXR0cxgFIAEoAUgEiAEBEh4KEWVjY191bmNvcnJlY3RhYmxlGAYgASgDSAWIAQESFQoNc2FtcGxlZF9hdF9tcxgHIAEoA0IWChRfdXRpbGl6YXRpb25fcGVyY2VudEIUChJfbWVtb3J5X3VzZWRfYnl0ZXNCFgoUX3RlbXBlcmF0dXJlX2NlbHNpdXNCDgoMX3Bvd2VyX3dhdHRzQhQKEl9wb3dlcl9saW1pdF93YXR0c0IUChJfZWNjX3VuY29ycmVjdGFibGUi5wIKA0dwdRIMCgR1dWlkGAEgASgJEg0KBWluZGV4GAIgASgFEg0KBW1vZGVsGAMgASgJEhQKDG1lbW9yeV9ieXRlcxgEIAEoAxInCgRraW5kGAUgASgOMhkubmFibGEudjEuQWNjZWxlcmF0b3JLaW5kEhEKCXNpbXVsYXRlZBgGIAEoCBIQCghtaWdfbW9kZRgHIAEoCBIfCgNtaWcYCCADKAsyEi5uYWJsYS52MS5NaWdTbGljZRISCgpwY2lfYnVzX2lkGAkgASgJEg8KB2hvc3RfaWQYCiABKAkSEQoJaG9zdF9uYW1lGAsgASgJEhMKC3NjaGVkdWxhYmxlGAwgASgIEg4KBmpvYl9pZBgNIAEoCRIpCgl0ZWxlbWV0cnkYDiABKAsyFi5uYWJsYS52MS5HcHVUZWxlbWV0cnkSJwoKY29uZGl0aW9ucxgPIAMoCzITLm5hYmxhLnYxLkNvbmRpdGlvbiLWAQoNSG9zdFRlbGVtZXRyeRIYCgtjcHVfcGVyY2VudBgBIAEoAUgAiAEBEh4KEW1lbW9yeV91c2VkX2J5dGVzGAIgASgDSAGIAQESHAoPZGlza19mcmVlX2J5dGVzGAMgASgDSAKIAQESEgoFbG9hZDEYBCABKAFIA4gBARIVCg1zYW1wbGVkX2F0X21zGAUgASgDQg4KDF9jcHVfcGVyY2VudEIUChJfbWVtb3J5X3VzZWRfYnl0ZXNCEgoQX2Rpc2tfZnJlZV9ieXRlc0IICgZfbG9hZDEiQgoKSG9zdENvcmRvbhIOCgZyZWFzb24YASABKAkSEgoKY3JlYXRlZF9ieRgCIAEoCRIQCghzaW5jZV9tcxgDIAEoAyJnCglIb3N0RHJhaW4SIQoEbW9kZRgBIAEoDjITLm5hYmxhLnYxLkRyYWluTW9kZRITCgtkZWFkbGluZV9tcxgCIAEoAxIQCghzaW5jZV9tcxgDIAEoAxIQCghzdG9wcGluZxgEIAEoCCJyCgxIb3N0SWRlbnRpdHkSEgoKZ2VuZXJhdGlvbhgBIAEoBRIhChljZXJ0aWZpY2F0ZV9leHBpcmVzX2F0X21zGAIgASgDEhoKEmNlcnRpZmljYXRlX3NlcmlhbBgDIAEoCRIPCgdyZXZva2VkGAQgASgIIv8ECgRIb3N0EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSIgoFc3RhdGUYAyABKA4yEy5uYWJsYS52MS5Ib3N0U3RhdGUSJAoIY2FwYWNpdHkYBCABKAsyEi5uYWJsYS52MS5DYXBhY2l0eRIlCglhbGxvY2F0ZWQYBSABKAsyEi5uYWJsYS52MS5DYXBhY2l0eRIqCgZsYWJlbHMYBiADKAsyGi5uYWJsYS52MS5Ib3N0LkxhYmVsc0VudHJ5EhsKBGdwdXMYByADKAsyDS5uYWJsYS52MS5HcHUSDwoHZHJpdmVycxgIIAMoCRIVCg1hZ2VudF92ZXJzaW9uGAkgASgJEgoKAm9zGAogASgJEhQKDGFyY2hpdGVjdHVyZRgLIAEoCRIaChJncHVfZHJpdmVyX3ZlcnNpb24YDCABKAkSGAoQcmVnaXN0ZXJlZF9hdF9tcxgNIAEoAxIUCgxsYXN0X3NlZW5fbXMYDiABKAMSJwoKY29uZGl0aW9ucxgPIAMoCzITLm5hYmxhLnYxLkNvbmRpdGlvbhIqCgl0ZWxlbWV0cnkYECABKAsyFy5uYWJsYS52MS5Ib3N0VGVsZW1ldHJ5EhUKDXJ1bm5pbmdfdGFza3MYESABKAUSJAoGY29yZG9uGB4gASgLMhQubmFibGEudjEuSG9zdENvcmRvbhIiCgVkcmFpbhgfIAEoCzITLm5hYmxhLnYxLkhvc3REcmFpbhIoCghpZGVudGl0eRggIAEoCzIWLm5hYmxhLnYxLkhvc3RJZGVudGl0eRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIh4KDkdldEhvc3RSZXF1ZXN0EgwKBGhvc3QYASABKAkiLwoPR2V0SG9zdFJlc3BvbnNlEhwKBGhvc3QYASABKAsyDi5uYWJsYS52MS5Ib3N0IjoKEExpc3RIb3N0c1JlcXVlc3QSJgoHb3B0aW9ucxgBIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIksKEUxpc3RIb3N0c1Jlc3BvbnNlEh0KBWhvc3RzGAEgAygLMg4ubmFibGEudjEuSG9zdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiHAoNR2V0R3B1UmVxdWVzdBILCgNncHUYASABKAkiLAoOR2V0R3B1UmVzcG9uc2USGgoDZ3B1GAEgASgLMg0ubmFibGEudjEuR3B1IjkKD0xpc3RHcHVzUmVxdWVzdBImCgdvcHRpb25zGAEgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiSAoQTGlzdEdwdXNSZXNwb25zZRIbCgRncHVzGAEgAygLMg0ubmFibGEudjEuR3B1EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIxChJDb25maXJtU3RvcFJlcXVlc3QSDAoEaG9zdBgBIAEoCRINCgVjb3VudBgCIAEoBSIkChNDb25maXJtU3RvcFJlc3BvbnNlEg0KBWNvdW50GAEgASgFIiIKEkRlY2xhcmVMb3N0UmVxdWVzdBIMCgRob3N0GAEgASgJIicKE0RlY2xhcmVMb3N0UmVzcG9uc2USEAoIYXR0ZW1wdHMYASADKAki5wEKBUV2ZW50EgsKA3NlcRgBIAEoAxINCgVlcG9jaBgCIAEoAxIPCgd0aW1lX21zGAMgASgDEgwKBHR5cGUYBCABKAkSEgoKcHJvamVjdF9pZBgFIAEoCRIRCglwcmluY2lwYWwYBiABKAkSDwoHc3ViamVjdBgHIAEoCRIPCgdtZXNzYWdlGAggASgJEisKBmZpZWxkcxgJIAMoCzIbLm5hYmxhLnYxLkV2ZW50LkZpZWxkc0VudHJ5Gi0KC0ZpZWxkc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEidwoSV2F0Y2hFdmVudHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSDwoHc3ViamVjdBgCIAEoCRIRCglhZnRlcl9zZXEYAyABKAMSDgoGZm9sbG93GAQgASgIEg0KBWxpbWl0GAUgASgFEg0KBXR5cGVzGAYgAygJIjUKE1dhdGNoRXZlbnRzUmVzcG9uc2USHgoFZXZlbnQYASABKAsyDy5uYWJsYS52MS5FdmVudCqCAQoJSG9zdFN0YXRlEhoKFkhPU1RfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBIT1NUX1NUQVRFX1JFQURZEAESFgoSSE9TVF9TVEFURV9TVVNQRUNUEAISFgoSSE9TVF9TVEFURV9VTktOT1dOEAMSEwoPSE9TVF9TVEFURV9MT1NUEAQqUQoJRHJhaW5Nb2RlEhoKFkRSQUlOX01PREVfVU5TUEVDSUZJRUQQABITCg9EUkFJTl9NT0RFX1dBSVQQARITCg9EUkFJTl9NT0RFX1NUT1AQAjJOCg9JZGVudGl0eVNlcnZpY2USOwoGV2hvQW1JEhcubmFibGEudjEuV2hvQW1JUmVxdWVzdBoYLm5hYmxhLnYxLldob0FtSVJlc3BvbnNlMp4DCg5Qcm9qZWN0U2VydmljZRJQCg1DcmVhdGVQcm9qZWN0Eh4ubmFibGEudjEuQ3JlYXRlUHJvamVjdFJlcXVlc3QaHy5uYWJsYS52MS5DcmVhdGVQcm9qZWN0UmVzcG9uc2USRwoKR2V0UHJvamVjdBIbLm5hYmxhLnYxLkdldFByb2plY3RSZXF1ZXN0GhwubmFibGEudjEuR2V0UHJvamVjdFJlc3BvbnNlEk0KDExpc3RQcm9qZWN0cxIdLm5hYmxhLnYxLkxpc3RQcm9qZWN0c1JlcXVlc3QaHi5uYWJsYS52MS5MaXN0UHJvamVjdHNSZXNwb25zZRJQCg1VcGRhdGVQcm9qZWN0Eh4ubmFibGEudjEuVXBkYXRlUHJvamVjdFJlcXVlc3QaHy5uYWJsYS52MS5VcGRhdGVQcm9qZWN0UmVzcG9uc2USUAoNRGVsZXRlUHJvamVjdBIeLm5hYmxhLnYxLkRlbGV0ZVByb2plY3RSZXF1ZXN0Gh8ubmFibGEudjEuRGVsZXRlUHJvamVjdFJlc3BvbnNlMvABCg1TZWNyZXRTZXJ2aWNlEkQKCVNldFNlY3JldBIaLm5hYmxhLnYxLlNldFNlY3JldFJlcXVlc3QaGy5uYWJsYS52MS5TZXRTZWNyZXRSZXNwb25zZRJKCgtMaXN0U2VjcmV0cxIcLm5hYmxhLnYxLkxpc3RTZWNyZXRzUmVxdWVzdBodLm5hYmxhLnYxLkxpc3RTZWNyZXRzUmVzcG9uc2USTQoMRGVsZXRlU2VjcmV0Eh0ubmFibGEudjEuRGVsZXRlU2VjcmV0UmVxdWVzdBoeLm5hYmxhLnYxLkRlbGV0ZVNlY3JldFJlc3BvbnNlMtsDChJNYWNoaW5lVHlwZVNlcnZpY2USXAoRQ3JlYXRlTWFjaGluZVR5cGUSIi5uYWJsYS52MS5DcmVhdGVNYWNoaW5lVHlwZVJlcXVlc3QaIy5uYWJsYS52MS5DcmVhdGVNYWNoaW5lVHlwZVJlc3BvbnNlElMKDkdldE1hY2hpbmVUeXBlEh8ubmFibGEudjEuR2V0TWFjaGluZVR5cGVSZXF1ZXN0GiAubmFibGEudjEuR2V0TWFjaGluZVR5cGVSZXNwb25zZRJZChBMaXN0TWFjaGluZVR5cGVzEiEubmFibGEudjEuTGlzdE1hY2hpbmVUeXBlc1JlcXVlc3QaIi5uYWJsYS52MS5MaXN0TWFjaGluZVR5cGVzUmVzcG9uc2USXAoRRGVsZXRlTWFjaGluZVR5cGUSIi5uYWJsYS52MS5EZWxldGVNYWNoaW5lVHlwZVJlcXVlc3QaIy5uYWJsYS52MS5EZWxldGVNYWNoaW5lVHlwZVJlc3BvbnNlElkKEEFsaWFzTWFjaGluZVR5cGUSIS5uYWJsYS52MS5BbGlhc01hY2hpbmVUeXBlUmVxdWVzdBoiLm5hYmxhLnYxLkFsaWFzTWFjaGluZVR5cGVSZXNwb25zZTKrAwoLSG9zdFNlcnZpY2USPgoHR2V0SG9zdBIYLm5hYmxhLnYxLkdldEhvc3RSZXF1ZXN0GhkubmFibGEudjEuR2V0SG9zdFJlc3BvbnNlEkQKCUxpc3RIb3N0cxIaLm5hYmxhLnYxLkxpc3RIb3N0c1JlcXVlc3QaGy5uYWJsYS52MS5MaXN0SG9zdHNSZXNwb25zZRI7CgZHZXRHcHUSFy5uYWJsYS52MS5HZXRHcHVSZXF1ZXN0GhgubmFibGEudjEuR2V0R3B1UmVzcG9uc2USQQoITGlzdEdwdXMSGS5uYWJsYS52MS5MaXN0R3B1c1JlcXVlc3QaGi5uYWJsYS52MS5MaXN0R3B1c1Jlc3BvbnNlEkoKC0NvbmZpcm1TdG9wEhwubmFibGEudjEuQ29uZmlybVN0b3BSZXF1ZXN0Gh0ubmFibGEudjEuQ29uZmlybVN0b3BSZXNwb25zZRJKCgtEZWNsYXJlTG9zdBIcLm5hYmxhLnYxLkRlY2xhcmVMb3N0UmVxdWVzdBodLm5hYmxhLnYxLkRlY2xhcmVMb3N0UmVzcG9uc2UyXAoMRXZlbnRTZXJ2aWNlEkwKC1dhdGNoRXZlbnRzEhwubmFibGEudjEuV2F0Y2hFdmVudHNSZXF1ZXN0Gh0ubmFibGEudjEuV2F0Y2hFdmVudHNSZXNwb25zZTABYgZwcm90bzM", [file_nabla_v1_common, file_nabla_v1_identity]);
 
 /**
  * @generated from message nabla.v1.WhoAmIRequest
@@ -62,6 +64,13 @@ export type WhoAmIResponse = Message<"nabla.v1.WhoAmIResponse"> & {
    * @generated from field: int32 http_port = 6;
    */
   httpPort: number;
+
+  /**
+   * Projects that the caller was added to.
+   *
+   * @generated from field: repeated nabla.v1.ProjectMembership memberships = 7;
+   */
+  memberships: ProjectMembership[];
 };
 
 /**
@@ -985,6 +994,109 @@ export const HostTelemetrySchema: GenMessage<HostTelemetry> = /*@__PURE__*/
   messageDesc(file_nabla_v1_catalog, 35);
 
 /**
+ * An operator keeps new work away from the host.
+ *
+ * @generated from message nabla.v1.HostCordon
+ */
+export type HostCordon = Message<"nabla.v1.HostCordon"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+
+  /**
+   * @generated from field: string created_by = 2;
+   */
+  createdBy: string;
+
+  /**
+   * @generated from field: int64 since_ms = 3;
+   */
+  sinceMs: bigint;
+};
+
+/**
+ * Describes the message nabla.v1.HostCordon.
+ * Use `create(HostCordonSchema)` to create a new message.
+ */
+export const HostCordonSchema: GenMessage<HostCordon> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 36);
+
+/**
+ * @generated from message nabla.v1.HostDrain
+ */
+export type HostDrain = Message<"nabla.v1.HostDrain"> & {
+  /**
+   * @generated from field: nabla.v1.DrainMode mode = 1;
+   */
+  mode: DrainMode;
+
+  /**
+   * 0: none.
+   *
+   * @generated from field: int64 deadline_ms = 2;
+   */
+  deadlineMs: bigint;
+
+  /**
+   * @generated from field: int64 since_ms = 3;
+   */
+  sinceMs: bigint;
+
+  /**
+   * Its tasks were told to stop.
+   *
+   * @generated from field: bool stopping = 4;
+   */
+  stopping: boolean;
+};
+
+/**
+ * Describes the message nabla.v1.HostDrain.
+ * Use `create(HostDrainSchema)` to create a new message.
+ */
+export const HostDrainSchema: GenMessage<HostDrain> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 37);
+
+/**
+ * What proves that an agent speaks for the host.
+ *
+ * @generated from message nabla.v1.HostIdentity
+ */
+export type HostIdentity = Message<"nabla.v1.HostIdentity"> & {
+  /**
+   * Rises with each join and revocation; certificates of an older one are refused.
+   *
+   * @generated from field: int32 generation = 1;
+   */
+  generation: number;
+
+  /**
+   * @generated from field: int64 certificate_expires_at_ms = 2;
+   */
+  certificateExpiresAtMs: bigint;
+
+  /**
+   * Serial of the newest certificate, lower-case hex.
+   *
+   * @generated from field: string certificate_serial = 3;
+   */
+  certificateSerial: string;
+
+  /**
+   * @generated from field: bool revoked = 4;
+   */
+  revoked: boolean;
+};
+
+/**
+ * Describes the message nabla.v1.HostIdentity.
+ * Use `create(HostIdentitySchema)` to create a new message.
+ */
+export const HostIdentitySchema: GenMessage<HostIdentity> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 38);
+
+/**
  * @generated from message nabla.v1.Host
  */
 export type Host = Message<"nabla.v1.Host"> & {
@@ -1072,6 +1184,25 @@ export type Host = Message<"nabla.v1.Host"> & {
    * @generated from field: int32 running_tasks = 17;
    */
   runningTasks: number;
+
+  /**
+   * Present while an operator keeps new work away.
+   *
+   * @generated from field: nabla.v1.HostCordon cordon = 30;
+   */
+  cordon?: HostCordon | undefined;
+
+  /**
+   * @generated from field: nabla.v1.HostDrain drain = 31;
+   */
+  drain?: HostDrain | undefined;
+
+  /**
+   * Present once it joined with a certificate.
+   *
+   * @generated from field: nabla.v1.HostIdentity identity = 32;
+   */
+  identity?: HostIdentity | undefined;
 };
 
 /**
@@ -1079,7 +1210,7 @@ export type Host = Message<"nabla.v1.Host"> & {
  * Use `create(HostSchema)` to create a new message.
  */
 export const HostSchema: GenMessage<Host> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 36);
+  messageDesc(file_nabla_v1_catalog, 39);
 
 /**
  * @generated from message nabla.v1.GetHostRequest
@@ -1096,7 +1227,7 @@ export type GetHostRequest = Message<"nabla.v1.GetHostRequest"> & {
  * Use `create(GetHostRequestSchema)` to create a new message.
  */
 export const GetHostRequestSchema: GenMessage<GetHostRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 37);
+  messageDesc(file_nabla_v1_catalog, 40);
 
 /**
  * @generated from message nabla.v1.GetHostResponse
@@ -1113,7 +1244,7 @@ export type GetHostResponse = Message<"nabla.v1.GetHostResponse"> & {
  * Use `create(GetHostResponseSchema)` to create a new message.
  */
 export const GetHostResponseSchema: GenMessage<GetHostResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 38);
+  messageDesc(file_nabla_v1_catalog, 41);
 
 /**
  * @generated from message nabla.v1.ListHostsRequest
@@ -1130,7 +1261,7 @@ export type ListHostsRequest = Message<"nabla.v1.ListHostsRequest"> & {
  * Use `create(ListHostsRequestSchema)` to create a new message.
  */
 export const ListHostsRequestSchema: GenMessage<ListHostsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 39);
+  messageDesc(file_nabla_v1_catalog, 42);
 
 /**
  * @generated from message nabla.v1.ListHostsResponse
@@ -1152,7 +1283,7 @@ export type ListHostsResponse = Message<"nabla.v1.ListHostsResponse"> & {
  * Use `create(ListHostsResponseSchema)` to create a new message.
  */
 export const ListHostsResponseSchema: GenMessage<ListHostsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 40);
+  messageDesc(file_nabla_v1_catalog, 43);
 
 /**
  * @generated from message nabla.v1.GetGpuRequest
@@ -1171,7 +1302,7 @@ export type GetGpuRequest = Message<"nabla.v1.GetGpuRequest"> & {
  * Use `create(GetGpuRequestSchema)` to create a new message.
  */
 export const GetGpuRequestSchema: GenMessage<GetGpuRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 41);
+  messageDesc(file_nabla_v1_catalog, 44);
 
 /**
  * @generated from message nabla.v1.GetGpuResponse
@@ -1188,7 +1319,7 @@ export type GetGpuResponse = Message<"nabla.v1.GetGpuResponse"> & {
  * Use `create(GetGpuResponseSchema)` to create a new message.
  */
 export const GetGpuResponseSchema: GenMessage<GetGpuResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 42);
+  messageDesc(file_nabla_v1_catalog, 45);
 
 /**
  * @generated from message nabla.v1.ListGpusRequest
@@ -1205,7 +1336,7 @@ export type ListGpusRequest = Message<"nabla.v1.ListGpusRequest"> & {
  * Use `create(ListGpusRequestSchema)` to create a new message.
  */
 export const ListGpusRequestSchema: GenMessage<ListGpusRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 43);
+  messageDesc(file_nabla_v1_catalog, 46);
 
 /**
  * @generated from message nabla.v1.ListGpusResponse
@@ -1227,7 +1358,84 @@ export type ListGpusResponse = Message<"nabla.v1.ListGpusResponse"> & {
  * Use `create(ListGpusResponseSchema)` to create a new message.
  */
 export const ListGpusResponseSchema: GenMessage<ListGpusResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 44);
+  messageDesc(file_nabla_v1_catalog, 47);
+
+/**
+ * @generated from message nabla.v1.ConfirmStopRequest
+ */
+export type ConfirmStopRequest = Message<"nabla.v1.ConfirmStopRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * The number of tasks that the condition names: a stop that has changed since is refused.
+   *
+   * @generated from field: int32 count = 2;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message nabla.v1.ConfirmStopRequest.
+ * Use `create(ConfirmStopRequestSchema)` to create a new message.
+ */
+export const ConfirmStopRequestSchema: GenMessage<ConfirmStopRequest> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 48);
+
+/**
+ * @generated from message nabla.v1.ConfirmStopResponse
+ */
+export type ConfirmStopResponse = Message<"nabla.v1.ConfirmStopResponse"> & {
+  /**
+   * @generated from field: int32 count = 1;
+   */
+  count: number;
+};
+
+/**
+ * Describes the message nabla.v1.ConfirmStopResponse.
+ * Use `create(ConfirmStopResponseSchema)` to create a new message.
+ */
+export const ConfirmStopResponseSchema: GenMessage<ConfirmStopResponse> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 49);
+
+/**
+ * @generated from message nabla.v1.DeclareLostRequest
+ */
+export type DeclareLostRequest = Message<"nabla.v1.DeclareLostRequest"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+};
+
+/**
+ * Describes the message nabla.v1.DeclareLostRequest.
+ * Use `create(DeclareLostRequestSchema)` to create a new message.
+ */
+export const DeclareLostRequestSchema: GenMessage<DeclareLostRequest> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 50);
+
+/**
+ * @generated from message nabla.v1.DeclareLostResponse
+ */
+export type DeclareLostResponse = Message<"nabla.v1.DeclareLostResponse"> & {
+  /**
+   * Attempts that were declared lost, as job.attempt.
+   *
+   * @generated from field: repeated string attempts = 1;
+   */
+  attempts: string[];
+};
+
+/**
+ * Describes the message nabla.v1.DeclareLostResponse.
+ * Use `create(DeclareLostResponseSchema)` to create a new message.
+ */
+export const DeclareLostResponseSchema: GenMessage<DeclareLostResponse> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_catalog, 51);
 
 /**
  * @generated from message nabla.v1.Event
@@ -1288,7 +1496,7 @@ export type Event = Message<"nabla.v1.Event"> & {
  * Use `create(EventSchema)` to create a new message.
  */
 export const EventSchema: GenMessage<Event> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 45);
+  messageDesc(file_nabla_v1_catalog, 52);
 
 /**
  * @generated from message nabla.v1.WatchEventsRequest
@@ -1336,7 +1544,7 @@ export type WatchEventsRequest = Message<"nabla.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 46);
+  messageDesc(file_nabla_v1_catalog, 53);
 
 /**
  * @generated from message nabla.v1.WatchEventsResponse
@@ -1353,7 +1561,7 @@ export type WatchEventsResponse = Message<"nabla.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_catalog, 47);
+  messageDesc(file_nabla_v1_catalog, 54);
 
 /**
  * @generated from enum nabla.v1.HostState
@@ -1395,6 +1603,41 @@ export type HostState = (typeof HostState)[keyof typeof HostState] | UnknownEnum
  */
 export const HostStateSchema: GenEnum<HostState> = /*@__PURE__*/
   enumDesc(file_nabla_v1_catalog, 0);
+
+/**
+ * @generated from enum nabla.v1.DrainMode
+ */
+export const DrainMode = {
+  /**
+   * @generated from enum value: DRAIN_MODE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Tasks may end by themselves, until the deadline if there is one.
+   *
+   * @generated from enum value: DRAIN_MODE_WAIT = 1;
+   */
+  WAIT: 1,
+
+  /**
+   * Tasks are stopped at once and queued again.
+   *
+   * @generated from enum value: DRAIN_MODE_STOP = 2;
+   */
+  STOP: 2,
+} as const;
+
+/**
+ * @generated from enum nabla.v1.DrainMode
+ */
+export type DrainMode = (typeof DrainMode)[keyof typeof DrainMode] | UnknownEnum;
+
+/**
+ * Describes the enum nabla.v1.DrainMode.
+ */
+export const DrainModeSchema: GenEnum<DrainMode> = /*@__PURE__*/
+  enumDesc(file_nabla_v1_catalog, 1);
 
 /**
  * @generated from service nabla.v1.IdentityService
@@ -1573,6 +1816,26 @@ export const HostService: GenService<{
     methodKind: "unary";
     input: typeof ListGpusRequestSchema;
     output: typeof ListGpusResponseSchema;
+  },
+  /**
+   * Lets a host carry out the mass stop that its agent holds back.
+   *
+   * @generated from rpc nabla.v1.HostService.ConfirmStop
+   */
+  confirmStop: {
+    methodKind: "unary";
+    input: typeof ConfirmStopRequestSchema;
+    output: typeof ConfirmStopResponseSchema;
+  },
+  /**
+   * Declares the attempts of a silent host lost for good; their GPUs stay held until the host proves them free.
+   *
+   * @generated from rpc nabla.v1.HostService.DeclareLost
+   */
+  declareLost: {
+    methodKind: "unary";
+    input: typeof DeclareLostRequestSchema;
+    output: typeof DeclareLostResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_nabla_v1_catalog, 4);

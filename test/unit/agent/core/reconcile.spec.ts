@@ -176,3 +176,38 @@ t.test('explicit stops are never braked', async (t) => {
   t.equal(result.held, undefined);
   t.ok(result.acts.every(({ type }) => type === 'reorder'));
 });
+
+/** Six live tasks and one that ended, of which a full set names none. */
+function emptied(more: Partial<Parameters<typeof reconcile>[0]> = {}, live = 6) {
+  const orders = Array.from({ length: live }, (_, index) =>
+    aDesiredTask({ key: aTaskKey({ jobId: jobId(index) }) }),
+  );
+  const records = new Map(orders.map((order) => [`${order.key.jobId}.1.0`, recordOf(runningState, order)]));
+  const ended = aDesiredTask({ key: aTaskKey({ jobId: jobId(99) }) });
+  records.set(`${ended.key.jobId}.1.0`, recordOf(exited, ended));
+  const names = [...records.keys()].slice(0, live);
+  const result = reconcile({ desired: synced(), records, observed: new Map(), ended: new Map(), ...more });
+  return { names, records, result };
+}
+
+t.test('while the brake holds nothing that is left out is touched, also what has ended', async (t) => {
+  const { result } = emptied();
+  t.equal(result.held?.names.length, 6);
+  t.ok(result.acts.every(({ type }) => type === 'pursue'));
+});
+
+t.test('a held stop is let go by consent, not by getting fewer', async (t) => {
+  const { names } = emptied();
+  const few = emptied({ heldBefore: new Set(names) }, 2);
+  t.same(few.result.held?.names.length, 2, 'four of the six have ended meanwhile');
+  const consented = emptied({ heldBefore: new Set(names), consented: new Set(names) });
+  t.equal(consented.result.held, undefined);
+  t.equal(consented.result.acts.filter(({ type }) => type === 'withdraw').length, 7);
+});
+
+t.test('what is being stopped already does not count as dropped', async (t) => {
+  const { records } = emptied();
+  const stop = { cause: 'user', graceMs: 1, atMs: 1 } as const;
+  const stopping = new Map([...records].map(([name, record]) => [name, { ...record, stop }]));
+  t.equal(emptied({ records: stopping }).result.held, undefined);
+});

@@ -33,7 +33,13 @@ const ORDER: ControllerMessage = {
   tasks: [],
 };
 
-function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' | 'resync' } = {}) {
+interface Setting {
+  readonly maxEpoch?: number;
+  readonly ordered?: 'applied' | 'resync';
+  readonly sleptMs?: () => number;
+}
+
+function setUp(part: Setting = {}) {
   const clock = createSimClock();
   const commits: JournalChange[] = [];
   const meta = {
@@ -52,6 +58,7 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
   const down = createMessageQueue<ControllerEnvelope>({ capacity: 100 });
   const up: AgentMessage[] = [];
   const seen: string[] = [];
+  const contacts: number[] = [];
   const handlers: ControlHandlers = {
     hello: () => ({ kind: 'heartbeat', nonce: -1 }),
     welcomed: async () => void seen.push('welcomed'),
@@ -61,6 +68,8 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
       return part.ordered ?? 'applied';
     },
     acknowledged: (reportSeq, committedSeq) => void seen.push(`ack ${reportSeq} ${committedSeq}`),
+    contacted: (sentAtMs) => void contacts.push(sentAtMs),
+    stopConfirmed: async (count, hash) => void seen.push(`consent ${count} ${hash}`),
     dataConnectionWanted: (connectionId) => void seen.push(`data ${connectionId}`),
     appliedRevision: 42,
   };
@@ -77,6 +86,7 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
     fence: createEpochFence(journal),
     handlers,
     clock,
+    uptimeMs: () => clock.monotonicMs() + (part.sleptMs?.() ?? 0),
     logger: SILENT_LOGGER,
     signal: closing.signal,
   }).catch((error: unknown) => error as { code: string });
@@ -84,7 +94,7 @@ function setUp(part: { readonly maxEpoch?: number; readonly ordered?: 'applied' 
     down.push({ epoch, message });
     await settle();
   };
-  return { clock, commits, up, seen, ended, tell, down, closing };
+  return { clock, commits, contacts, up, seen, ended, tell, down, closing };
 }
 
 t.test('a new epoch is durable before its first order, an older one is fenced', async (t) => {
@@ -142,4 +152,38 @@ t.test('a peer that never welcomes is given up', async (t) => {
   const { clock, ended } = setUp();
   await clock.run(11_000);
   t.match(await ended, { code: 'NO_WELCOME' });
+});
+
+t.test('the welcome and each echo are contact, from when what they answer was sent', async (t) => {
+  const { clock, contacts, up, tell, closing, ended } = setUp();
+  await clock.run(300);
+  await tell(1, WELCOME);
+  t.same(contacts, [0], 'the hello was sent at the very beginning');
+  await clock.run(1_000);
+  const beats = up.filter((message) => message.kind === 'heartbeat' && message.nonce > 0);
+  await tell(1, { kind: 'heartbeat-ack', nonce: (beats[0] as { nonce: number }).nonce });
+  t.same(contacts, [0, 300]);
+  await tell(1, { kind: 'heartbeat-ack', nonce: 999 });
+  t.equal(contacts.length, 2, 'an echo of nothing is no contact');
+  closing.abort();
+  await ended;
+});
+
+t.test('an order that is read long after the line fell silent is not carried out', async (t) => {
+  let heldUpMs = 0;
+  const { seen, tell, ended } = setUp({ sleptMs: () => heldUpMs });
+  await tell(1, WELCOME);
+  // The process stood still: no timer fired, and the order lay in its socket meanwhile.
+  heldUpMs = 60_000;
+  await tell(1, ORDER);
+  t.match(await ended, { code: 'ORDER_TOO_OLD' });
+  t.same(seen, ['welcomed']);
+});
+
+t.test('a consent is handed on', async (t) => {
+  const { seen, tell, down, ended } = setUp();
+  await tell(1, { kind: 'stop-consent', count: 5, hash: 'h' });
+  t.same(seen, ['consent 5 h']);
+  down.end();
+  await ended;
 });

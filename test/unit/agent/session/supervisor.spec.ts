@@ -10,13 +10,14 @@ import type { TaskStorage } from '../../../../agent/core/storage-port.ts';
 import { toRecord } from '../../../../agent/core/task-record.ts';
 import { createConditionBoard } from '../../../../agent/session/condition-board.ts';
 import { createSupervisor } from '../../../../agent/session/supervisor.ts';
+import { toTaskName } from '../../../../proto/domain/ids.ts';
 import { type DesiredMessage, desiredHashLines } from '../../../../proto/domain/session.ts';
 import type { DesiredTask } from '../../../../proto/domain/task.ts';
 import { ClusterError } from '../../../../proto/errors/cluster-error.ts';
 import { SILENT_LOGGER } from '../../../../proto/runtime/logger.ts';
 import { createRng } from '../../../../proto/runtime/rng.ts';
 import { sha256Hex } from '../../../../proto/runtime/sha256.ts';
-import { aDesiredTask, hostId } from '../../../kit/builders.ts';
+import { aDesiredTask, aTaskKey, hostId, jobId } from '../../../kit/builders.ts';
 import { createSimClock, settle } from '../../../kit/sim-clock.ts';
 
 const NAME = 'job_1.1.0';
@@ -29,18 +30,25 @@ const emptyLog = {
   readWhole: async () => ({ bytes: 0, pieces: (async function* () {})() }),
 } as unknown as TaskLog;
 
-function setUp(part: { readonly driver: Partial<Driver>; readonly records?: JournalContent['records'] }) {
+interface Setting {
+  readonly driver: Partial<Driver>;
+  readonly records?: JournalContent['records'];
+  readonly commit?: Journal['commit'];
+}
+
+function setUp(part: Setting) {
   const clock = createSimClock();
   const meta = { stateId: 's', maxEpoch: 1, maxSeenSeq: 0, reportSeqReserved: 1, clusterId: 'c' };
   const journal: Journal = {
     content: { meta, records: part.records ?? new Map(), ended: new Map() },
-    commit: async () => undefined,
+    commit: part.commit ?? (async () => undefined),
     note: () => undefined,
     close: async () => undefined,
   };
   const silent = { inspect: async () => ({ state: 'absent' }), output: async function* () {} };
   const driver = { name: 'process', ...silent, ...part.driver } as Driver;
   let absences = 0;
+  let told = 0;
   const folders = { root: '/t', driver: '', workspace: '', artifacts: '', run: '', log: '' };
   const storage = {
     foldersOf: () => ({ folders, storageFolder: '' }),
@@ -66,11 +74,14 @@ function setUp(part: { readonly driver: Partial<Driver>; readonly records?: Jour
     onAbsence: () => {
       absences += 1;
     },
+    onMassStop: () => {
+      told += 1;
+    },
     onBug: (error) => {
       throw error;
     },
   });
-  return { clock, supervisor, absences: () => absences };
+  return { clock, supervisor, absences: () => absences, told: () => told };
 }
 
 function fullSet(tasks: readonly DesiredTask[]): DesiredMessage {
@@ -140,4 +151,70 @@ t.test('what was accepted in another boot is told as interrupted, not started ag
   await settle();
   t.equal(starts, 0);
   t.match(supervisor.observations(), [{ phase: 'exited', stopped: true, exit: { verdict: 'host' } }]);
+});
+
+/** Five tasks that run, and a driver that notes what it is told to stop. */
+function fiveRunning() {
+  const orders = Array.from({ length: 5 }, (_, index) =>
+    aDesiredTask({ key: aTaskKey({ jobId: jobId(index + 1) }) }),
+  );
+  const started = { containerId: 'c', startedAtMs: 1, ports: [] };
+  const records = new Map(
+    orders.map((order) => [
+      `${order.key.jobId}.1.0`,
+      { ...toRecord(order, 1, { phase: 'running', started }), bootId: 'boot-2' },
+    ]),
+  );
+  const stops: { readonly name: string; readonly graceMs: number }[] = [];
+  const exit = { signal: 15, outOfMemory: false, finishedAtMs: 1 };
+  const driver: Partial<Driver> = {
+    list: async () => new Map([...records.keys()].map((name) => [name, RUNNING])),
+    wait: (_key, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(AWAY))),
+    stop: async (key, graceMs) => {
+      stops.push({ name: toTaskName(key), graceMs });
+      return exit;
+    },
+  };
+  return { records, driver, stops };
+}
+
+t.test('a mass stop is held, told, and carried out by exactly its own consent', async (t) => {
+  const { records, driver, stops } = fiveRunning();
+  const { supervisor, told } = setUp({ driver, records });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([]), 1);
+  await settle();
+  const held = supervisor.massStop();
+  t.match(held, { count: 5, liveCount: 5, hash: /^[0-9a-f]{64}$/ });
+  t.equal(told(), 1);
+  await supervisor.consentToStop(4, held.hash);
+  await supervisor.consentToStop(5, 'another');
+  await settle();
+  t.same(stops, [], 'consent to something else is none');
+  t.equal(told(), 3, 'and it is told again what is held');
+  await supervisor.consentToStop(5, held.hash);
+  await settle();
+  t.equal(stops.length, 5);
+  t.equal(supervisor.massStop().count, 0);
+  await supervisor.close();
+});
+
+t.test('a fence kills soon, and a journal that takes nothing does not keep the task alive', async (t) => {
+  const { records, driver, stops } = fiveRunning();
+  const { clock, supervisor } = setUp({ driver, records, commit: () => new Promise(() => undefined) });
+  await supervisor.recover();
+  const entry = supervisor.liveEntries()[0]!;
+  entry.record = {
+    ...entry.record,
+    spec: { ...entry.record.spec!, job: { ...entry.record.spec!.job, graceMs: 3_600_000 } },
+  };
+  const fenced = supervisor.fence(entry);
+  await clock.run(4_000);
+  t.same(stops, [], 'the journal gets its time');
+  await clock.run(2_000);
+  await fenced;
+  t.match(stops, [{ name: entry.name }]);
+  t.ok(stops[0]!.graceMs <= 30_000, 'whatever grace the job asked for');
+  await supervisor.close();
 });

@@ -72,3 +72,15 @@ t.test('opaque bytes are sealed the same way', async (t) => {
   t.same([...openBytes('secret-sealed/1', value)], [1, 2, 3]);
   t.throws(() => openBytes('secret-sealed/2', value), { code: 'ROW_DAMAGED' });
 });
+
+t.test('a right checksum around what is no record is damage, not a crash', async (t) => {
+  for (const text of ['', '{', 'null', '"text"', '7']) {
+    const body = Buffer.concat([Buffer.alloc(36), Buffer.from(text)]);
+    body.writeUInt32BE(crc32c(body.subarray(4)), 0);
+    t.throws(() => decodeEntry(1, body), { kind: 'corrupt', code: 'ENTRY_DAMAGED' }, `event ${text}`);
+  }
+  for (const text of ['', '{', 'nul']) {
+    const row = sealBytes('s/job/1', Buffer.from(text));
+    t.throws(() => decodeRow('s/job/1', row), { kind: 'corrupt', code: 'ROW_DAMAGED' }, `row ${text}`);
+  }
+});

@@ -191,6 +191,7 @@ t.test('every agent message survives the wire', async (t) => {
       inventory: inventory as never,
       tasks: [task as never],
       stateId: 'x',
+      clusterId: 'cluster_1',
     },
     { kind: 'observed', reportSeq: 1, revisionApplied: 2, complete: true, tasks: [task as never] },
     { kind: 'heartbeat', nonce: 9 },

@@ -1,5 +1,5 @@
 /**
- * Aim: tokens are made once, kept owner-only, and tell administrators from agents. Method: a real folder.
+ * Aim: tokens are made once, kept owner-only, and tell the administrator. Method: a real folder.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,18 +14,12 @@ t.test('a bearer is told by the token that it shows', async (t) => {
   const folder = t.testdir();
   const tokens = await openTokens(folder, ids);
   const admin = (await readFile(tokens.adminTokenFile, 'utf8')).trim();
-  const agent = (await readFile(tokens.agentTokenFile, 'utf8')).trim();
-  t.not(admin, agent);
-  t.same(tokens.identify(admin, undefined), { principal: 'user:admin', roles: ['admin'] });
-  t.same(tokens.identify(agent, 'host_1'), { principal: 'agent:host_1', roles: ['agent'], hostId: 'host_1' });
-  t.same(tokens.identify(agent, 'nonsense'), { principal: 'agent:unnamed', roles: ['agent'] });
-  t.throws(() => tokens.identify(undefined, undefined), { code: 'TOKEN_MISSING' });
+  t.same(tokens.identify(admin), { principal: 'user:admin', roles: ['admin'] });
+  t.throws(() => tokens.identify(undefined), { code: 'TOKEN_MISSING' });
   for (const wrong of ['', 'x', admin.slice(1), `${admin}x`, admin.toUpperCase()]) {
-    t.throws(() => tokens.identify(wrong, undefined), { code: 'TOKEN_REFUSED' });
+    t.throws(() => tokens.identify(wrong), { code: 'TOKEN_REFUSED' });
   }
-  for (const file of [tokens.adminTokenFile, tokens.agentTokenFile]) {
-    t.equal((await stat(file)).mode & 0o777, 0o600);
-  }
+  t.equal((await stat(tokens.adminTokenFile)).mode & 0o777, 0o600);
 });
 
 t.test('tokens outlive a restart; a file that holds none is not taken for one', async (t) => {
@@ -35,7 +29,7 @@ t.test('tokens outlive a restart; a file that holds none is not taken for one', 
   await openTokens(folder, ids);
   t.equal(await readFile(adminTokenFile, 'utf8'), kept);
   for (const content of ['', 'short', `${'x'.repeat(20)} ${'y'.repeat(20)}`]) {
-    await writeFile(join(folder, 'agent.token'), content);
+    await writeFile(join(folder, 'admin.token'), content);
     await t.rejects(openTokens(folder, ids), { code: 'TOKEN_FILE_INVALID' });
   }
 });

@@ -1,9 +1,10 @@
 /**
- * Whether a folder is fit to hold the only copy of a cluster: LevelDB's lock and sync mean nothing on network and
- * FUSE file systems, and memory forgets.
+ * Whether a folder is fit to hold what must not be lost: a cluster's records, an agent's journal. LevelDB's lock and
+ * sync mean nothing on network and FUSE file systems, and memory forgets.
  */
 import { mkdir, statfs } from 'node:fs/promises';
-import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { ClusterError } from '../errors/cluster-error.ts';
+import { SECRET_FOLDER_MODE } from './durable-file.ts';
 
 /** Magic numbers of statfs(2), linux/magic.h. */
 const UNFIT: ReadonlyMap<number, string> = new Map([
@@ -48,18 +49,22 @@ export function judgeFileSystem(magic: number, folder: string, allowVolatile: bo
 }
 
 /**
- * Makes the folder (0700) and checks what it lies on; true when it is volatile.
+ * Makes the folder (0700 unless said otherwise) and checks what it lies on; true when it is volatile.
  *
  * @throws ClusterError DATA_FOLDER_NOT_WRITABLE, DATA_FOLDER_UNFIT, DATA_FOLDER_VOLATILE
  */
-export async function prepareFolder(folder: string, allowVolatile: boolean): Promise<boolean> {
+export async function prepareFolder(
+  folder: string,
+  allowVolatile: boolean,
+  mode = SECRET_FOLDER_MODE,
+): Promise<boolean> {
   let magic: number;
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await mkdir(folder, { recursive: true, mode });
     magic = (await statfs(folder)).type;
   } catch (error) {
     throw new ClusterError('precondition', 'DATA_FOLDER_NOT_WRITABLE', 'the data folder cannot be made', {
-      hint: `make ${folder} writable for the user that runs the controller`,
+      hint: `make ${folder} writable for the user that runs this program`,
       details: { folder },
       cause: error,
     });

@@ -1,4 +1,4 @@
-/** Aim: unfit file systems, a full disk and LevelDB's words are told as what they are. Method: tables and fakes. */
+/** Aim: a full disk and LevelDB's words are told as what they are. Method: tables and fakes. */
 import t from 'tap';
 import {
   createDiskGuard,
@@ -6,19 +6,8 @@ import {
   isGrowing,
   judgeSpace,
 } from '../../../../controller/store/disk-guard.ts';
-import { judgeFileSystem } from '../../../../controller/store/folder-check.ts';
 import { fromLevelError } from '../../../../controller/store/level-error.ts';
 import { createSimClock } from '../../../kit/sim-clock.ts';
-
-t.test('network and FUSE are refused, memory unless allowed', async (t) => {
-  const judge = (magic: number, allow = false) => judgeFileSystem(magic, '/data', allow);
-  t.match(judge(0xef53), { fit: true, volatile: false }, 'ext4');
-  t.match(judge(0x6969, true), { fit: false, error: { code: 'DATA_FOLDER_UNFIT' } }, 'NFS');
-  t.match(judge(0x65735546), { fit: false, error: { message: /FUSE/ } });
-  t.match(judge(0xff534d42 | 0), { fit: false, error: { message: /CIFS/ } }, 'as a signed number, too');
-  t.match(judge(0x01021994), { fit: false, error: { code: 'DATA_FOLDER_VOLATILE', hint: /\/data/ } });
-  t.match(judge(0x01021994, true), { fit: true, volatile: true });
-});
 
 t.test('each word of LevelDB has its meaning', async (t) => {
   const wrapped = (code: string, message: string): Error =>

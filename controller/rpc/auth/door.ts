@@ -1,0 +1,128 @@
+/**
+ * The one door of gRPC and HTTP: who is it, may they make such a call, and, once the request is there, may they in
+ * the project that it names. A project that the caller may not see answers exactly as one that does not exist,
+ * because it is looked for among the visible ones only.
+ */
+import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import type { Clock } from '../../../proto/ports/index.ts';
+import { ANONYMOUS, type Caller } from '../../../proto/rpc/call-context.ts';
+import type { PeerConnection } from '../../../proto/rpc/peer-connection.ts';
+import type { Engine } from '../../core/engine.ts';
+import { found } from '../../core/found-record.ts';
+import {
+  type Access,
+  accessOf,
+  findVisibleProject,
+  mayInProject,
+  projectRoleOf,
+  seesAll,
+} from '../../core/identity/access.ts';
+import { DEFAULT_PROJECT_NAME } from '../../core/project/decide-project.ts';
+import type { ClusterView } from '../../core/view.ts';
+import { optionalReference, requireReference } from '../request-field.ts';
+import { authorise, isOfMachines, methodForbidden, type ProjectRule, ruleOf } from './authorisation.ts';
+import { createLeases } from './leases.ts';
+import type { Permit } from './permit.ts';
+import { tokenRefused } from './tokens.ts';
+
+/** What a request shows of who makes it. */
+export interface Credentials {
+  readonly token: string | undefined;
+  /** Where its certificate is, if it has one. */
+  readonly connection: PeerConnection | undefined;
+  /** Network address of the other end, without its port. */
+  readonly address: string;
+}
+
+/** @throws ClusterError unauthenticated; quota TOO_MANY_ATTEMPTS */
+export type Identify = (credentials: Credentials) => Caller;
+
+export interface Door {
+  /** By the headers. @throws ClusterError unauthenticated; forbidden METHOD_FORBIDDEN */
+  admit(call: string, credentials: Credentials): Caller;
+  /**
+   * By the request. `ref` is the project as it names it, undefined when its kind of request names none.
+   *
+   * @throws ClusterError not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS, forbidden METHOD_FORBIDDEN
+   */
+  permit(call: string, caller: Caller, ref: string | undefined): Permit;
+  /**
+   * Calls `onEnd` once, when the permit no longer holds: a role or token was taken away, or the token expired.
+   * Returns how to stop looking.
+   */
+  hold(permit: Permit, onEnd: (error: ClusterError) => void): () => void;
+  close(): void;
+}
+
+export interface DoorOptions {
+  readonly engine: Pick<Engine, 'peek' | 'onCommit'>;
+  readonly identify: Identify;
+  readonly clock: Pick<Clock, 'nowMs' | 'after'>;
+}
+
+export function createDoor({ engine, identify, clock }: DoorOptions): Door {
+  const look = (permit: Permit): void => {
+    engine.peek((view) => recheck(view, permit, clock.nowMs()));
+  };
+  const leases = createLeases({ engine, clock, check: look });
+  return {
+    admit(call, credentials) {
+      const caller = ruleOf(call) === 'open' ? ANONYMOUS : identify(credentials);
+      authorise(call, caller.roles);
+      return caller;
+    },
+    permit(call, caller, ref) {
+      const rule = ruleOf(call);
+      if (typeof rule !== 'object') return { call, caller, projectId: undefined, ref: '' };
+      return engine.peek((view) => permitInProject(view, { call, caller, rule, ref, nowMs: clock.nowMs() }));
+    },
+    hold: leases.hold,
+    close: leases.close,
+  };
+}
+
+interface Question {
+  readonly call: string;
+  readonly caller: Caller;
+  readonly rule: ProjectRule;
+  readonly ref: string | undefined;
+  readonly nowMs: number;
+}
+
+function permitInProject(view: ClusterView, { call, caller, rule, ref = '', nowMs }: Question): Permit {
+  const access = requireAccess(view, caller, nowMs);
+  const named =
+    rule.project === 'named' ? requireReference(ref, 'project') : optionalReference(ref, 'project');
+  if (named === '' && rule.project === 'cluster' && !seesAll(access)) throw methodForbidden(call, 'operator');
+  if (named === '' && rule.project !== 'default') return { call, caller, projectId: undefined, ref };
+  const asked = named === '' ? DEFAULT_PROJECT_NAME : named;
+  const { id } = foundVisibleProject(view, access, asked);
+  if (!mayInProject(view, access, id, rule.least)) throw methodForbidden(call, rule);
+  return { call, caller, projectId: id, ref: asked };
+}
+
+/** @throws as {@link Door.permit} would now, whatever the project is called meanwhile */
+function recheck(view: ClusterView, { call, caller, projectId, ref }: Permit, nowMs: number): void {
+  const rule = ruleOf(call);
+  if (isOfMachines(rule)) return;
+  const access = requireAccess(view, caller, nowMs);
+  authorise(call, [access.role]);
+  if (projectId === undefined || typeof rule !== 'object') return;
+  const exists = view.project(projectId) !== undefined;
+  if (!exists || projectRoleOf(view, access, projectId) === undefined) {
+    found({ found: false, why: 'absent', matches: [] }, { ref, noun: 'project', list: 'projects list' });
+  }
+  if (!mayInProject(view, access, projectId, rule.least)) throw methodForbidden(call, rule);
+}
+
+/** @throws ClusterError unauthenticated TOKEN_REFUSED when what the token stood for is gone */
+export function requireAccess(view: ClusterView, caller: Caller, nowMs: number): Access {
+  const access = accessOf(view, caller, nowMs);
+  if (access === undefined) throw tokenRefused();
+  return access;
+}
+
+/** @throws ClusterError as foundProject, for hidden projects too */
+export function foundVisibleProject(view: ClusterView, access: Access, ref: string) {
+  return found(findVisibleProject(view, access, ref), { ref, noun: 'project', list: 'projects list' });
+}

@@ -1,0 +1,47 @@
+/**
+ * MemberService: who may do what in one project. The door has made sure of the caller's role and put the project's
+ * id into the request.
+ */
+import type { ProjectId, UserId } from '../../../proto/domain/ids.ts';
+import { MEMBER_LIST } from '../../../proto/domain/record-list.ts';
+import { MemberSchema, type MemberService } from '../../../proto/gen/nabla/v1/identity_pb.ts';
+import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
+import { projectRoleBridge } from '../../../proto/wire/enum-wire.ts';
+import { toWireMember } from '../../../proto/wire/identity-wire.ts';
+import { listPage } from '../list-page.ts';
+import { requireReference } from '../request-field.ts';
+import { commandContext, type ServicePorts } from '../service-ports.ts';
+
+export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof MemberService> {
+  const { engine } = ports;
+  const membersOf = (project: string) => engine.read((view) => view.identity.members(project as ProjectId));
+  return {
+    async addMember({ project, user, role }, context) {
+      const { subject } = await engine.submit(
+        {
+          type: 'add-member',
+          project,
+          user: requireReference(user, 'user'),
+          role: projectRoleBridge.fromWire(role, 'role'),
+        },
+        commandContext(ports, context),
+      );
+      const members = await membersOf(project);
+      const member = members.find(({ userId }) => userId === (subject as UserId));
+      return member === undefined ? {} : { member: toWireMember(member) };
+    },
+    async removeMember({ project, user }, context) {
+      await engine.submit(
+        { type: 'remove-member', project, user: requireReference(user, 'user') },
+        commandContext(ports, context),
+      );
+      return {};
+    },
+    async listMembers({ project, options }) {
+      const records = await membersOf(project);
+      const source = { kind: MEMBER_LIST, records, schema: MemberSchema, toWire: toWireMember };
+      const page = listPage(source, options);
+      return { members: page.records, nextPageToken: page.nextPageToken };
+    },
+  };
+}

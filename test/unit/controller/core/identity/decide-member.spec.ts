@@ -1,0 +1,89 @@
+/** Aim: members come, change and go, makers own what they make, and bounds hold. Method: stories in a world. */
+import t from 'tap';
+import { refuseFullUser } from '../../../../../controller/core/identity/decide-member.ts';
+import { MEMBERS_PER_PROJECT_MAX, PROJECTS_PER_USER_MAX } from '../../../../../controller/core/limits.ts';
+import type { Principal } from '../../../../../proto/domain/ids.ts';
+import { projectId } from '../../../../kit/builders.ts';
+import { userIdOf } from '../../../../kit/people.ts';
+import { World } from '../../../../kit/stores-world.ts';
+
+function addUser(world: World, name: string): void {
+  world.run({ type: 'create-user', id: userIdOf(name), name, role: 'user' });
+}
+
+function addProject(world: World, name: string, part: object = {}): void {
+  const id = projectId(name);
+  world.run({ type: 'create-project', id, name, description: '', tags: [], ...part });
+}
+
+const add = (user: string, role: 'viewer' | 'member' | 'owner', project = 'lab') =>
+  ({ type: 'add-member', project, user, role }) as const;
+
+t.test('a member is added, gets another role and is removed', async (t) => {
+  const world = new World();
+  addProject(world, 'lab');
+  addUser(world, 'ann');
+  world.run(add('ann', 'viewer'), 'user:root' as Principal);
+  world.nowMs += 1;
+  world.run(add('ann', 'owner'));
+  const { identity } = world.state;
+  t.equal(identity.roleIn(projectId('lab'), userIdOf('ann')), 'owner');
+  const [member] = identity.members(projectId('lab'));
+  t.match(member, { userName: 'ann', addedBy: 'user:root', addedAtMs: world.nowMs - 1 });
+  t.same(world.run(add('ann', 'owner')).events, [], 'nothing new');
+  const remove = { type: 'remove-member', project: 'lab', user: 'ann' } as const;
+  world.run(remove);
+  t.same(identity.memberships(userIdOf('ann')), []);
+  t.match(world.refusal(remove), { kind: 'not-found', code: 'MEMBER_NOT_FOUND' });
+});
+
+t.test('who makes a project owns it; the end of a project ends its memberships', async (t) => {
+  const world = new World();
+  addUser(world, 'ann');
+  addProject(world, 'lab', { ownerId: userIdOf('ann') });
+  t.equal(world.state.identity.roleIn(projectId('lab'), userIdOf('ann')), 'owner');
+  const { revision } = world.state.identity;
+  world.run({ type: 'delete-project', project: 'lab' });
+  t.same(world.state.identity.memberships(userIdOf('ann')), []);
+  t.ok(world.state.identity.revision > revision, 'those who watch it are looked at again');
+});
+
+t.test('only users that are there become members', async (t) => {
+  const world = new World();
+  addProject(world, 'lab');
+  addUser(world, 'ann');
+  world.run({ type: 'revoke-user', user: 'ann' });
+  t.match(world.refusal(add('ann', 'viewer')), { code: 'USER_REVOKED' });
+  t.match(world.refusal(add('bob', 'viewer')), { code: 'USER_NOT_FOUND' });
+  t.match(world.refusal(add('admin', 'viewer')), { code: 'USER_BUILT_IN' });
+  t.match(world.refusal(add('ann', 'viewer', 'none')), { code: 'PROJECT_NOT_FOUND' });
+});
+
+t.test('projects and users have bounds', async (t) => {
+  const world = new World();
+  addUser(world, 'ann');
+  const { state } = world;
+  const member = {
+    userId: userIdOf('ann'),
+    userName: 'ann',
+    role: 'viewer',
+    addedBy: 'x',
+    addedAtMs: 1,
+  } as const;
+  t.equal(refuseFullUser(state, userIdOf('ann')), undefined);
+  for (let index = 0; index < PROJECTS_PER_USER_MAX; index += 1) {
+    state.identity.putMember({ ...member, projectId: projectId(`p${index}`) } as never);
+  }
+  t.match(refuseFullUser(state, userIdOf('ann')), { error: { code: 'PROJECTS_PER_USER_MAX' } });
+  const full = new World();
+  addProject(full, 'lab');
+  addUser(full, 'late');
+  for (let index = 0; index < MEMBERS_PER_PROJECT_MAX; index += 1) {
+    full.state.identity.putMember({
+      ...member,
+      projectId: projectId('lab'),
+      userId: userIdOf(`u${index}`),
+    } as never);
+  }
+  t.match(full.refusal(add('late', 'viewer')), { kind: 'quota', code: 'MEMBERS_MAX' });
+});
