@@ -57,7 +57,7 @@ export interface IdentityView {
   /** Users that are administrators and not revoked; the built-in one is no user. */
   readonly adminCount: number;
 
-  /** By id, name, or unambiguous prefix of the id; revoked ones included. */
+  /** By name, id, or unambiguous beginning of an id, written with its `usr_`; revoked ones included. */
   findUser(ref: string): Lookup<User>;
   user(id: UserId): User | undefined;
   users(): Iterable<User>;

@@ -41,7 +41,10 @@ export class IdentityTables implements IdentityView {
   }
 
   findUser(ref: string): Lookup<User> {
-    return this.#users.find(ref);
+    const found = this.#users.find(ref);
+    // A mistyped name must not happen to be the beginning of somebody's id.
+    const isMeant = ref.startsWith(ID_PREFIXES.user) || (found.found && found.record.name === ref);
+    return isMeant ? found : { found: false, why: 'absent', matches: [] };
   }
 
   user(id: UserId): User | undefined {

@@ -4,7 +4,6 @@ import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
 import { refuseFullUser } from '../identity/decide-member.ts';
-import { requireActiveUser } from '../identity/decide-user.ts';
 import { PROJECTS_MAX } from '../limits.ts';
 import { requireProject } from '../lookup.ts';
 import { changeTags, sameTexts, toSlug } from '../names.ts';
@@ -53,11 +52,13 @@ function ownerFor(
   { id, ownerId }: Of<'create-project'>,
 ): { readonly ok: true; readonly events: readonly ClusterEvent[] } | Refused {
   if (ownerId === undefined) return { ok: true, events: [] };
-  const user = requireActiveUser(reader, ownerId);
-  if (!user.ok) return user;
+  const user = reader.identity.user(ownerId);
+  if (user?.state !== 'active') {
+    return refuse('precondition', 'USER_REVOKED', 'the user was revoked', { hint: 'log in as another user' });
+  }
   const full = refuseFullUser(reader, ownerId);
   if (full !== undefined) return full;
-  const { name: userName } = user.record;
+  const { name: userName } = user;
   return {
     ok: true,
     events: [{ type: 'member-added', projectId: id, userId: ownerId, userName, role: 'owner' }],

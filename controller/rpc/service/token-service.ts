@@ -73,12 +73,14 @@ function ownTokens(view: ClusterView, { role, userId }: Access): readonly Token[
   return userId === undefined ? [] : [...view.identity.tokens(userId)];
 }
 
-/** By id, name, or unambiguous prefix of the id, among these. */
+/** By id, name, or unambiguous beginning of an id, written with its `tok_`, among these. */
 function findToken(tokens: readonly Token[], ref: string): Lookup<Token> {
-  const prefix = ref.startsWith(ID_PREFIXES.token) ? ref : ID_PREFIXES.token + ref;
   const exact = tokens.filter(({ id }) => id === ref);
   const named = exact.length > 0 ? exact : tokens.filter(({ name }) => name === ref);
-  const matches = named.length > 0 ? named : tokens.filter(({ id }) => id.startsWith(prefix));
+  const matches =
+    named.length > 0
+      ? named
+      : tokens.filter(({ id }) => ref.startsWith(ID_PREFIXES.token) && id.startsWith(ref));
   const [record] = matches;
   if (record !== undefined && matches.length === 1) return { found: true, record };
   const why = record === undefined ? 'absent' : 'ambiguous';

@@ -31,6 +31,13 @@ t.test('a token is one look away, whichever and however many there are', async (
   t.same([...identity.tokens(userIdOf('nobody'))], []);
 });
 
+t.test('the beginning of an id is one only with its prefix', async (t) => {
+  const { identity } = new People().world.state;
+  t.match(identity.findUser('usr_plai'), { found: true, record: { name: 'plain' } });
+  t.match(identity.findUser('plain'), { found: true });
+  t.match(identity.findUser('plai'), { found: false, why: 'absent' }, 'a mistyped name is nobody');
+});
+
 t.test('damage is found', async (t) => {
   const damaged = (harm: (people: People) => void): readonly string[] => {
     const people = new People();
