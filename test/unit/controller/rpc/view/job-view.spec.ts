@@ -4,7 +4,7 @@ import type { ClusterView } from '../../../../../controller/core/view.ts';
 import { toJobView } from '../../../../../controller/rpc/view/job-view.ts';
 import { aJob, anAttempt } from '../../../../kit/builders.ts';
 
-const view = { queuePosition: () => 3 } as unknown as ClusterView;
+const view = { queuePosition: () => 3, host: () => undefined } as unknown as ClusterView;
 const show = (job: ReturnType<typeof aJob>) => toJobView(view, job, () => undefined, 0);
 
 t.test('a start that was told together with the end is shown', async (t) => {
