@@ -58,7 +58,11 @@ t.test('a job has these keys, and adding or renaming one is a decision', async (
   });
 });
 
-const CORDON = { reason: 'r', createdBy: 'user:ann', sinceMs: 1 };
+const ORDERED = {
+  cordon: { reason: 'r', createdBy: 'user:ann', sinceMs: 1 },
+  drain: { mode: 'wait', deadlineMs: 1, createdBy: 'user:ann', sinceMs: 1 },
+  identity: { generation: 1, revoked: false, certificateSerial: '1', certificateExpiresAtMs: 1 },
+};
 const MADE = { createdBy: 'user:root', createdAtMs: 1 };
 const USER = { id: 'usr_1', name: 'ann', role: 'user', state: 'active', revision: 1, ...MADE };
 const TOKEN = { id: 'tok_1', name: 'laptop', userId: 'usr_1', userName: 'ann', ...MADE, digest: 'CANARY' };
@@ -81,7 +85,7 @@ t.test('every path that lists know exists in the JSON form', async (t) => {
     [PROJECT_LIST, aProject()],
     [SECRET_LIST, aSecret()],
     [MACHINE_TYPE_LIST, { ...aMachineType(), hostCount: 1 }],
-    [HOST_LIST, { ...aHostView({ labels: { zone: 'a' } }), cordon: CORDON }],
+    [HOST_LIST, { ...aHostView({ labels: { zone: 'a' } }), ...ORDERED }],
     [GPU_LIST, aGpuView()],
     [USER_LIST, USER],
     [TOKEN_LIST, TOKEN],
