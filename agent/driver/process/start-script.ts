@@ -44,7 +44,8 @@ export const MISSING_PATH = 'missing: ';
  * the command, which the status 143 alone would not.
  * The inner subshell becomes the task; positions are used in place of variables, since an exported variable of the
  * user with the same name would be changed. The traps keep the wrapper alive when its group is signalled; a caught
- * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way.
+ * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way. Nobody may
+ * be left to hear that the task runs: an agent that was killed must not take a task with it that is about to start.
  * The last answer's letters: o and e for output that is not empty, l for processes left, then the memory in bytes.
  */
 export const WRAPPER_SCRIPT = `set -C
@@ -72,7 +73,9 @@ echo "$1" >"$2" || exit ${START_FAILED_STATUS}
 shift 2
 done
 shift
-echo "$NABLA_WRAPPER_ID run $$ $NABLA_WRAPPER_STAT"
+trap '' PIPE
+echo "$NABLA_WRAPPER_ID run $$ $NABLA_WRAPPER_STAT" 2>/dev/null
+trap - PIPE
 unset NABLA_WRAPPER_ID NABLA_WRAPPER_STAT NABLA_WRAPPER_FOLDER OLDPWD
 exec >&3 2>&4 3>&- 4>&-
 exec "$@"
