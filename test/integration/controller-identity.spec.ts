@@ -38,6 +38,13 @@ t.test('from nothing to a user who works in a project', async (t) => {
   t.match(await ann('projects', 'create', 'vision'), { code: 0 });
   t.match(await ann('projects', 'members', 'list', 'vision', '-o', 'json'), { stdout: /"role": "owner"/ });
   t.match(await ann('whoami'), { stdout: /vision \(owner\)/ });
+  const unnamed = ['jobs', 'create', '--wait-for-hosts', '--command', 'true', '-o', 'id'];
+  const first = (await ann(...unnamed)).stdout.trim();
+  t.match(
+    await ann('jobs', 'show', first, '--project', 'vision'),
+    { code: 0 },
+    'one’s only project is meant',
+  );
   const created = await ann(
     'jobs',
     'create',
