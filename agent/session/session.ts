@@ -145,8 +145,8 @@ export function startSession(options: SessionOptions): Session {
       const error = await runOnce();
       if (closing.signal.aborted) return;
       failures = clock.monotonicMs() - beganAtMs > STABLE_MS ? 1 : failures + 1;
-      const { code, message } = error;
-      logger.warn('no connection to the controller', { code, reason: message, failures });
+      const { code, message, hint } = error;
+      logger.warn('no connection to the controller', { code, reason: message, hint, failures });
       await pause(clock, chooseReconnectMs(failures, error.retryAfterMs, options.rng), closing.signal);
     }
   }

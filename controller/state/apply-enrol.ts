@@ -39,7 +39,8 @@ export function applyEnrol(
       invariant(token !== undefined, 'JOIN_TOKEN_MISSING', { hostId });
       tokens.set(tokenHash, { ...token, used: { hostId, generation, keyHash } });
       const joinedAtMs = stamped.timeMs;
-      identities.set(hostId, { hostId, generation, revoked: false, serial, notAfterMs, joinedAtMs });
+      const kept = identities.get(hostId)?.gaveUpTasks === true ? { gaveUpTasks: true as const } : {};
+      identities.set(hostId, { hostId, generation, revoked: false, serial, notAfterMs, joinedAtMs, ...kept });
       touched.rows.add(`join-token/${tokenHash}`);
       touchHost(event, touched);
       return;
@@ -115,10 +116,23 @@ export function applyHostOrder(
       }
       return;
     case 'host-removed':
+      noteGivenUp(state, event, touched);
       state.hostTable.delete(hostId);
       state.machineTypeTable.forget();
       return;
     default:
       assertNever(event);
   }
+}
+
+function noteGivenUp(
+  state: ClusterState,
+  { hostId, lost }: Extract<HostOrderEvent, { readonly type: 'host-removed' }>,
+  touched: Touched,
+): void {
+  const identity = state.enrolTable.identities.get(hostId);
+  if (identity === undefined) return;
+  const { gaveUpTasks: _before, ...rest } = identity;
+  state.enrolTable.identities.set(hostId, lost === 0 ? rest : { ...rest, gaveUpTasks: true });
+  touched.rows.add(`host-identity/${hostId}`);
 }

@@ -6,12 +6,14 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { allowJoin,
+import {
+  allowJoin,
   type ClusterAddresses,
   startAgent,
   startController,
   stopProcess,
-  waitForHosts,} from '../kit/cluster-processes.ts';
+  waitForHosts,
+} from '../kit/cluster-processes.ts';
 import { type CutProxy, openCutProxy } from '../kit/cut-proxy.ts';
 
 /** A fifth of the product's own, so that a cut is noticed while a test looks on. */

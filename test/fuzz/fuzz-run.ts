@@ -6,6 +6,7 @@ import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import { createRng } from '../../proto/runtime/rng.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
 import { mutate } from './mutate.ts';
+import { CERTIFICATE_TARGETS } from './targets-certificates.ts';
 import { FILE_TARGETS } from './targets-files.ts';
 import { HTTP_TARGETS } from './targets-http.ts';
 import { TEXT_TARGETS } from './targets-text.ts';
@@ -16,6 +17,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...TEXT_TARGETS,
   ...FILE_TARGETS,
   ...HTTP_TARGETS,
+  ...CERTIFICATE_TARGETS,
 ];
 
 /** Longest that one input may take, unless it was the machine: the best of several tries counts. */

@@ -90,7 +90,12 @@ t.test('a newer session of a host displaces the older', async (t) => {
 
 t.test('an agent that has seen more than the log holds is refused, and the controller goes on', async (t) => {
   const nabla = await runController(t);
-  const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), maxSeenSeq: 1_000_000, maxEpoch: 50 });
+  const agent = new FakeAgent({
+    ...nabla.target,
+    ...(await nabla.identities.of('host_1')),
+    maxSeenSeq: 1_000_000,
+    maxEpoch: 50,
+  });
   t.teardown(() => agent.disconnect());
   await t.rejects(agent.connect(), { code: 'CONTROLLER_BEHIND' });
   t.same(nabla.fatal, []);

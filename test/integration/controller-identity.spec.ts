@@ -38,6 +38,13 @@ t.test('from nothing to a user who works in a project', async (t) => {
   t.match(await ann('projects', 'create', 'vision'), { code: 0 });
   t.match(await ann('projects', 'members', 'list', 'vision', '-o', 'json'), { stdout: /"role": "owner"/ });
   t.match(await ann('whoami'), { stdout: /vision \(owner\)/ });
+  const unnamed = ['jobs', 'create', '--wait-for-hosts', '--command', 'true', '-o', 'id'];
+  const first = (await ann(...unnamed)).stdout.trim();
+  t.match(
+    await ann('jobs', 'show', first, '--project', 'vision'),
+    { code: 0 },
+    'one’s only project is meant',
+  );
   const created = await ann(
     'jobs',
     'create',
@@ -59,7 +66,14 @@ t.test('from nothing to a user who works in a project', async (t) => {
   t.match(await ann('projects', 'members', 'remove', 'vision', 'bob'), { code: 0 });
 
   const own = await ann('tokens', 'create', 'ci', '-o', 'json');
-  t.match(JSON.parse(own.stdout), { name: 'ci', userName: 'ann', expiresAt: null, value: /^[\w-]{43}$/ });
+  t.match(
+    JSON.parse(own.stdout),
+    { name: 'ci', userName: 'ann', expiresAt: /^20/, value: /^[\w-]{43}$/ },
+    'no longer than the token that made it',
+  );
+  t.match(await ann('tokens', 'create', 'ever', '--expires-in', '91d'), { code: 6, stderr: /outlives/ });
+  t.match(await root('tokens', 'create', 'long', '--user', 'ann'), { code: 0 });
+  t.match(await root('tokens', 'revoke', 'long'), { code: 0 });
   t.match(await ann('tokens', 'create', 'x', '--user', 'bob'), { code: 3 });
   t.match(await ann('tokens', 'list', '-o', 'id'), { stdout: /^tok_\w+\ntok_\w+\n$/ });
   t.match(await ann('tokens', 'revoke', 'ci'), { code: 0 });

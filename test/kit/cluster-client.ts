@@ -3,6 +3,7 @@
  * cluster from outside.
  */
 import { readFile } from 'node:fs/promises';
+import { AdminService } from '../../proto/gen/nabla/v1/admin_pb.ts';
 import { type Host, HostService } from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import { type Job, JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { openChannel } from '../../proto/rpc/channel.ts';
@@ -14,6 +15,7 @@ import { createSystemRng } from '../../proto/runtime/rng.ts';
 export interface ClusterClient {
   readonly jobs: ServiceClient<typeof JobService>;
   readonly hosts: ServiceClient<typeof HostService>;
+  readonly admin: ServiceClient<typeof AdminService>;
   /** Every job of the default project, oldest pages last. */
   listJobs(filters?: readonly string[]): Promise<readonly Job[]>;
   listHosts(): Promise<readonly Host[]>;
@@ -43,6 +45,7 @@ export async function openClusterClient(target: ClusterTarget): Promise<ClusterC
   return {
     jobs,
     hosts,
+    admin: createClient(AdminService, channel),
     async listJobs(filters = []) {
       const all: Job[] = [];
       for (let pageToken = ''; ; ) {

@@ -66,13 +66,16 @@ export async function startController(
     path.join(folder, 'controller.log'),
     env,
   );
-  const addresses = await eventually(
-    async () => {
-      if (child.exitCode !== null) throw new Error(`controller ended with ${child.exitCode}`);
-      return JSON.parse(await readFile(file, 'utf8')) as ClusterAddresses;
-    },
-    { deadlineMs: READY_DEADLINE_MS, what: 'controller address file' },
-  );
+  const ended = new Promise<never>((_, reject) => {
+    child.once('exit', (code) => reject(new Error(`the controller ended with ${code}`)));
+  });
+  // It ends some day in any case; only an end before it is ready is a failure.
+  ended.catch(() => undefined);
+  const ready = eventually(async () => JSON.parse(await readFile(file, 'utf8')) as ClusterAddresses, {
+    deadlineMs: READY_DEADLINE_MS,
+    what: 'controller address file',
+  });
+  const addresses = await Promise.race([ready, ended]);
   return { process: child, addresses };
 }
 

@@ -99,6 +99,17 @@ const ACTS: Partial<Record<Fault, Act>> = {
     sim.startController();
     after(sim, forMs, () => old.process.resume());
   },
+  // It does not know of its successor, from whom an agent took work that it then forgot.
+  'deposed-leader': (sim, host) => {
+    const old = sim.controller;
+    if (old?.ready !== true) return;
+    for (const lane of Array.from(sim.network.lanes)) sim.network.break(lane, 'agent');
+    sim.startController();
+    after(sim, 2_000 + sim.chance.integer(10_000), () => {
+      sim.network.stubborn.set(host, old);
+      loseJournal(sim, host);
+    });
+  },
   'slow-log': (sim, _host, forMs) => {
     sim.logDisk.latencyMs = 50 + sim.chance.integer(2_000);
     after(sim, forMs, () => {
@@ -122,21 +133,7 @@ const ACTS: Partial<Record<Fault, Act>> = {
     after(sim, forMs, () => process?.resume());
   },
   reboot: (sim, host, forMs) => sim.reboot(host, forMs),
-  'journal-loss': (sim, host) => {
-    const agent = sim.agents.get(host);
-    if (agent === undefined) return;
-    sim.agentDied(agent);
-    host.journalDisk.wipe();
-    host.excusedAtMs = sim.world.nowMs;
-    host.hinder(WITHOUT_MEMORY_MS);
-    // What a lost journal makes worst: the engine cannot say either what runs.
-    if (sim.chance.integer(2) === 0) {
-      host.engineTrouble('down');
-      after(sim, 1_000 + sim.chance.integer(20_000), () => {
-        host.engine = 'up';
-      });
-    }
-  },
+  'journal-loss': loseJournal,
   'journal-rollback': (sim, host) => {
     const agent = sim.agents.get(host);
     if (agent === undefined) return;
@@ -225,3 +222,19 @@ const ACTS: Partial<Record<Fault, Act>> = {
     });
   },
 };
+
+function loseJournal(sim: Cluster, host: Host): void {
+  const agent = sim.agents.get(host);
+  if (agent === undefined) return;
+  sim.agentDied(agent);
+  host.journalDisk.wipe();
+  host.excusedAtMs = sim.world.nowMs;
+  host.hinder(WITHOUT_MEMORY_MS);
+  // What a lost journal makes worst: the engine cannot say either what runs.
+  if (sim.chance.integer(2) === 0) {
+    host.engineTrouble('down');
+    after(sim, 1_000 + sim.chance.integer(20_000), () => {
+      host.engine = 'up';
+    });
+  }
+}

@@ -8,6 +8,7 @@ export const FAULTS = [
   'controller-crash',
   'controller-pause',
   'takeover',
+  'deposed-leader',
   'slow-log',
   'failing-log',
   'agent-crash',

@@ -69,6 +69,8 @@ export interface Host {
   readonly bootId: string;
   up: boolean;
   wallOffsetMs: number;
+  /** What the machine itself counts, by a clock that is a little off. */
+  uptimeMs(): number;
   /** The container engine: `hung` answers nothing, `down` refuses. */
   engine: 'up' | 'hung' | 'down';
   /** Effects happen, answers do not come. */
@@ -176,6 +178,7 @@ export interface Wrappers {
   ended(lane: Lane): void;
   decide(inner: typeof decide): typeof decide;
   planner(inner: Planner): Planner;
+  lead(engine: Engine): Engine;
   deaf(engine: Engine): Engine;
   supervisor(inner: Supervisor): Supervisor;
   massStopHeld(supervisor: Supervisor): void;

@@ -28,6 +28,7 @@ export const PLANTED_BUGS = {
   'time-limit-dropped': [],
   'lost-gpu-offered': ['gpu-loss'],
   'pause-ignored': [],
+  'lead-unproved': ['deposed-leader'],
   'fence-skipped': ['silence'],
   'fence-forgets-contact': ['silence', 'agent-crash'],
   'replace-before-fence': ['silence'],

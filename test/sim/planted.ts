@@ -239,27 +239,21 @@ export class Planted implements Wrappers {
     };
   }
 
+  /** An engine that believes to lead whatever its log says. */
+  lead(engine: Engine): Engine {
+    if (this.#sim.bug !== 'lead-unproved') return engine;
+    return withEngine(engine, { stillLeads: async () => true });
+  }
+
   /** An engine whose commits the planning loop does not hear of when capacity comes free. */
   deaf(engine: Engine): Engine {
     if (this.#sim.bug !== 'wake-lost') return engine;
-    return {
-      epoch: engine.epoch,
-      submit: (command, context) => engine.submit(command, context),
-      read: (look) => engine.read(look),
-      peek: (look) => engine.peek(look),
-      stillLeads: () => engine.stillLeads(),
-      refuseWrites: (error) => engine.refuseWrites(error),
-      get writesRefused() {
-        return engine.writesRefused;
-      },
-      events: (afterSeq, limit) => engine.events(afterSeq, limit),
-      sealedSecret: (id) => engine.sealedSecret(id),
-      close: () => engine.close(),
+    return withEngine(engine, {
       onCommit: (listener) =>
         engine.onCommit((commit) => {
           if (!commit.events.some(({ type }) => type === 'attempt-released')) listener(commit);
         }),
-    };
+    });
   }
 
   driver(driver: Driver, records: ReadonlyMap<string, TaskRecord>, host: Host): Driver {
@@ -319,4 +313,24 @@ function placeUnchecked(
     ];
   });
   return { ok: true, events, outcome: { subject: '', replayed: false } };
+}
+
+/** The engine with some of its methods in another form; its fields are its own, so each call is handed on. */
+function withEngine(engine: Engine, other: Partial<Engine>): Engine {
+  return {
+    epoch: engine.epoch,
+    submit: (command, context) => engine.submit(command, context),
+    read: (look) => engine.read(look),
+    peek: (look) => engine.peek(look),
+    stillLeads: () => engine.stillLeads(),
+    refuseWrites: (error) => engine.refuseWrites(error),
+    get writesRefused() {
+      return engine.writesRefused;
+    },
+    events: (afterSeq, limit) => engine.events(afterSeq, limit),
+    sealedSecret: (id) => engine.sealedSecret(id),
+    close: () => engine.close(),
+    onCommit: (listener) => engine.onCommit(listener),
+    ...other,
+  };
 }

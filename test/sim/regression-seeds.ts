@@ -31,4 +31,16 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     found: 'a task was started again after a second restart of the agent in a new boot',
   },
   { seed: 166, steps: 3_000, found: 'a lost journal left a GPU held until the next reconnect' },
+  {
+    seed: 90,
+    steps: 5_000,
+    found:
+      'a deposed controller welcomed an agent without a journal, which then removed what the new one had started',
+  },
+  {
+    seed: 163,
+    steps: 5_000,
+    found:
+      'orders that came between the welcome and the first echo were fenced at once, by the contact before',
+  },
 ];

@@ -86,7 +86,7 @@ export class SimAgent {
       reporter,
       journal,
       clock,
-      uptimeMs: () => sim.world.nowMs,
+      uptimeMs: () => host.uptimeMs(),
       rng,
       logger,
       onWelcome: () => undefined,

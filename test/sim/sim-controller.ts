@@ -84,7 +84,7 @@ export class SimController implements Controller {
     });
     this.liveness.onChange(() => planning.wake());
     this.link = createAgentLink({
-      engine: this.engine,
+      engine: sim.planted.lead(this.engine),
       clock,
       logger,
       liveness: this.liveness,

@@ -10,6 +10,8 @@ import { aGpu, gpuUuid } from '../kit/builders.ts';
 import type { Cluster, Container, Host } from './parts.ts';
 import { SimJournalDisk } from './sim-journal.ts';
 
+/** As far as two clocks may drift apart. */
+const DRIFT_MAX = 0.009;
 const SIGTERM = 15;
 const SIGKILL = 9;
 
@@ -37,6 +39,7 @@ export class SimHost implements Host {
   contactAtMs = 0;
   readonly onEngineTrouble = new Set<() => void>();
   readonly #hindrances: { readonly fromMs: number; readonly toMs: number }[] = [];
+  readonly #uptimeRate: number;
   #containers = 0;
 
   constructor(sim: Cluster, number: number, gpuCount: number) {
@@ -45,6 +48,7 @@ export class SimHost implements Host {
     this.name = `h${number}`;
     this.gpuCount = gpuCount;
     this.keepsContainers = sim.chance.integer(2) === 1;
+    this.#uptimeRate = 1 + (sim.chance.fraction() * 2 - 1) * DRIFT_MAX;
     this.journalDisk = new SimJournalDisk(this);
   }
 
@@ -57,6 +61,10 @@ export class SimHost implements Host {
       const uuid = gpuUuid(`${this.name}-${index}`);
       return aGpu({ uuid, index, schedulable: !this.lostGpus.has(uuid) });
     });
+  }
+
+  uptimeMs(): number {
+    return this.sim.world.nowMs * this.#uptimeRate;
   }
 
   hinder(forMs: number): void {

@@ -44,7 +44,8 @@ export const MISSING_PATH = 'missing: ';
  * would not.
  * The inner subshell becomes the task; positions are used in place of variables, since an exported variable of the
  * user with the same name would be changed. The traps keep the wrapper alive when its group is signalled; a caught
- * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way.
+ * signal is back at its default in the child. The trap on EXIT answers for a wrapper that gives up half-way. Nobody may
+ * be left to hear that the task runs: an agent that was killed must not take a task with it that is about to start.
  */
 const OPEN_SCRIPT = `set -C
 { printf '%s\\n' "$6" >"$2"; } 2>/dev/null || { echo "$1 lost"; exit 0; }
@@ -71,7 +72,9 @@ echo "$1" >"$2" || exit ${START_FAILED_STATUS}
 shift 2
 done
 shift
-echo "$NABLA_WRAPPER_ID run $NABLA_WRAPPER_PID $NABLA_WRAPPER_STAT"
+trap '' PIPE
+echo "$NABLA_WRAPPER_ID run $NABLA_WRAPPER_PID $NABLA_WRAPPER_STAT" 2>/dev/null
+trap - PIPE
 unset NABLA_WRAPPER_ID NABLA_WRAPPER_PID NABLA_WRAPPER_STAT NABLA_WRAPPER_FOLDER OLDPWD
 `;
 /** The last answer's letters: o and e for output that is not empty, l for processes left, then the memory in bytes. */

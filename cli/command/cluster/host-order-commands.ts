@@ -155,7 +155,8 @@ async function makeJoinToken(context: CommandContext): Promise<number> {
   });
   const { token, caSha256, expiresAtMs } = made;
   const controller = `https://${client.grpcAddress}`;
-  const name = values.text('name') === undefined ? '' : ` --name ${values.text('name')}`;
+  const named = values.text('name');
+  const name = named === undefined ? '' : ` --name ${quote(named)}`;
   // The token stands in the environment, not among the arguments, where every user of the host could read it.
   const command = `NABLA_JOIN_TOKEN=${token} nabla-agent join --controller ${controller} --ca-sha256 ${caSha256}${name} --token-file env`;
   if (context.format === 'table' || context.format === 'wide') {
@@ -173,6 +174,11 @@ async function makeJoinToken(context: CommandContext): Promise<number> {
   const expiresAt = new Date(expiresAtMs).toISOString();
   await context.printRecord({ token, expiresAt, caSha256, controller, command }, TOKEN_LOOK);
   return 0;
+}
+
+/** As one word of a POSIX shell. */
+function quote(word: string): string {
+  return /^[\w.:@/-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** 0 when absent. @throws ClusterError invalid FLAGS_INVALID */

@@ -32,6 +32,8 @@ export interface HostIdentity {
   readonly serial: string;
   readonly notAfterMs: number;
   readonly joinedAtMs: number;
+  /** Its host was removed while it held tasks: nobody has proved since that they are gone. */
+  readonly gaveUpTasks?: true;
 }
 
 /** What a host that joins shows and says. */

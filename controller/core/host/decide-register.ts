@@ -9,6 +9,8 @@ import { isSamePlain } from '../equality.ts';
 import { GPUS_PER_HOST_MAX, HOSTS_MAX } from '../limits.ts';
 import type { ClusterReader } from '../reader.ts';
 
+const GAVE_UP_TASKS = 'was removed while it held tasks; uncordon it once none of them is left';
+
 type RegisterHost = Extract<Command, { readonly type: 'register-host' }>;
 
 export function decideRegisterHost(reader: ClusterReader, command: RegisterHost): Decision {
@@ -29,7 +31,10 @@ export function decideRegisterHost(reader: ClusterReader, command: RegisterHost)
   if (reader.hostCount >= HOSTS_MAX) {
     return refuse('quota', 'HOSTS_MAX', 'there are too many hosts', { hint: 'run a second cluster' });
   }
-  return accept(hostId, [{ type: 'host-registered', ...fact }]);
+  const registered = { type: 'host-registered' as const, ...fact };
+  if (reader.hostIdentity(hostId)?.gaveUpTasks !== true) return accept(hostId, [registered]);
+  // Its GPUs may still be in use by what was given up, and the state no longer says so: a person has to look.
+  return accept(hostId, [registered, { type: 'host-cordoned', hostId, reason: GAVE_UP_TASKS }]);
 }
 
 function isUnchanged(known: Host, command: RegisterHost): boolean {

@@ -14,6 +14,7 @@ import type { JobId, ProjectId, TokenId, UserId } from '../../../proto/domain/id
 import { ID_PREFIXES } from '../../../proto/domain/ids.ts';
 import type { Job } from '../../../proto/domain/job.ts';
 import { LOOKUP_MATCHES_MAX } from '../limits.ts';
+import { DEFAULT_PROJECT_NAME } from '../project/decide-project.ts';
 import type { ClusterView, Lookup } from '../view.ts';
 import { IDENTITY_EVENT_TYPES } from './events.ts';
 
@@ -93,6 +94,14 @@ export function findVisibleProject(view: ClusterView, access: Access, ref: strin
   if (record === undefined) return { found: false, why: 'absent', matches: [] };
   if (named !== undefined || begun.length === 1) return { found: true, record };
   return { found: false, why: 'ambiguous', matches: begun.slice(0, LOOKUP_MATCHES_MAX).map(({ id }) => id) };
+}
+
+/** What a caller means who names no project: the one that every cluster has, or else the only one that it is in. */
+export function findDefaultProject(view: ClusterView, access: Access): Lookup<Project> {
+  const found = findVisibleProject(view, access, DEFAULT_PROJECT_NAME);
+  if (found.found) return found;
+  const [only, ...others] = visibleProjects(view, access);
+  return only === undefined || others.length > 0 ? found : { found: true, record: only };
 }
 
 /** Of all projects that the caller sees. In id order within one project. */

@@ -12,6 +12,7 @@ import { found } from '../../core/found-record.ts';
 import {
   type Access,
   accessOf,
+  findDefaultProject,
   findVisibleProject,
   mayInProject,
   projectRoleOf,
@@ -96,7 +97,8 @@ function permitInProject(view: ClusterView, { call, caller, rule, ref = '', nowM
   if (named === '' && rule.project === 'cluster' && !seesAll(access)) throw methodForbidden(call, 'operator');
   if (named === '' && rule.project !== 'default') return { call, caller, projectId: undefined, ref };
   const asked = named === '' ? DEFAULT_PROJECT_NAME : named;
-  const { id } = foundVisibleProject(view, access, asked);
+  const lookup = named === '' ? findDefaultProject(view, access) : findVisibleProject(view, access, named);
+  const { id } = found(lookup, { ref: asked, noun: 'project', list: 'projects list' });
   if (!mayInProject(view, access, id, rule.least)) throw methodForbidden(call, rule);
   return { call, caller, projectId: id, ref: asked };
 }

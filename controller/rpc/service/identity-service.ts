@@ -5,8 +5,7 @@ import type { ProjectMembership } from '../../../proto/domain/views.ts';
 import type { IdentityService } from '../../../proto/gen/nabla/v1/catalog_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { toWireIdentity } from '../../../proto/wire/identity-wire.ts';
-import { type Access, findVisibleProject } from '../../core/identity/access.ts';
-import { DEFAULT_PROJECT_NAME } from '../../core/project/decide-project.ts';
+import { type Access, findDefaultProject } from '../../core/identity/access.ts';
 import type { ClusterView } from '../../core/view.ts';
 import { requireAccess } from '../auth/door.ts';
 import type { ServicePorts } from '../service-ports.ts';
@@ -19,7 +18,7 @@ export function createIdentityService(ports: ServicePorts): ServiceHandlers<type
         return {
           role: access.role,
           clusterId: view.clusterId,
-          project: findVisibleProject(view, access, DEFAULT_PROJECT_NAME),
+          project: findDefaultProject(view, access),
           memberships: membershipsOf(view, access),
         };
       });

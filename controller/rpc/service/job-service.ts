@@ -27,7 +27,7 @@ import { commandContext, type ServicePorts } from '../service-ports.ts';
 import { toJobView, toListedJob, withHostNames } from '../view/job-view.ts';
 
 export function createJobService(ports: ServicePorts): ServiceHandlers<typeof JobService> {
-  const { engine, clock, waitReason } = ports;
+  const { engine, clock, live, waitReason } = ports;
   /** The job as committed, after a command named it. */
   const show = async (id: string, reasonOf = waitReason): Promise<Job> =>
     engine.read((view) => {
@@ -52,7 +52,7 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       const project = projectReference(request.project);
       const ref = requireReference(request.job, 'job');
       const shown = await engine.read((view) =>
-        toJobView(view, foundJob(view, project, ref), waitReason, clock.nowMs()),
+        toJobView(view, foundJob(view, project, ref), waitReason, clock.nowMs(), live.stateOf),
       );
       return { job: toWireJob(shown) };
     },
@@ -64,7 +64,7 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
           project === ''
             ? visibleJobs(view, requireAccess(view, caller, nowMs))
             : view.jobs(foundProject(view, project).id);
-        const records = Array.from(jobs, (job) => toListedJob(view, job, waitReason, nowMs));
+        const records = Array.from(jobs, (job) => toListedJob(view, job, waitReason, nowMs, live.stateOf));
         const toWire = (job: JobView): Job => toWireJob(withHostNames(view, job));
         return listPage({ kind: JOB_LIST, records, schema: JobSchema, toWire }, options);
       });

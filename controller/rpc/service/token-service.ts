@@ -3,9 +3,10 @@
  * own, administrators with all: what is not one's own is not there.
  */
 import type { Token } from '../../../proto/domain/identity.ts';
-import type { TokenId } from '../../../proto/domain/ids.ts';
+import type { TokenId, UserId } from '../../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../../proto/domain/ids.ts';
 import { TOKEN_LIST } from '../../../proto/domain/record-list.ts';
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import { TokenSchema, type TokenService } from '../../../proto/gen/nabla/v1/identity_pb.ts';
 import type { CallContext } from '../../../proto/rpc/call-context.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
@@ -31,12 +32,16 @@ export function createTokenService(ports: ServicePorts): ServiceHandlers<typeof 
   return {
     async createToken({ name, user, lifetimeMs }, context) {
       optionalReference(user, 'user');
-      const forUser = await engine.read((view) =>
-        userOf(view, requireAccess(view, context.caller, clock.nowMs()), user, context),
-      );
+      const asked = fromInt64(lifetimeMs, 'lifetimeMs');
+      const { forUser, lifetime } = await engine.read((view) => {
+        const nowMs = clock.nowMs();
+        const access = requireAccess(view, context.caller, nowMs);
+        const ref = userOf(view, access, user, context);
+        const isOwn = ref === access.userId || ref === view.identity.user(access.userId ?? NOBODY)?.name;
+        return { forUser: ref, lifetime: isOwn ? withinOwn(view, context, asked, nowMs) : asked };
+      });
       const id = ports.ids.mint('token') as TokenId;
       const value = ports.ids.token();
-      const lifetime = fromInt64(lifetimeMs, 'lifetimeMs');
       await engine.submit(
         {
           type: 'create-token',
@@ -85,6 +90,26 @@ function findToken(tokens: readonly Token[], ref: string): Lookup<Token> {
   if (record !== undefined && matches.length === 1) return { found: true, record };
   const why = record === undefined ? 'absent' : 'ambiguous';
   return { found: false, why, matches: matches.slice(0, LOOKUP_MATCHES_MAX).map(({ id }) => id) };
+}
+
+const NOBODY = '' as UserId;
+
+/**
+ * A token that ends makes none that lasts longer, or its end would mean nothing. 0 asks for no end.
+ *
+ * @throws ClusterError precondition TOKEN_OUTLIVES
+ */
+function withinOwn(view: ClusterView, { caller }: CallContext, asked: number, nowMs: number): number {
+  const expiresAtMs =
+    caller.tokenId === undefined ? undefined : view.identity.token(caller.tokenId)?.expiresAtMs;
+  if (expiresAtMs === undefined) return asked;
+  const left = expiresAtMs - nowMs;
+  if (asked === 0) return left;
+  if (asked <= left) return asked;
+  throw new ClusterError('precondition', 'TOKEN_OUTLIVES', 'a token makes none that outlives it', {
+    hint: 'ask for less time, or use a token that lasts longer; an administrator can make one',
+    details: { expiresAtMs: String(expiresAtMs) },
+  });
 }
 
 /** For whom a token is asked. Others than administrators hear the same of every name but their own. */

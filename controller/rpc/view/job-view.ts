@@ -2,8 +2,9 @@
  * A job as it is shown: the record, with host names, and with why and where it waits worked out at the moment of
  * reading.
  */
-import type { JobId } from '../../../proto/domain/ids.ts';
-import type { Job } from '../../../proto/domain/job.ts';
+import type { HostState } from '../../../proto/domain/catalog.ts';
+import type { HostId, JobId } from '../../../proto/domain/ids.ts';
+import { isFinished, type Job } from '../../../proto/domain/job.ts';
 import type { JobView } from '../../../proto/domain/views.ts';
 import type { WaitReason } from '../../core/planner.ts';
 import type { ClusterView } from '../../core/view.ts';
@@ -11,13 +12,36 @@ import type { ClusterView } from '../../core/view.ts';
 /** What the planner said when it last looked. */
 export type FindWaitReason = (jobId: JobId) => WaitReason | undefined;
 
-export function toJobView(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
-  return withHostNames(view, toListedJob(view, job, waitReason, nowMs));
+/** How long ago each host was last heard of, as a state. */
+export type FindHostState = (hostId: HostId) => HostState;
+
+/** What a user is told while nobody can say how the job is. */
+const SILENT_MESSAGES = {
+  wait: 'its host gives no sign of life; the job waits for it',
+  replace: 'its host gives no sign of life; once it must have stopped the job, another attempt is made',
+  stop: 'its host gives no sign of life; once it must have stopped the job, the job ends',
+} as const;
+
+/** Without `hostState` nothing is said about hosts. */
+export function toJobView(
+  view: ClusterView,
+  job: Job,
+  waitReason: FindWaitReason,
+  nowMs: number,
+  hostState?: FindHostState,
+): JobView {
+  return withHostNames(view, toListedJob(view, job, waitReason, nowMs, hostState));
 }
 
 /** As {@link toJobView} without host names: lists look at every job, and show few. */
-export function toListedJob(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
-  return withStart(toWaiting(view, job, waitReason, nowMs));
+export function toListedJob(
+  view: ClusterView,
+  job: Job,
+  waitReason: FindWaitReason,
+  nowMs: number,
+  hostState?: FindHostState,
+): JobView {
+  return withStart(isSilent(job, hostState) ? toSilent(job) : toWaiting(view, job, waitReason, nowMs));
 }
 
 /** A task may be over before its start was told: then only its attempt knows when that was. */
@@ -45,4 +69,16 @@ export function withHostNames(view: Pick<ClusterView, 'host'>, job: JobView): Jo
     return hostName === undefined ? attempt : { ...attempt, hostName };
   });
   return { ...job, attempts };
+}
+
+function isSilent(job: Job, hostState: FindHostState | undefined): boolean {
+  const host = job.attempts.at(-1)?.hostId;
+  if (hostState === undefined || host === undefined || isFinished(job.state) || job.state === 'queued')
+    return false;
+  const state = hostState(host);
+  return state === 'unknown' || state === 'lost';
+}
+
+function toSilent(job: Job): JobView {
+  return { ...job, reason: 'HOST_SILENT', reasonMessage: SILENT_MESSAGES[job.spec.onDisconnect ?? 'wait'] };
 }

@@ -50,7 +50,8 @@ async function measureFleet(
     };
     put('queued_jobs_per_s', metric((queued * 1_000) / (performance.now() - beganMs), 'jobs/s'));
     options.say(`fleet: ${agents} simulated hosts join`);
-    const joinedMs = performance.now();
+    const joinCpuMs = cpuMsOf(controller.pid);
+    const joinMs = performance.now();
     fleet = await startFleet({
       grpcAddress: controller.addresses.grpc,
       caFile: controller.addresses.caFile,
@@ -59,8 +60,10 @@ async function measureFleet(
       gpusPerHost: GPUS_PER_HOST,
       taskMs: 1,
     });
-    await fleet.untilConnected(agents, CONNECT_DEADLINE_MS);
-    put('join_all_s', metric((performance.now() - joinedMs) / 1_000, 's'));
+    put('join_all_s', metric((performance.now() - joinMs) / 1_000, 's'));
+    put('join_cpu_ms_per_host', metric((cpuMsOf(controller.pid) - joinCpuMs) / agents, 'ms'));
+    const connectMs = await fleet.untilConnected(agents, CONNECT_DEADLINE_MS);
+    put('connect_all_s', metric(connectMs / 1_000, 's'));
     await measureQuiet(options, { controller, client, fleet, agents }, put);
     await measureRestart(options, { controller, client, fleet, agents }, put);
   } finally {

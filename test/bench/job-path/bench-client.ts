@@ -3,6 +3,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { create } from '@bufbuild/protobuf';
+import {
+  MemberService,
+  ProjectRole,
+  TokenService,
+  UserService,
+} from '../../../proto/gen/nabla/v1/identity_pb.ts';
 import { type Job, JobService, JobSpecSchema, JobState } from '../../../proto/gen/nabla/v1/job_pb.ts';
 import { openChannel, type RpcChannel } from '../../../proto/rpc/channel.ts';
 import { createClient } from '../../../proto/rpc/client.ts';
@@ -14,18 +20,36 @@ import type { ClusterProcesses } from '../../kit/cluster-processes.ts';
 export interface BenchClient {
   readonly jobs: ServiceClient<typeof JobService>;
   readonly channel: RpcChannel;
+  /** Of the user that it works as. */
+  readonly token: string;
 }
 
+/** Works as a user with a token of its own and a role in one project, as people do. */
 export async function openBenchClient(cluster: ClusterProcesses): Promise<BenchClient> {
-  const channel = openChannel({
-    address: cluster.addresses.grpc,
-    tls: { caPem: await readFile(cluster.addresses.caFile, 'utf8') },
-    token: cluster.adminToken,
-    clock: createClock(),
-    rng: createSystemRng(),
-  });
+  const caPem = await readFile(cluster.addresses.caFile, 'utf8');
+  const open = (token: string): RpcChannel =>
+    openChannel({
+      address: cluster.addresses.grpc,
+      tls: { caPem },
+      token,
+      clock: createClock(),
+      rng: createSystemRng(),
+    });
+  const admin = open(cluster.adminToken);
+  const token = await makeUser(admin);
+  admin.close();
+  const channel = open(token);
   await channel.ready(10_000);
-  return { channel, jobs: createClient(JobService, channel) };
+  return { channel, jobs: createClient(JobService, channel), token };
+}
+
+async function makeUser(admin: RpcChannel): Promise<string> {
+  await createClient(UserService, admin).createUser({ name: 'bench' });
+  const member = { project: 'default', user: 'bench', role: ProjectRole.MEMBER };
+  await createClient(MemberService, admin).addMember(member);
+  const lifetimeMs = 86_400_000n;
+  const made = await createClient(TokenService, admin).createToken({ name: 'b', user: 'bench', lifetimeMs });
+  return made.value;
 }
 
 /** An eighth of the two cores that a test machine has: eight tasks fit on an agent, none is throttled. */

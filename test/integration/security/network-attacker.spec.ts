@@ -56,7 +56,13 @@ async function openSocket(t: Test, nabla: RunningController): Promise<TLSSocket>
 
 t.test('a call is refused before a byte of its message is taken', async (t) => {
   const nabla = await runController(t);
-  const paths = ['JobService/CreateJob', 'JobService/ReadLogs', 'JobService/Exec', 'AgentService/Session', 'EnrolService/Join'];
+  const paths = [
+    'JobService/CreateJob',
+    'JobService/ReadLogs',
+    'JobService/Exec',
+    'AgentService/Session',
+    'EnrolService/Join',
+  ];
   for (const path of paths) {
     const answer = await callWithoutMessage(t, nabla, `/nabla.v1.${path}`);
     t.equal(answer?.['grpc-status'], '16', `${path} without a token`);

@@ -325,7 +325,8 @@ export type CreateTokenRequest = Message<"nabla.v1.CreateTokenRequest"> & {
   user: string;
 
   /**
-   * Time that it is good for; 0: until revoked.
+   * Time that it is good for; 0: until revoked. One that a user makes for itself ends no later than the token that
+   * it is made with.
    *
    * @generated from field: int64 lifetime_ms = 3;
    */

@@ -321,3 +321,25 @@ t.test('a full disk refuses writes while reads go on, and lets them in again', a
   await engine.submit(found, context);
   await engine.close();
 });
+
+t.test('who was followed by another leader does not lead, and says so whenever it is asked', async (t) => {
+  const disk = createMemoryDisk();
+  const { engine } = await openTestEngine(createMemoryLog(disk));
+  t.equal(await engine.stillLeads(), true);
+  await createMemoryLog(disk).acquireLeadership();
+  t.equal(await engine.stillLeads(), false);
+  await engine.close();
+  t.equal(await engine.stillLeads(), false, 'nor does a closed one');
+});
+
+t.test('refused writes stay refused, for the first reason, while reads go on', async (t) => {
+  const { engine } = await openTestEngine();
+  await engine.submit(createJob(1), context);
+  t.equal(engine.writesRefused, undefined);
+  engine.refuseWrites(new ClusterError('corrupt', 'CONTROLLER_BEHIND', 'behind'));
+  engine.refuseWrites(new ClusterError('corrupt', 'ANOTHER', 'another'));
+  await t.rejects(engine.submit(createJob(2), context), { code: 'CONTROLLER_BEHIND' });
+  t.match(engine.writesRefused, { code: 'CONTROLLER_BEHIND' });
+  t.match(await engine.read((view) => view.job(jobId(1))), { state: 'queued' });
+  await engine.close();
+});

@@ -9,8 +9,11 @@ import {
   HOST_LIST,
   JOB_LIST,
   MACHINE_TYPE_LIST,
+  MEMBER_LIST,
   PROJECT_LIST,
   SECRET_LIST,
+  TOKEN_LIST,
+  USER_LIST,
 } from '../../../../proto/domain/record-list.ts';
 import { arbitraryGpuView, arbitraryHost, arbitraryJob } from '../../../kit/arbitraries.ts';
 import {
@@ -62,23 +65,44 @@ t.test('an attempt has the name of its host beside the id, as far as it is known
   t.match(recordJson.attemptJson(anAttempt()), { hostName: null });
 });
 
+const ORDERED = {
+  cordon: { reason: 'r', createdBy: 'user:ann', sinceMs: 1 },
+  drain: { mode: 'wait', deadlineMs: 1, createdBy: 'user:ann', sinceMs: 1 },
+  identity: { generation: 1, revoked: false, certificateSerial: '1', certificateExpiresAtMs: 1 },
+};
+const MADE = { createdBy: 'user:root', createdAtMs: 1 };
+const USER = { id: 'usr_1', name: 'ann', role: 'user', state: 'active', revision: 1, ...MADE };
+const TOKEN = { id: 'tok_1', name: 'laptop', userId: 'usr_1', userName: 'ann', ...MADE, digest: 'CANARY' };
+const MEMBER = {
+  projectId: 'prj_1',
+  userId: 'usr_1',
+  userName: 'ann',
+  role: 'owner',
+  addedBy: 'x',
+  addedAtMs: 1,
+};
+
+t.test('a token has no digest in its JSON form', async (t) => {
+  t.notOk(JSON.stringify(recordJson.tokenJson(TOKEN as never)).includes('CANARY'));
+});
+
 t.test('every path that lists know exists in the JSON form', async (t) => {
   const lists = [
     [JOB_LIST, aJob({ spec: aJobSpec({ env: { A: '1' } }) })],
     [PROJECT_LIST, aProject()],
     [SECRET_LIST, aSecret()],
     [MACHINE_TYPE_LIST, { ...aMachineType(), hostCount: 1 }],
-    [HOST_LIST, aHostView({ labels: { zone: 'a' } })],
+    [HOST_LIST, { ...aHostView({ labels: { zone: 'a' } }), ...ORDERED }],
     [GPU_LIST, aGpuView()],
+    [USER_LIST, USER],
+    [TOKEN_LIST, TOKEN],
+    [MEMBER_LIST, MEMBER],
   ] as const;
   for (const [list, record] of lists) {
     const json = list.jsonOf(record as never);
     for (const path of [...list.paths, list.defaultSort.replace('-', '')]) {
       let value: unknown = json;
-      for (const key of path.replace(/\.\*$/, '').split('.')) {
-        // What a record need not have is null in JSON, and so is everything below it.
-        if (value !== null) value = (value as Record<string, unknown>)[key];
-      }
+      for (const key of path.replace(/\.\*$/, '').split('.')) value = (value as Record<string, unknown>)[key];
       t.not(value, undefined, path);
     }
   }

@@ -151,3 +151,38 @@ t.test('an attempt that ended but is not proved to have stopped still counts as 
   world.run({ type: 'remove-host', host: A, force: true });
   t.match(world.job(job), { state: 'cancelled' }, 'a result that was told stands');
 });
+
+t.test(
+  'a host that comes back after it was removed with tasks gets none before a person has looked',
+  async (t) => {
+    const world = twoHosts();
+    const joinAs = (tokenHash: string, generation: number): void => {
+      world.run({ type: 'create-join-token', tokenHash, hostName: '', host: '', ttlMs: HOUR_MS });
+      const ask = { tokenHash, keyHash: 'k', hostName: '', claimedHostId: 'host_c' };
+      const issued = { serial: 's', notAfterMs: world.nowMs + HOUR_MS };
+      world.run({ type: 'join-host', hostId: hostId('c'), generation, ask, ...issued });
+    };
+    const register = () =>
+      world.addHost({
+        id: hostId('c'),
+        name: 'c',
+        inventory: anInventory({ gpus: someGpus(1, { host: 'c' }) }),
+      });
+    for (const host of [A, B]) world.run({ type: 'cordon-host', host, reason: '' });
+    joinAs('x', 1);
+    register();
+    runOn(world);
+    world.run({ type: 'remove-host', host: 'host_c', force: true });
+    joinAs('y', 3);
+    register();
+    t.match(world.state.host(hostId('c'))?.cordon, { reason: /removed while it held tasks/ });
+    world.nowMs += HOUR_MS;
+    t.same(world.plan().placements, []);
+    world.run({ type: 'uncordon-host', host: 'host_c' });
+    t.equal(world.plan().placements.length, 1);
+    world.run({ type: 'remove-host', host: 'host_c', force: false });
+    joinAs('z', 5);
+    register();
+    t.equal(world.state.host(hostId('c'))?.cordon, undefined, 'an empty one may go and come');
+  },
+);

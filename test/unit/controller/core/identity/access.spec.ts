@@ -3,6 +3,7 @@ import t from 'tap';
 import {
   type Access,
   accessOf,
+  findDefaultProject,
   findVisibleProject,
   mayInProject,
   maySeeEvent,
@@ -69,6 +70,21 @@ t.test('a project is found among one’s own and no others', async (t) => {
   t.same(find('viewer', OTHER), absent);
   t.match(find('operator', OTHER), { found: true });
   t.match(find('operator', 'prj_'), { found: false, why: 'ambiguous' });
+});
+
+t.test('who names no project means the default one, or the only one of the caller', async (t) => {
+  const { view, world, access } = peopleWithJobs();
+  const means = (name: string) => {
+    const lookup = findDefaultProject(view, access(name));
+    return lookup.found ? lookup.record.name : lookup.why;
+  };
+  t.equal(means('operator'), 'default');
+  t.equal(means('viewer'), LAB);
+  t.equal(means('plain'), 'absent');
+  world.run({ type: 'add-member', project: OTHER, user: 'viewer', role: 'viewer' });
+  t.equal(means('viewer'), 'absent', 'of two, neither');
+  world.run({ type: 'add-member', project: 'default', user: 'viewer', role: 'viewer' });
+  t.equal(means('viewer'), 'default');
 });
 
 t.test('roles in projects', async (t) => {
