@@ -3,7 +3,8 @@
  * the project that it names. A project that the caller may not see answers exactly as one that does not exist,
  * because it is looked for among the visible ones only.
  */
-import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import type { Project } from '../../../proto/domain/catalog.ts';
+import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { Clock } from '../../../proto/ports/index.ts';
 import { ANONYMOUS, type Caller } from '../../../proto/rpc/call-context.ts';
 import type { PeerConnection } from '../../../proto/rpc/peer-connection.ts';
@@ -44,7 +45,7 @@ export interface Door {
   /**
    * By the request. `ref` is the project as it names it, undefined when its kind of request names none.
    *
-   * @throws ClusterError not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS, forbidden METHOD_FORBIDDEN
+   * @throws ClusterError not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS or PROJECT_NOT_NAMED, forbidden METHOD_FORBIDDEN
    */
   permit(call: string, caller: Caller, ref: string | undefined): Permit;
   /**
@@ -97,8 +98,7 @@ function permitInProject(view: ClusterView, { call, caller, rule, ref = '', nowM
   if (named === '' && rule.project === 'cluster' && !seesAll(access)) throw methodForbidden(call, 'operator');
   if (named === '' && rule.project !== 'default') return { call, caller, projectId: undefined, ref };
   const asked = named === '' ? DEFAULT_PROJECT_NAME : named;
-  const lookup = named === '' ? findDefaultProject(view, access) : findVisibleProject(view, access, named);
-  const { id } = found(lookup, { ref: asked, noun: 'project', list: 'projects list' });
+  const { id } = named === '' ? defaultProject(view, access) : foundVisibleProject(view, access, named);
   if (!mayInProject(view, access, id, rule.least)) throw methodForbidden(call, rule);
   return { call, caller, projectId: id, ref: asked };
 }
@@ -122,6 +122,15 @@ export function requireAccess(view: ClusterView, caller: Caller, nowMs: number):
   const access = accessOf(view, caller, nowMs);
   if (access === undefined) throw tokenRefused();
   return access;
+}
+
+/** @throws ClusterError invalid PROJECT_NOT_NAMED, whether or not there are projects that the caller does not see */
+function defaultProject(view: ClusterView, access: Access): Project {
+  const lookup = findDefaultProject(view, access);
+  if (lookup.found) return lookup.record;
+  throw new ClusterError('invalid', 'PROJECT_NOT_NAMED', 'no project was named and you have no default one', {
+    hint: 'add --project, or list yours with nabla projects list',
+  });
 }
 
 /** @throws ClusterError as foundProject, for hidden projects too */

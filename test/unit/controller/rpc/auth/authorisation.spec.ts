@@ -139,7 +139,7 @@ function expectedFor(actor: Actor, { about, pass, unnamed }: Expected, named: bo
   if (unnamed !== 'default') return unnamed?.includes(actor) === true ? PASSED : 'METHOD_FORBIDDEN';
   // The default project has no members here, so who is in one project means that.
   if (ADMINS.includes(actor) || actor === 'outsider') return PASSED;
-  if (actor === 'plain') return 'PROJECT_NOT_FOUND';
+  if (actor === 'plain') return 'PROJECT_NOT_NAMED';
   return pass.includes(actor) ? PASSED : 'METHOD_FORBIDDEN';
 }
 
