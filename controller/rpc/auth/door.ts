@@ -42,9 +42,11 @@ export interface Door {
   /** By the headers. @throws ClusterError unauthenticated; forbidden METHOD_FORBIDDEN */
   admit(call: string, credentials: Credentials): Caller;
   /**
-   * By the request. `ref` is the project as it names it, undefined when its kind of request names none.
+   * By the request, and by what the caller is now: its headers may be old. `ref` is the project as it names it,
+   * undefined when its kind of request names none.
    *
-   * @throws ClusterError not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS, forbidden METHOD_FORBIDDEN
+   * @throws ClusterError unauthenticated TOKEN_REFUSED, not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS,
+   *   forbidden METHOD_FORBIDDEN
    */
   permit(call: string, caller: Caller, ref: string | undefined): Permit;
   /**
@@ -74,8 +76,15 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
     },
     permit(call, caller, ref) {
       const rule = ruleOf(call);
-      if (typeof rule !== 'object') return { call, caller, projectId: undefined, ref: '' };
-      return engine.peek((view) => permitInProject(view, { call, caller, rule, ref, nowMs: clock.nowMs() }));
+      if (typeof rule === 'object') {
+        return engine.peek((view) =>
+          permitInProject(view, { call, caller, rule, ref, nowMs: clock.nowMs() }),
+        );
+      }
+      const permit: Permit = { call, caller, projectId: undefined, ref: '' };
+      // Callers may hold a request back behind its headers for as long as they like.
+      look(permit);
+      return permit;
     },
     hold: leases.hold,
     close: leases.close,
