@@ -107,7 +107,7 @@ t.test('a user that is revoked', async (t) => {
 
 t.test('a token that expires', async (t) => {
   const scene = await runningJob(t, 4_000n);
-  await endsWith(t, scene, 'TOKEN_REFUSED', async () => undefined);
+  await endsWith(t, scene, 'TOKEN_EXPIRED', async () => undefined);
   await t.rejects(scene.bob.projects.listProjects({}), { code: 'TOKEN_EXPIRED' });
 });
 

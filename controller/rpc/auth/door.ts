@@ -25,6 +25,7 @@ import { authorise, isOfMachines, methodForbidden, type ProjectRule, ruleOf } fr
 import { createLeases } from './leases.ts';
 import type { Permit } from './permit.ts';
 import { tokenRefused } from './tokens.ts';
+import { tokenExpired } from './user-tokens.ts';
 
 /** What a request shows of who makes it. */
 export interface Credentials {
@@ -126,11 +127,12 @@ function recheck(view: ClusterView, { call, caller, projectId, ref }: Permit, no
   if (!mayInProject(view, access, projectId, rule.least)) throw methodForbidden(call, rule);
 }
 
-/** @throws ClusterError unauthenticated TOKEN_REFUSED when what the token stood for is gone */
+/** @throws ClusterError unauthenticated TOKEN_REFUSED when what the token stood for is gone, or TOKEN_EXPIRED */
 export function requireAccess(view: ClusterView, caller: Caller, nowMs: number): Access {
   const access = accessOf(view, caller, nowMs);
-  if (access === undefined) throw tokenRefused();
-  return access;
+  if (access !== undefined) return access;
+  const token = caller.tokenId === undefined ? undefined : view.identity.token(caller.tokenId);
+  throw (token?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs ? tokenExpired() : tokenRefused();
 }
 
 /** @throws ClusterError as foundProject, for hidden projects too */
