@@ -6,6 +6,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { watch } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -80,12 +81,14 @@ t.test('a wrapper that has not yet said which process is its own is not taken fo
   const driver = await openProcessDriver({ ...options, clock: testClock, log: testLog });
   t.teardown(() => driver.close());
   t.equal((await driver.inspect(key)).state, 'running');
-  // Each write is a reason to look.
-  for (let looks = 0; looks < 5; looks += 1) {
-    await appendFile(runFile, '');
-    await driver.list();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  const watcher = watch(folder);
+  t.teardown(() => watcher.close());
+  for (let looks = 0; looks < 8; looks += 1) {
+    const changed = once(watcher, 'change');
+    // Each write is a reason to look, for the driver as for us.
     await appendFile(runFile, ' ');
+    await changed;
+    await driver.list();
   }
   t.equal((await driver.inspect(key)).state, 'running', 'silence at the beginning is no end');
   await appendFile(runFile, '\nexit=3\n');
