@@ -106,6 +106,14 @@ export const AGENT_CONFIG = defineConfig({
     env: 'NABLA_MOUNT_VIEW',
     doc: 'Whether processes get a file system view of their own by bubblewrap, where it is installed',
   },
+  hiddenFolders: {
+    type: 'list',
+    default: [],
+    countMax: 16,
+    flag: 'hidden-folders',
+    env: 'NABLA_HIDDEN_FOLDERS',
+    doc: "Folders that no task sees in its view, beside the agent's own: a controller's on the same machine, say",
+  },
   gpuProbe: {
     type: 'choice',
     default: 'auto',

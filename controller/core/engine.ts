@@ -62,7 +62,7 @@ export interface Engine {
   onCommit(listener: (commit: Commit) => void): () => void;
   /** Kept events with seq > afterSeq, in order, at most `limit`. @throws gone EVENTS_PRUNED */
   events(afterSeq: number, limit: number): Promise<readonly EventRecord[]>;
-  /** From now on every command is refused with this; reads go on. The first reason stays. */
+  /** From now on every command but the revocation of a host is refused with this; reads go on. The first reason stays. */
   refuseWrites(error: ClusterError): void;
   /** What writes are refused with, if they are. */
   readonly writesRefused: ClusterError | undefined;

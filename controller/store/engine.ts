@@ -28,6 +28,8 @@ export const READS_QUEUED_MAX = 8_192;
 export const EVENTS_PER_READ_MAX = 10_000;
 /** Events kept for watchers; older ones are pruned. */
 export const EVENTS_KEPT_MAX = 1_000_000;
+/** Who makes the controller stop writing by a lie must still be turned out. */
+const TAKEN_ALWAYS: ReadonlySet<string> = new Set(['revoke-host']);
 /** At a time, so that no commit waits long for it; with few kept, a tenth of them. */
 const EVENTS_PRUNED_STEP = 5_000;
 
@@ -84,7 +86,7 @@ export class GroupCommitEngine implements Engine {
 
   submit(command: Command | FoundCluster, context: CommandContext): Promise<CommandOutcome> {
     const objection =
-      this.#objection() ?? this.#writesRefused ?? this.#noRoom(command.type) ?? this.#overload();
+      this.#objection() ?? this.#refusal(command.type) ?? this.#noRoom(command.type) ?? this.#overload();
     if (objection !== undefined) return Promise.reject(objection);
     return new Promise((resolve, reject) => {
       this.#tickets.push({ command, context, resolve, reject });
@@ -177,6 +179,10 @@ export class GroupCommitEngine implements Engine {
     return new ClusterError('unavailable', 'CLOSING', 'the controller is shutting down', {
       hint: 'try again once it is back',
     });
+  }
+
+  #refusal(type: string): ClusterError | undefined {
+    return TAKEN_ALWAYS.has(type) ? undefined : this.#writesRefused;
   }
 
   #noRoom(type: string): ClusterError | undefined {

@@ -2,7 +2,7 @@
  * Aim: `nabla demo` trains and shows its result anywhere, beside anything, and leaves nothing running; `nabla up` stays
  * up and ends whole. Method: the compiled program with a temporary folder of its own, with and without Python and Docker.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -94,6 +94,12 @@ t.test('up stays up, points the command line at itself and ends with Ctrl-C', PA
   }[];
   t.equal(gpus.length, 6);
   t.ok(gpus.every((gpu) => gpu.simulated));
+
+  if (existsSync('/usr/bin/bwrap')) {
+    const secrets = `${data}/controller/admin.token ${data}/controller/tls/*.pem ${data}/agents/*/identity/*.pem`;
+    const look = spawnCli(['jobs', 'run', '-q', '--command', `cat ${secrets} 2>/dev/null | wc -c`], env);
+    t.match(await look.ended, { code: 0, stdout: /^0\n$/ }, 'tasks see no key and no token of the cluster');
+  }
 
   const second = await spawnCli(['up', ...flags, '--grpc-port', '0', '--http-port', '0'], env).ended;
   t.not(second.code, 0, 'a second cluster on the same folder is refused');

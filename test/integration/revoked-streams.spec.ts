@@ -1,14 +1,17 @@
 /**
  * Aim: what runs on a right that is taken away ends within moments: watches, followed logs, events, exec and bytes
- * over HTTP, whether a membership, a token, a user or a role is taken, or a token expires. Method: real TLS, a
- * scripted host, one stream of each kind open while it happens.
+ * over HTTP, whether a membership, a token, a user or a role is taken, or a token expires; and no call outlives it
+ * whose request is held back behind its headers. Method: real TLS, a scripted host, one stream of each kind open
+ * while it happens.
  */
 import { request } from 'node:https';
+import { create, toBinary } from '@bufbuild/protobuf';
 import t, { type Test } from 'tap';
 import { type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
-import { ProjectRole } from '../../proto/gen/nabla/v1/identity_pb.ts';
+import { ClusterRole, CreateUserRequestSchema, ProjectRole } from '../../proto/gen/nabla/v1/identity_pb.ts';
 import { eventually } from '../kit/eventually.ts';
+import { rawGrpc } from '../kit/raw-grpc.ts';
 import { type RunningController, runController } from '../kit/running-controller.ts';
 import { identityClients, makeUser, type TestUser } from '../kit/users.ts';
 
@@ -104,7 +107,7 @@ t.test('a user that is revoked', async (t) => {
 
 t.test('a token that expires', async (t) => {
   const scene = await runningJob(t, 4_000n);
-  await endsWith(t, scene, 'TOKEN_REFUSED', async () => undefined);
+  await endsWith(t, scene, 'TOKEN_EXPIRED', async () => undefined);
   await t.rejects(scene.bob.projects.listProjects({}), { code: 'TOKEN_EXPIRED' });
 });
 
@@ -151,4 +154,36 @@ t.test('bytes over HTTP stop in the middle', async (t) => {
     upload.flushHeaders();
   });
   t.equal(await ended, 'cut');
+});
+
+/** A call of a user of this role whose message comes only after `take`. Returns what came back. */
+async function heldBack(
+  nabla: RunningController,
+  call: { readonly path: string; readonly message: Uint8Array },
+  take: (user: TestUser) => Promise<unknown>,
+): Promise<string> {
+  const eve = await makeUser(nabla, 'eve', { role: ClusterRole.ADMIN });
+  const { grpcAddress: address, caPem } = nabla.controller;
+  return rawGrpc({ address, caPem, token: eve.token, ...call, meanwhile: () => take(eve) });
+}
+
+t.test('a request held back until its right is gone changes nothing', async (t) => {
+  const message = toBinary(
+    CreateUserRequestSchema,
+    create(CreateUserRequestSchema, { name: 'accomplice', role: ClusterRole.ADMIN }),
+  );
+  const call = { path: '/nabla.v1.UserService/CreateUser', message };
+  // Statuses of gRPC: unauthenticated, then forbidden.
+  const ends: readonly (readonly [string, (nabla: RunningController) => Promise<unknown>])[] = [
+    ['16', (nabla) => identityClients(nabla).users.revokeUser({ user: 'eve' })],
+    ['7', (nabla) => identityClients(nabla).users.updateUser({ user: 'eve', role: ClusterRole.USER })],
+  ];
+  for (const [status, take] of ends) {
+    const nabla = await runController(t);
+    // Another administrator, so that eve is not the last.
+    await makeUser(nabla, 'ann', { role: ClusterRole.ADMIN });
+    t.match(JSON.parse(await heldBack(nabla, call, () => take(nabla))), { 'grpc-status': status });
+    const { users } = await identityClients(nabla).users.listUsers({});
+    t.same(users.map(({ name }) => name).sort(), ['ann', 'eve']);
+  }
 });

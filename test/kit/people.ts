@@ -5,7 +5,12 @@
 
 import { createDoor, type Door } from '../../controller/rpc/auth/door.ts';
 import { digestOf } from '../../controller/rpc/auth/user-tokens.ts';
-import type { ClusterRole, ProjectRole } from '../../proto/domain/identity.ts';
+import {
+  BUILT_IN_ADMIN,
+  type ClusterRole,
+  type ProjectRole,
+  principalOfUser,
+} from '../../proto/domain/identity.ts';
 import type { TokenId, UserId } from '../../proto/domain/ids.ts';
 import { projectId, T0_MS } from './builders.ts';
 import { createPeopleTokens, isMachine, ROOT_TOKEN } from './people-tokens.ts';
@@ -38,6 +43,8 @@ export const LAB = 'lab';
 export const OTHER = 'other';
 
 const EXPIRES_MS = 60_000;
+/** Members were added by the built-in administrator. */
+const ROOT = principalOfUser(BUILT_IN_ADMIN);
 
 export class People {
   readonly world = new World();
@@ -112,7 +119,7 @@ export class People {
   }
 
   #addMember(project: string, user: string, role: ProjectRole): void {
-    this.world.run({ type: 'add-member', project, user, role });
+    this.world.run({ type: 'add-member', project, user, role }, ROOT);
   }
 }
 

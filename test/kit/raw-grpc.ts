@@ -1,7 +1,8 @@
 /**
  * One gRPC call as bytes, over bare HTTP/2: what a refusal looks like on the wire, before any client makes it nice.
  */
-import { connect, constants, type IncomingHttpHeaders } from 'node:http2';
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect, constants, type IncomingHttpHeaders } from 'node:http2';
 
 export interface RawCall {
   /** `host:port`. */
@@ -11,10 +12,12 @@ export interface RawCall {
   readonly path: string;
   /** The encoded request message. */
   readonly message: Uint8Array;
+  /** Done between the headers, which the server has seen by then, and the message. */
+  readonly meanwhile?: () => Promise<unknown>;
 }
 
 /** Everything that came back but the date: headers and trailers by name, and the body. */
-export function rawGrpc({ address, caPem, token, path, message }: RawCall): Promise<string> {
+export function rawGrpc({ address, caPem, token, path, message, meanwhile }: RawCall): Promise<string> {
   const frame = Buffer.alloc(5 + message.length);
   frame.writeUInt32BE(message.length, 1);
   frame.set(message, 5);
@@ -41,6 +44,18 @@ export function rawGrpc({ address, caPem, token, path, message }: RawCall): Prom
       session.close();
       resolve(JSON.stringify({ ...seen, body: Buffer.concat(body).toString('base64') }));
     });
-    call.end(frame);
+    if (meanwhile === undefined) call.end(frame);
+    else
+      void afterHeaders(session)
+        .then(meanwhile)
+        .then(() => call.end(frame), reject);
+  });
+}
+
+/** Frames of one connection are read in order: who answers a ping has read what went before. */
+async function afterHeaders(session: ClientHttp2Session): Promise<void> {
+  await once(session, 'connect');
+  await new Promise<void>((resolve, reject) => {
+    session.ping((error) => (error === null ? resolve() : reject(error)));
   });
 }

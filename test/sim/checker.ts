@@ -33,6 +33,8 @@ const HINDERED_MAX_MS = 10_000;
 const HELLO = 0;
 /** Between a heartbeat and the next, and the way of its answer. */
 const CONTACT_KNOWN_MS = 12_000;
+/** After trouble with the journal: its next try, and the wait of a fence for it. */
+const JOURNAL_BACK_MS = 8_000;
 /** Longest way of a message once all is healed, and the turn of its reader. */
 const HEARD_AFTER_MS = 2_000;
 
@@ -251,8 +253,10 @@ export class Checker {
     if (ordered) return;
     const silentMs = this.#sim.world.nowMs - host.contactAtMs;
     const mayFence = job.spec.onDisconnect !== undefined && silentMs >= SIM_SELF_FENCE_MS - CONTACT_KNOWN_MS;
-    // A journal that was lost or could not be written knows only of an older contact.
-    if (mayFence || (job.spec.onDisconnect !== undefined && host.hinderedMs(host.contactAtMs) > 0)) return;
+    // Contact counts once its epoch is on disk, and a journal that was lost knows only of an older one.
+    const journalled = this.#sim.world.nowMs - host.journalTroubleUntilMs > JOURNAL_BACK_MS;
+    const remembers = journalled && host.hinderedMs(host.contactAtMs) === 0;
+    if (mayFence || (job.spec.onDisconnect !== undefined && !remembers)) return;
     this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
   }
 

@@ -145,12 +145,14 @@ const ACTS: Partial<Record<Fault, Act>> = {
   },
   'slow-journal': (sim, host, forMs) => {
     host.journalDisk.latencyMs = 20 + sim.chance.integer(3_000);
+    host.journalTroubleUntilMs = sim.world.nowMs + forMs;
     after(sim, forMs, () => {
       host.journalDisk.latencyMs = 2;
     });
   },
   'failing-journal': (sim, host, forMs) => {
     host.journalDisk.failing = true;
+    host.journalTroubleUntilMs = sim.world.nowMs + forMs;
     after(sim, forMs, () => {
       host.journalDisk.failing = false;
     });

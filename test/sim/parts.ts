@@ -79,6 +79,8 @@ export interface Host {
   excusedAtMs: number;
   /** Virtual time at which the newest heartbeat was sent whose answer reached the agent. */
   contactAtMs: number;
+  /** Until then the journal is slow or refuses: what the agent heard may not count for it yet. */
+  journalTroubleUntilMs: number;
   /** Something keeps the agent from acting for so long from now. */
   hinder(forMs: number): void;
   /** How long the agent was kept from acting since then. */

@@ -37,6 +37,7 @@ export class SimHost implements Host {
   /** Virtual time before which tasks of this host may have been lost for a known reason. */
   excusedAtMs = -1;
   contactAtMs = 0;
+  journalTroubleUntilMs = -1;
   readonly onEngineTrouble = new Set<() => void>();
   readonly #hindrances: { readonly fromMs: number; readonly toMs: number }[] = [];
   readonly #uptimeRate: number;

@@ -86,6 +86,9 @@ const ENDING_PAUSES_MS = [1, 2, 4, 8];
 /** ps tells whole seconds, and a busy host starts late. */
 const START_TOLERANCE_MS = 90_000;
 
+/** A wrapper names the main process right after its record, but a busy host may keep it waiting in between. */
+const MAIN_NAMED_MS = 10_000;
+
 /** A task that began this recently has only processes with newer numbers, however fast numbers are given out. */
 const RECENT_MS = 2000;
 
@@ -108,6 +111,8 @@ class TaskRunState implements TaskRun {
   #wrapper: WrapperExit | undefined;
   #ending = false;
   #missedLooks = 0;
+  /** Of the run file, as last read. */
+  #writtenAtMs = 0;
   #hadExec = false;
   #killed = false;
   #groupGivenBack = false;
@@ -159,6 +164,7 @@ class TaskRunState implements TaskRun {
   async look(): Promise<void> {
     if (this.#ending || (await this.#isMainAlive())) return;
     if (await this.#endFromFile()) return;
+    if (this.#isBeginning()) return;
     // No process and no status: the wrapper was killed too, or the host was restarted. Twice, because the wrapper
     // may be about to write.
     if (this.record.bootId === (await this.#host.table.bootId())) {
@@ -228,6 +234,7 @@ class TaskRunState implements TaskRun {
   async #endFromFile(wrapper?: WrapperExit): Promise<boolean> {
     const file = await this.#store.read(this.key);
     this.#main ??= this.#toSeen(file?.main);
+    this.#writtenAtMs = file?.writtenAtMs ?? 0;
     if (file?.status === undefined) return false;
     const { outOfMemory, writtenAtMs: atMs } = file;
     // Bubblewrap passes a signal on as a status, as container engines do, and no shell says more.
@@ -301,6 +308,12 @@ class TaskRunState implements TaskRun {
     const { pid } = main;
     const startTicks = main.startTicks === UNKNOWN_START ? await this.#findStart(pid) : main.startTicks;
     return await this.#host.table.isAlive({ pid, startTicks, bootId: this.record.bootId });
+  }
+
+  /** The wrapper has taken the file, and not yet written which process is the main one: it may be about to. */
+  #isBeginning(): boolean {
+    const ageMs = this.#host.options.clock.nowMs() - this.#writtenAtMs;
+    return this.#main === undefined && ageMs >= 0 && ageMs < MAIN_NAMED_MS;
   }
 
   #toSeen(main: ProcStat | undefined): ProcStat | undefined {

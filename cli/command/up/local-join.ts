@@ -23,7 +23,11 @@ export async function letHostJoin(
   name: string,
 ): Promise<string | undefined> {
   const folder = agentFolder(dataFolder, name);
-  const file = join(dataFolder, 'agents', `${name}.join`);
+  const agents = join(dataFolder, 'agents');
+  await mkdir(agents, { recursive: true, mode: 0o700 }).catch((error: unknown) =>
+    Promise.reject(toFileError(error, agents)),
+  );
+  const file = join(agents, `${name}.join`);
   if (await hasCertificate(folder)) {
     await rm(file, { force: true });
     return undefined;
@@ -31,7 +35,6 @@ export async function letHostJoin(
   const hostId = (await readText(join(folder, 'host-id'))).trim();
   const token = await makeToken(client, hostId);
   try {
-    await mkdir(join(dataFolder, 'agents'), { recursive: true, mode: 0o700 });
     await writeFile(file, token, { mode: 0o600 });
   } catch (error) {
     throw toFileError(error, file);

@@ -142,6 +142,8 @@ function startAgent({ options, logs, addresses, number, name, tokenFile }: Agent
     '--controller': addresses.grpc,
     '--ca-file': addresses.caFile,
     ...(tokenFile === undefined ? {} : { '--token-file': tokenFile }),
+    // Tasks run as this user: what is beside them must not be theirs to read.
+    '--hidden-folders': ['controller', 'agents'].map((folder) => join(options.dataFolder, folder)).join(','),
     '--name': name,
     '--driver': options.driver,
     '--simulated-gpus': String(options.simulatedGpus),

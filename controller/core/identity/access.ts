@@ -5,12 +5,14 @@
 
 import type { EventRecord, Project } from '../../../proto/domain/catalog.ts';
 import {
+  BUILT_IN_ADMIN,
   type ClusterRole,
   isAtLeast,
   PROJECT_ROLES,
   type ProjectRole,
+  principalOfUser,
 } from '../../../proto/domain/identity.ts';
-import type { JobId, ProjectId, TokenId, UserId } from '../../../proto/domain/ids.ts';
+import type { JobId, Principal, ProjectId, TokenId, UserId } from '../../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../../proto/domain/ids.ts';
 import type { Job } from '../../../proto/domain/job.ts';
 import { LOOKUP_MATCHES_MAX } from '../limits.ts';
@@ -96,12 +98,28 @@ export function findVisibleProject(view: ClusterView, access: Access, ref: strin
   return { found: false, why: 'ambiguous', matches: begun.slice(0, LOOKUP_MATCHES_MAX).map(({ id }) => id) };
 }
 
-/** What a caller means who names no project: the one that every cluster has, or else the only one that it is in. */
+/**
+ * What a caller means who names no project: the one that every cluster has, or else the only one that it made or that
+ * an administrator put it into. Anybody may add anybody to a project of their own: that must not lead the work of
+ * others there.
+ */
 export function findDefaultProject(view: ClusterView, access: Access): Lookup<Project> {
   const found = findVisibleProject(view, access, DEFAULT_PROJECT_NAME);
-  if (found.found) return found;
-  const [only, ...others] = visibleProjects(view, access);
-  return only === undefined || others.length > 0 ? found : { found: true, record: only };
+  const user = access.userId === undefined ? undefined : view.identity.user(access.userId);
+  if (found.found || user === undefined) return found;
+  const [only, ...others] = view.identity
+    .memberships(user.id)
+    .filter(({ addedBy }) => addedBy === principalOfUser(user.name) || isAdministrator(view, addedBy));
+  const project = only === undefined || others.length > 0 ? undefined : view.project(only.projectId);
+  return project === undefined ? found : { found: true, record: project };
+}
+
+/** Now: whoever is none any more is trusted no more. */
+function isAdministrator(view: ClusterView, principal: Principal): boolean {
+  if (principal === principalOfUser(BUILT_IN_ADMIN)) return true;
+  const lookup = view.identity.findUser(principal.replace(/^user:/, ''));
+  if (!lookup.found || principalOfUser(lookup.record.name) !== principal) return false;
+  return lookup.record.role === 'admin' && lookup.record.state === 'active';
 }
 
 /** Of all projects that the caller sees. In id order within one project. */

@@ -36,6 +36,8 @@ export const HELLO_TIMEOUT_MS = 10_000;
 /** Reports under way to the engine at once; more wait in the transport. */
 export const REPORTS_IN_FLIGHT_MAX = 32;
 
+/** Anything else could not be given back as it came. */
+const MASS_STOP_HASH = /^[0-9a-f]{64}$/;
 const HOST_ID = /^host_[0-9a-z]{1,40}$/;
 
 /** What the link says in Welcome. */
@@ -196,9 +198,7 @@ class LiveAgentSession implements AgentSession {
       case 'fenced':
         return this.#ports.onFenced(controllerFenced(message.maxEpoch, this.#ports.engine.epoch));
       case 'mass-stop-held':
-        this.#massStop = message.count > 0 ? message : undefined;
-        if (message.count > 0) this.#warnOfMassStop(hostId, message);
-        return;
+        return this.#takeMassStop(hostId, message);
       case 'data-connection-failed':
         return this.#ports.onDataConnectionFailed(message.connectionId, message.message);
       default:
@@ -215,8 +215,11 @@ class LiveAgentSession implements AgentSession {
     this.#outbox.putHeartbeatAck(nonce);
   }
 
-  #warnOfMassStop(hostId: HostId, { count, liveCount }: MassStopMessage): void {
-    this.#ports.logger.warn('an agent holds back a mass stop', { hostId, count, liveCount });
+  #takeMassStop(hostId: HostId, message: MassStopMessage): void {
+    const { count, liveCount, hash } = message;
+    const isHeld = count > 0 && MASS_STOP_HASH.test(hash);
+    this.#massStop = isHeld ? message : undefined;
+    if (isHeld) this.#ports.logger.warn('an agent holds back a mass stop', { hostId, count, liveCount });
   }
 
   async #takeHello(hello: HelloMessage): Promise<void> {

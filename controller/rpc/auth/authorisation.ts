@@ -14,7 +14,7 @@ import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 export type ProjectNaming =
   /** It must name one. */
   | 'named'
-  /** Empty: the default project, or the only one that the caller is in. */
+  /** Empty: the default project, or the only one that the caller made or an administrator put it into. */
   | 'default'
   /** Empty: everything that the caller may see; the handler leaves out the rest. */
   | 'visible'

@@ -26,6 +26,7 @@ import { authorise, isOfMachines, methodForbidden, type ProjectRule, ruleOf } fr
 import { createLeases } from './leases.ts';
 import type { Permit } from './permit.ts';
 import { tokenRefused } from './tokens.ts';
+import { tokenExpired } from './user-tokens.ts';
 
 /** What a request shows of who makes it. */
 export interface Credentials {
@@ -43,9 +44,11 @@ export interface Door {
   /** By the headers. @throws ClusterError unauthenticated; forbidden METHOD_FORBIDDEN */
   admit(call: string, credentials: Credentials): Caller;
   /**
-   * By the request. `ref` is the project as it names it, undefined when its kind of request names none.
+   * By the request, and by what the caller is now: its headers may be old. `ref` is the project as it names it,
+   * undefined when its kind of request names none.
    *
-   * @throws ClusterError not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS or PROJECT_NOT_NAMED, forbidden METHOD_FORBIDDEN
+   * @throws ClusterError unauthenticated TOKEN_REFUSED, not-found PROJECT_NOT_FOUND, invalid PROJECT_AMBIGUOUS
+   *   or PROJECT_NOT_NAMED, forbidden METHOD_FORBIDDEN
    */
   permit(call: string, caller: Caller, ref: string | undefined): Permit;
   /**
@@ -75,8 +78,15 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
     },
     permit(call, caller, ref) {
       const rule = ruleOf(call);
-      if (typeof rule !== 'object') return { call, caller, projectId: undefined, ref: '' };
-      return engine.peek((view) => permitInProject(view, { call, caller, rule, ref, nowMs: clock.nowMs() }));
+      if (typeof rule === 'object') {
+        return engine.peek((view) =>
+          permitInProject(view, { call, caller, rule, ref, nowMs: clock.nowMs() }),
+        );
+      }
+      const permit: Permit = { call, caller, projectId: undefined, ref: '' };
+      // Callers may hold a request back behind its headers for as long as they like.
+      look(permit);
+      return permit;
     },
     hold: leases.hold,
     close: leases.close,
@@ -117,11 +127,12 @@ function recheck(view: ClusterView, { call, caller, projectId, ref }: Permit, no
   if (!mayInProject(view, access, projectId, rule.least)) throw methodForbidden(call, rule);
 }
 
-/** @throws ClusterError unauthenticated TOKEN_REFUSED when what the token stood for is gone */
+/** @throws ClusterError unauthenticated TOKEN_REFUSED when what the token stood for is gone, or TOKEN_EXPIRED */
 export function requireAccess(view: ClusterView, caller: Caller, nowMs: number): Access {
   const access = accessOf(view, caller, nowMs);
-  if (access === undefined) throw tokenRefused();
-  return access;
+  if (access !== undefined) return access;
+  const token = caller.tokenId === undefined ? undefined : view.identity.token(caller.tokenId);
+  throw (token?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs ? tokenExpired() : tokenRefused();
 }
 
 /** @throws ClusterError invalid PROJECT_NOT_NAMED, whether or not there are projects that the caller does not see */

@@ -30,7 +30,7 @@ export function createUserTokens(engine: Pick<Engine, 'peek'>, clock: Pick<Clock
 }
 
 /** Said only to who shows the token itself. */
-function tokenExpired(): ClusterError {
+export function tokenExpired(): ClusterError {
   return new ClusterError('unauthenticated', 'TOKEN_EXPIRED', 'the token has expired', {
     hint: 'make a new one with nabla tokens create, or ask an administrator for one',
   });

@@ -340,6 +340,8 @@ t.test('refused writes stay refused, for the first reason, while reads go on', a
   engine.refuseWrites(new ClusterError('corrupt', 'ANOTHER', 'another'));
   await t.rejects(engine.submit(createJob(2), context), { code: 'CONTROLLER_BEHIND' });
   t.match(engine.writesRefused, { code: 'CONTROLLER_BEHIND' });
+  const revoke = { type: 'revoke-host', host: 'host_9', reason: 'lies' } as const;
+  await t.rejects(engine.submit(revoke, context), { code: 'HOST_NOT_FOUND' }, 'who lies is still turned out');
   t.match(await engine.read((view) => view.job(jobId(1))), { state: 'queued' });
   await engine.close();
 });

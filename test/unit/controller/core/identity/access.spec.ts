@@ -14,6 +14,7 @@ import {
   visibleProjects,
 } from '../../../../../controller/core/identity/access.ts';
 import { IDENTITY_EVENT_TYPES } from '../../../../../controller/core/identity/events.ts';
+import type { Principal } from '../../../../../proto/domain/ids.ts';
 import { aJobSpec, jobId, projectId } from '../../../../kit/builders.ts';
 import { LAB, OTHER, People, tokenIdOf, userIdOf } from '../../../../kit/people.ts';
 
@@ -81,10 +82,35 @@ t.test('who names no project means the default one, or the only one of the calle
   t.equal(means('operator'), 'default');
   t.equal(means('viewer'), LAB);
   t.equal(means('plain'), 'absent');
-  world.run({ type: 'add-member', project: OTHER, user: 'viewer', role: 'viewer' });
+  const byRoot = 'user:admin' as Principal;
+  world.run({ type: 'add-member', project: OTHER, user: 'viewer', role: 'viewer' }, byRoot);
   t.equal(means('viewer'), 'absent', 'of two, neither');
   world.run({ type: 'add-member', project: 'default', user: 'viewer', role: 'viewer' });
   t.equal(means('viewer'), 'default');
+});
+
+t.test('nobody leads the work of others into a project by adding them to it', async (t) => {
+  const { view, world, access } = peopleWithJobs();
+  const means = (name: string) => {
+    const lookup = findDefaultProject(view, access(name));
+    return lookup.found ? lookup.record.name : lookup.why;
+  };
+  const addTo = (project: string, role: 'owner' | 'viewer', by: string) =>
+    world.run({ type: 'add-member', project, user: 'plain', role }, `user:${by}` as Principal);
+  addTo(OTHER, 'owner', 'outsider');
+  t.equal(means('plain'), 'absent', 'not even as its owner');
+  t.equal(means('outsider'), OTHER);
+  addTo(OTHER, 'viewer', 'administrator');
+  t.equal(means('plain'), 'absent', 'who added first counts');
+  addTo(LAB, 'viewer', 'administrator');
+  t.equal(means('plain'), LAB, 'nor does it hide which one is meant');
+  world.run({ type: 'change-user-role', user: 'operator', role: 'admin' });
+  world.run({ type: 'change-user-role', user: 'administrator', role: 'user' });
+  t.equal(means('plain'), 'absent', 'an administrator of before is none');
+  const id = projectId('own');
+  const made = { name: 'own', description: '', tags: [], ownerId: userIdOf('plain') };
+  world.run({ type: 'create-project', id, ...made }, 'user:plain' as Principal);
+  t.equal(means('plain'), 'own');
 });
 
 t.test('roles in projects', async (t) => {

@@ -88,7 +88,7 @@ t.test('an expiry ends it when it comes', async (t) => {
   people.clock.advance(2 * 86_400_000 - 1_000);
   t.same(ends, []);
   people.clock.advance(2_000);
-  t.same(ends, ['TOKEN_REFUSED']);
+  t.same(ends, ['TOKEN_EXPIRED']);
   release();
   t.equal(people.clock.pending, 0);
 });
