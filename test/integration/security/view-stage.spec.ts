@@ -46,7 +46,7 @@ t.test('devices and masks that are mounts', async (tt) => {
     return `${[...words, '/bin/sh', '-c', command].map(quote).join(' ')} 2>&1`;
   });
   const { stdout } = spawnSync(
-    'unshare',
+    plan.programs.unshare,
     [
       '--mount',
       '/bin/sh',
