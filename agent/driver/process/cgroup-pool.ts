@@ -1,25 +1,20 @@
 /**
  * Control groups that are used again. Making and removing three of them costs more than a trivial task itself, so a
- * group that was left empty and nearly without memory waits for the next task, best of all one with the same limits.
+ * group that was left empty and nearly without memory waits for the next task. Limits are written anew each time.
  */
+import { statSync } from 'node:fs';
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
-import { type CgroupRoot, clearGroups, createGroups, type TaskLimits, taskGroups } from './cgroup.ts';
+import { type CgroupRoot, clearGroups, createGroups, taskGroups } from './cgroup.ts';
 
 /** Groups that wait at most. */
 export const FREE_GROUPS_MAX = 64;
 /** Page cache that a task leaves stays charged to its group; with more than this a fresh group is cheaper. */
 const LEFT_MEMORY_BYTES_MAX = 8 * 1024 * 1024;
 
-export interface TakenGroup {
-  readonly name: string;
-  /** A task with these very limits was in it last: they need not be written again. */
-  readonly isLimited: boolean;
-}
-
 export interface CgroupPool {
-  /** A group that is this task's alone; `fresh`: made for it. */
-  take(limits: TaskLimits, fresh?: boolean): Promise<TakenGroup>;
+  /** The name of a group that is this task's alone; `fresh`: made for it. */
+  take(fresh?: boolean): Promise<string>;
   /** For a group that is known to be empty. */
   giveBack(name: string, leftMemoryBytes: number): void;
   close(): Promise<void>;
@@ -27,39 +22,23 @@ export interface CgroupPool {
 
 export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
   const free: string[] = [];
-  /** What was, or is being, written into groups that this pool gave out. */
-  const written = new Map<string, string>();
   const epoch = clock.nowMs().toString(36);
   let last = 0;
   let closed = false;
-  const discard = (name: string): Promise<void> => {
-    written.delete(name);
-    return clearGroups(root, name, clock);
-  };
-  const pop = (wanted: string): string | undefined => {
-    const at = free.findLastIndex((name) => written.get(name) === wanted);
-    return at === -1 ? free.pop() : free.splice(at, 1)[0];
-  };
+  const discard = (name: string): Promise<void> => clearGroups(root, name, clock);
   return {
-    async take({ cpuMilli, memoryBytes, processesMax }, fresh = false) {
-      const wanted = `${cpuMilli} ${memoryBytes} ${processesMax}`;
-      const known = fresh ? undefined : pop(wanted);
-      if (known !== undefined) {
-        const isLimited = written.get(known) === wanted;
-        written.set(known, wanted);
-        return { name: known, isLimited };
-      }
+    async take(fresh = false) {
+      const known = fresh ? undefined : free.pop();
+      if (known !== undefined) return known;
       for (;;) {
         // Unique among all agents of this boot: a record may name a group long after its maker is gone.
         const name = `g${process.pid}-${epoch}-${++last}`;
-        if (!(await isMade(root, name))) continue;
-        written.set(name, wanted);
-        return { name, isLimited: false };
+        if (await isMade(root, name)) return name;
       }
     },
     giveBack(name, leftMemoryBytes) {
       const keep = !closed && free.length < FREE_GROUPS_MAX && leftMemoryBytes <= LEFT_MEMORY_BYTES_MAX;
-      if (keep) free.push(name);
+      if (keep && taskGroups(root, name).every(isPlain)) free.push(name);
       // It is empty: nothing waits for its removal, and a failure leaves an empty folder for the next sweep.
       else void discard(name).catch(() => undefined);
     },
@@ -81,6 +60,14 @@ export async function sweepGroups(root: CgroupRoot, kept: ReadonlySet<string>): 
     // A group with a process in it cannot be removed, which is right: it is somebody's.
     for (const folder of taskGroups(root, name)) await rmdir(folder).catch(() => undefined);
   }
+}
+
+/**
+ * Without groups inside, which a task may have made to keep the next one from joining. The kernel counts them as links;
+ * no disk is asked, so the event loop does not wait.
+ */
+function isPlain(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.nlink === 2;
 }
 
 async function isMade(root: CgroupRoot, name: string): Promise<boolean> {

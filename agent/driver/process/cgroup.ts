@@ -2,7 +2,7 @@
  * Limits and proof of stop by control groups, versions 1 and 2. A group that can be removed holds no process, so
  * removing it is the proof; no polling is needed for the common case.
  */
-import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
 import type { Attachment } from './start-script.ts';
 
@@ -28,6 +28,9 @@ const CPU_QUOTA_MIN_US = 1000;
 /** Pauses between two looks at a group that should be empty; the last one repeats (a process may hang in the kernel). */
 const EMPTY_PAUSES_MS = [1, 2, 5, 10, 20, 50, 100, 250, 500];
 
+/** Groups inside a task's own that one round removes; the next round goes on. */
+const INNER_GROUPS_MAX = 1000;
+
 /** Paths of one task's group, without duplicates (version 2 has a single one). */
 export function taskGroups(root: CgroupRoot, name: string): readonly string[] {
   const { memory, cpu, pids } = root.folders;
@@ -48,7 +51,8 @@ export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits
   const write = (file: string, value: number | string): void => {
     wanted.push({ file, value: String(value) });
   };
-  // Everything is written, since the group may have served another task.
+  // Always everything, since the group may have served another task, and that one may have changed the group: from a
+  // user and cgroup namespace of its own a task reaches the files of its own group, also inside a view.
   const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
   const processes = limits.processesMax > 0 ? limits.processesMax : 'max';
   if (root.version === 2) {
@@ -102,7 +106,11 @@ export async function isEmpty(root: CgroupRoot, name: string): Promise<boolean> 
 
 /** Live processes of the group; empty when the group is gone. */
 export async function listProcesses(root: CgroupRoot, name: string): Promise<readonly number[]> {
-  const text = await readFile(`${root.folders.pids}/${name}/cgroup.procs`, 'latin1').catch(() => '');
+  return await listIn(`${root.folders.pids}/${name}`);
+}
+
+async function listIn(folder: string): Promise<readonly number[]> {
+  const text = await readFile(`${folder}/cgroup.procs`, 'latin1').catch(() => '');
   return text
     .split('\n')
     .filter((line) => line !== '')
@@ -148,7 +156,11 @@ export async function killGroup(root: CgroupRoot, name: string): Promise<void> {
 }
 
 async function killListed(root: CgroupRoot, name: string): Promise<number> {
-  const pids = await listProcesses(root, name);
+  return await killIn(`${root.folders.pids}/${name}`);
+}
+
+async function killIn(folder: string): Promise<number> {
+  const pids = await listIn(folder);
   for (const pid of pids) {
     try {
       process.kill(pid, 'SIGKILL');
@@ -159,7 +171,10 @@ async function killListed(root: CgroupRoot, name: string): Promise<number> {
   return pids.length;
 }
 
-/** True when the group does not exist (any more). */
+/**
+ * True when the group does not exist (any more). Groups that the task made inside go first, which is how a task could
+ * keep its end from being proved.
+ */
 async function removeGroup(folder: string): Promise<boolean> {
   try {
     await rmdir(folder);
@@ -167,9 +182,20 @@ async function removeGroup(folder: string): Promise<boolean> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return true;
-    if (code === 'EBUSY' || code === 'ENOTEMPTY') return false;
+    if (code === 'EBUSY' || code === 'ENOTEMPTY') return await removeInner(folder);
     throw error;
   }
+}
+
+/** Always false: what is left is looked at anew in the next round. */
+async function removeInner(folder: string): Promise<false> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const inner of entries.filter((entry) => entry.isDirectory()).slice(0, INNER_GROUPS_MAX)) {
+    const path = `${folder}/${inner.name}`;
+    await killIn(path);
+    await removeGroup(path);
+  }
+  return false;
 }
 
 function unlessExists(error: NodeJS.ErrnoException): void {

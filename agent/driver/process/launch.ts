@@ -13,7 +13,7 @@ import { DEFAULT_PATH } from '../command-path.ts';
 import { driverUnavailable, folderMissing, portInUse, unsupported } from '../driver-error.ts';
 import { processGpuEnvironment, withoutGpuSteering } from '../gpu-environment.ts';
 import { toHostPath } from '../host-path.ts';
-import { clearGroups, toAttachments, toJoin, toLeftFiles } from './cgroup.ts';
+import { clearGroups, toAttachments, toLeftFiles } from './cgroup.ts';
 import { steersLoader } from './loader-environment.ts';
 import type { ViewRequest } from './mount-view.ts';
 import { checkPorts } from './port-check.ts';
@@ -83,8 +83,6 @@ function giveUpGroup({ record }: Request, host: ProcessHost): void {
 interface Request {
   readonly plan: TaskPlan;
   readonly record: TaskRecord;
-  /** Its group has the limits already. */
-  readonly isLimited: boolean;
   readonly env: ReadonlyMap<string, string>;
   readonly argv: (staged: boolean) => readonly string[];
 }
@@ -93,17 +91,12 @@ async function planRequest(plan: TaskPlan, parts: LaunchParts, choice: Choice): 
   const env = toEnvironment(plan, parts.host);
   await checkPlan(plan, env, parts.host);
   const argv = await toArgv(plan, parts.host);
-  return { plan, ...(await planRecord(plan, parts, choice)), env, argv };
+  return { plan, record: await planRecord(plan, parts, choice), env, argv };
 }
 
-async function askStarter(
-  { plan, record, isLimited, env, argv }: Request,
-  parts: LaunchParts,
-): Promise<Launched> {
+async function askStarter({ plan, record, env, argv }: Request, parts: LaunchParts): Promise<Launched> {
   const { host, store, starter } = parts;
   const { cgroups } = host;
-  // Without a view a task may have changed the limits of its group.
-  const attach = isLimited && host.view !== undefined ? toJoin : toAttachments;
   const left = cgroups === undefined ? { processes: '', memory: '' } : toLeftFiles(cgroups, record.group);
   const launch = await starter.launch((staged) => ({
     runFile: store.runFile(plan.key),
@@ -115,7 +108,7 @@ async function askStarter(
     memoryFile: left.memory,
     env,
     requiredPaths: plan.mounts.map(({ source }) => source),
-    attachments: cgroups === undefined ? [] : attach(cgroups, record.group, plan),
+    attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.group, plan),
     argv: argv(staged),
   }));
   if (launch.kind === 'running') {
@@ -130,19 +123,15 @@ async function askStarter(
   throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
 }
 
-async function planRecord(
-  plan: TaskPlan,
-  parts: LaunchParts,
-  choice: Choice,
-): Promise<Pick<Request, 'record' | 'isLimited'>> {
+async function planRecord(plan: TaskPlan, parts: LaunchParts, choice: Choice): Promise<TaskRecord> {
   const { host } = parts;
   for (const { containerPort } of plan.ports) {
     if (parts.isPortHeld(containerPort)) throw portInUse(containerPort);
   }
   const ports = plan.ports.length === 0 ? [] : await checkPorts(plan.ports);
   const bootId = await host.table.bootId();
-  const group = await host.pool?.take(plan, choice.freshGroup);
-  const record: TaskRecord = {
+  const group = (await host.pool?.take(choice.freshGroup)) ?? '';
+  return {
     version: 1,
     name: toTaskName(plan.key),
     driverFolder: plan.driverFolder,
@@ -150,11 +139,10 @@ async function planRecord(
     startedAtMs: host.options.clock.nowMs(),
     ports,
     viewed: host.view !== undefined,
-    group: group?.name ?? '',
+    group,
     workingDirectory: plan.workingDirectory,
     mounts: plan.mounts,
   };
-  return { record, isLimited: group?.isLimited === true };
 }
 
 function toEnvironment(plan: TaskPlan, host: ProcessHost): ReadonlyMap<string, string> {

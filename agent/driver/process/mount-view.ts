@@ -127,7 +127,13 @@ async function planStage(
   const realUsed = await Promise.all(used.map((folder) => realpath(folder).catch(() => folder)));
   return {
     programs,
-    used: [...realUsed, ...RESOLVER_PATHS, ...real.filter((folder) => folder !== undefined)],
+    used: [
+      ...realUsed,
+      PROCESSORS_PATH,
+      ...GPU_PATHS,
+      ...RESOLVER_PATHS,
+      ...real.filter((folder) => folder !== undefined),
+    ],
     shown: [...folders, PROCESSORS_PATH],
     points: ['/dev', '/proc', '/tmp', ...RESOLVER_PATHS, ...TARGETS],
     links,

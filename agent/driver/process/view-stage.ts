@@ -3,7 +3,7 @@
  * its wrappers are in. A view is then one bind of it; otherwise bubblewrap mounts a dozen folders for each task, and
  * reads the table of all mounts after each (measured: a third of what a trivial task costs).
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
 import { quote } from './start-script.ts';
 
@@ -12,8 +12,13 @@ export const STAGE_FOLDER = '/proc/fs';
 /** What the starter says first. */
 export const STAGE_READY = 'stage ready';
 export const STAGE_FAILED = 'stage failed';
-/** Where nothing is that a task gets, apart from what `used` names. */
-const KERNEL_FOLDERS = ['/sys', '/dev', '/run'];
+/**
+ * Mounts that no task gets, apart from what `used` names. Devices are none of them: in a container each may be a mount
+ * of its own, with an ordinary file below it.
+ */
+const SPARE_MOUNTS = ['/sys/*', '/dev/pts', '/dev/mqueue', '/dev/hugepages'];
+/** What systems keep in /run for themselves; a disk that is mounted there is somebody's data. */
+const SPARE_RUN_TYPES = ['nsfs', 'tmpfs', 'ramfs', 'overlay'];
 /** Between two looks at the host's mounts. */
 const LOOK_EVERY_MS = 1000;
 
@@ -35,7 +40,7 @@ export interface StagePlan {
   readonly links: readonly { readonly path: string; readonly target: string }[];
   /** Existing, without symbolic links: nothing in them may be seen. */
   readonly hidden: readonly string[];
-  /** Folders that the starter and its wrappers use themselves. */
+  /** Folders that the starter, its wrappers and views made without the stage use themselves. */
   readonly used: readonly string[];
   /** A command that succeeds in a view made of the stage when that is as it should be. */
   readonly trial: readonly string[];
@@ -47,8 +52,8 @@ export interface Stage {
   /** To be called when a shell is about to be run with `argv`. */
   noteBuilt(): void;
   /**
-   * Whether the host got or lost mounts since then that a stage does not learn of by itself. Looks once a second at
-   * most. Never rejects.
+   * Whether the host got or lost mounts since then that a stage does not learn of by itself, or a hidden folder is
+   * another one now. Looks once a second at most. Never rejects.
    */
   isStale(): Promise<boolean>;
 }
@@ -61,13 +66,13 @@ export function createStage(plan: StagePlan, clock: Clock): Stage {
     argv: [unshare, '--mount', '--propagation', 'slave', '/bin/sh', '-c', renderStageScript(plan)],
     noteBuilt() {
       lookedAtMs = clock.monotonicMs();
-      built = readPrivateMounts();
+      built = readHost(plan);
     },
     async isStale() {
       const nowMs = clock.monotonicMs();
       if (built === undefined || nowMs - lookedAtMs < LOOK_EVERY_MS) return false;
       lookedAtMs = nowMs;
-      return (await built) !== (await readPrivateMounts());
+      return (await built) !== (await readHost(plan));
     },
   };
 }
@@ -80,8 +85,14 @@ export function toPrivateMounts(mountInfo: string): string {
     .join('\n');
 }
 
-async function readPrivateMounts(): Promise<string> {
-  return toPrivateMounts(await readFile('/proc/self/mountinfo', 'latin1').catch(() => ''));
+/** What hides a folder stays with that very folder, wherever it is moved; one that takes its place would be seen. */
+async function readHost({ hidden }: StagePlan): Promise<string> {
+  const folders = hidden.map(async (path) => {
+    const found = await stat(path).catch(() => undefined);
+    return `${path} ${found?.dev} ${found?.ino}`;
+  });
+  const mounts = await readFile('/proc/self/mountinfo', 'latin1').catch(() => '');
+  return [toPrivateMounts(mounts), ...(await Promise.all(folders))].join('\n');
 }
 
 /**
@@ -110,7 +121,8 @@ export function renderStageScript(plan: StagePlan): string {
     'while read -r id parent device root point rest; do',
     'case $point in',
     ...used.map((path) => `${quote(path)}|${quote(path)}/*) continue ;;`),
-    `${KERNEL_FOLDERS.map((path) => `${path}/*`).join('|')}) ;;`,
+    `${SPARE_MOUNTS.join('|')}) ;;`,
+    `/run/*) case $rest in ${SPARE_RUN_TYPES.map((type) => `*' - ${type} '*`).join('|')}) ;; *) continue ;; esac ;;`,
     '*) continue ;;',
     'esac',
     ...used.map((path) => `case ${quote(path)} in "$point"/*) continue ;; esac`),

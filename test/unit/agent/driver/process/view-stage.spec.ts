@@ -2,12 +2,15 @@
  * Aim: the script that builds the stage says exactly what was asked, and only mounts that a stage does not learn of by
  * itself make a new one. Method: paths with shell metacharacters are rendered; tables of mounts are compared.
  */
+import { mkdir, rename } from 'node:fs/promises';
 import t from 'tap';
 import {
+  createStage,
   renderStageScript,
   type StagePlan,
   toPrivateMounts,
 } from '../../../../../agent/driver/process/view-stage.ts';
+import { createClock } from '../../../../../proto/runtime/clock.ts';
 
 const PLAN: StagePlan = {
   programs: { unshare: '/b/unshare', mount: '/b/mount', umount: '/b/umount', mkdir: '/b/mkdir', ln: '/b/ln' },
@@ -41,4 +44,18 @@ t.test('shared mounts tell the stage of changes themselves', async (tt) => {
   const own = '32 1 8:2 / /data rw - ext4 /dev/b rw\n';
   tt.equal(toPrivateMounts(shared + own), toPrivateMounts(own));
   tt.not(toPrivateMounts(own), toPrivateMounts(''));
+});
+
+t.test('a folder that took the place of a hidden one makes a new stage', async (tt) => {
+  const folder = tt.testdir({ hidden: {} });
+  let nowMs = 0;
+  const clock = { ...createClock(), monotonicMs: () => nowMs };
+  const stage = createStage({ ...PLAN, hidden: [`${folder}/hidden`] }, clock);
+  stage.noteBuilt();
+  nowMs += 1000;
+  tt.notOk(await stage.isStale(), 'nothing happened');
+  await rename(`${folder}/hidden`, `${folder}/moved`);
+  await mkdir(`${folder}/hidden`);
+  nowMs += 1000;
+  tt.ok(await stage.isStale(), 'what hid the first does not hide the second');
 });
