@@ -87,3 +87,29 @@ t.test('projects and users have bounds', async (t) => {
   }
   t.match(full.refusal(add('late', 'viewer')), { kind: 'quota', code: 'MEMBERS_MAX' });
 });
+
+t.test('nobody fills the cluster with projects by making them and leaving', async (t) => {
+  const world = new World();
+  addUser(world, 'ann');
+  addUser(world, 'bob');
+  const make = (maker: string) => {
+    const ownerId = userIdOf(maker);
+    return {
+      type: 'create-project',
+      id: projectId('new'),
+      name: 'new',
+      description: '',
+      tags: [],
+      ownerId,
+    } as const;
+  };
+  const ann = 'user:ann' as Principal;
+  t.ok(world.decide(make('ann'), ann).ok);
+  const left = { description: '', tags: [], createdBy: ann, createdAtMs: 1, revision: 1 };
+  for (let index = 0; index < PROJECTS_PER_USER_MAX; index += 1) {
+    world.state.projectTable.put({ ...left, id: projectId(`p${index}`), name: `p${index}` });
+  }
+  t.same(world.state.identity.memberships(userIdOf('ann')), [], 'in none of them');
+  t.match(world.refusal(make('ann'), ann), { kind: 'quota', code: 'PROJECTS_MADE_MAX' });
+  t.equal(world.decide(make('bob'), 'user:bob' as Principal).ok, true, 'others go on');
+});
