@@ -59,6 +59,19 @@ t.test('only users that are there become members', async (t) => {
   t.match(world.refusal(add('ann', 'viewer', 'none')), { code: 'PROJECT_NOT_FOUND' });
 });
 
+t.test('owners learn of no users by the beginning of their ids', async (t) => {
+  const world = new World();
+  addProject(world, 'lab');
+  for (const name of ['ann', 'bob']) addUser(world, name);
+  for (const guess of ['usr_', 'usr_a', 'usr_an']) {
+    const wanted = { kind: 'not-found', code: 'USER_NOT_FOUND', details: { ref: guess } };
+    t.match(world.refusal(add(guess, 'viewer')), wanted);
+    t.match(world.refusal({ type: 'remove-member', project: 'lab', user: guess }), wanted);
+  }
+  world.run(add('usr_ann', 'viewer'));
+  world.run({ type: 'remove-member', project: 'lab', user: 'usr_ann' });
+});
+
 t.test('projects and users have bounds', async (t) => {
   const world = new World();
   addUser(world, 'ann');
