@@ -107,6 +107,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   /** Containers that neither record nor order explains, as last listed. */
   const unknown = new Map<string, Seen>();
   const removing = new Set<string>();
+  /** Stopped by an order to forget: their ends are never told, so their absence must be. */
+  const withdrawn = new Set<string>();
   const restored = new Set(journal.content.records.keys());
   let desired = NO_ORDERS;
   let epoch = journal.content.meta.maxEpoch;
@@ -140,6 +142,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     }
     workers.delete(entry.name);
     restored.delete(entry.name);
+    if (withdrawn.delete(entry.name)) options.onAbsence?.();
     if (desired.tasks.get(entry.name)?.phase === 'gone') desired = withoutOrders(desired, [entry.name]);
   }
 
@@ -217,6 +220,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     if (isLive(entry.record.state)) {
       const graceMs = entry.record.spec?.job.graceMs ?? 0;
       logger.warn('a task is wanted no more', { task: entry.name });
+      withdrawn.add(entry.name);
       await table.orderStop(entry, { cause: 'operator', graceMs, atMs: options.clock.nowMs() });
       worker.stop();
     }

@@ -50,11 +50,18 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     caFile: cluster.addresses.caFile,
     token: cluster.adminToken,
   });
+  let whole = false;
   try {
-    return await new ChaosRun(options, cluster, client).run();
+    const result = await new ChaosRun(options, cluster, client).run();
+    whole = result.lost.length + result.doubled.length + result.complaints.length === 0;
+    return result;
   } finally {
     client.close();
-    await cluster.close();
+    if (whole) await cluster.close();
+    else {
+      await cluster.stopAll();
+      options.say(`logs and data of the run are kept in ${cluster.folder}`);
+    }
   }
 }
 

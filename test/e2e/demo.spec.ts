@@ -69,8 +69,10 @@ t.test('an interrupted demo ends with 130 and leaves nothing', PATIENT, async (t
 });
 
 t.test('up stays up, points the command line at itself and ends with Ctrl-C', PATIENT, async (t) => {
-  const { folder, env } = setup(t);
-  const data = join(folder, 'data');
+  const { env } = setup(t);
+  // Not below /tmp, which tasks have for themselves: there nothing would show what they may see.
+  const data = mkdtempSync('/var/tmp/nabla-up-e2e-');
+  t.teardown(() => rmSync(data, { recursive: true, force: true }));
   const flags = [
     '--data',
     data,

@@ -101,6 +101,15 @@ t.test('an agent that has seen more than the log holds is refused, and the contr
   t.same(nabla.fatal, []);
 });
 
+t.test('an agent of another cluster stops nothing, whatever it obeyed there', async (t) => {
+  const nabla = await runController(t);
+  const moved = { clusterId: 'cluster_other', maxEpoch: 50 };
+  const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), ...moved });
+  t.teardown(() => agent.disconnect());
+  await t.rejects(agent.connect(), { code: 'WRONG_CLUSTER', kind: 'precondition' });
+  t.same(nabla.fatal, []);
+});
+
 t.test('an agent that obeys a newer leader, or says so, stops this controller', async (t) => {
   const nabla = await runController(t);
   const agent = new FakeAgent({ ...nabla.target, ...(await nabla.identities.of('host_1')), maxEpoch: 50 });

@@ -259,7 +259,9 @@ t.test('certificates are renewed without a lost session; one that ran out only r
   const after = await readFile(file, 'utf8');
   t.not(after.split('PRIVATE KEY')[1], before.split('PRIVATE KEY')[1], 'a new key');
   t.equal(agent.text().split('connected to the controller').length - 1, 1, 'one session all the time');
-  t.ok((await eventTypes(nabla)).includes('host-certificate-renewed'));
+  const types = await eventTypes(nabla);
+  t.ok(types.includes('host-certificate-renewed'));
+  t.notOk(types.includes('host-contested'));
 });
 
 t.test('an expired certificate opens no session; within the grace it may be renewed', BOUND, async (t) => {
@@ -321,6 +323,20 @@ t.test('a copied certificate: whoever comes second from elsewhere is refused, to
       },
     );
   await eventually(takesOver, { deadlineMs: 10_000, everyMs: 200, what: 'the silent session to give way' });
+});
+
+t.test('a copy that is renewed in secret is noted when the host itself renews', async (t) => {
+  const nabla = await runController(t);
+  await nabla.agent();
+  const pair = await nabla.identities.of('host_1');
+  const renew = (): Promise<unknown> =>
+    withEnrol(nabla.target, pair, (client) =>
+      client.renewCertificate({ certificateRequest: makeCertificateRequest(makeHostKey()) }),
+    );
+  await renew();
+  t.notOk((await eventTypes(nabla)).includes('host-contested'), 'one renews: nothing to tell');
+  await renew();
+  t.ok((await eventTypes(nabla)).includes('host-contested'), 'the other renews from the same certificate');
 });
 
 t.test('orders about hosts: cordon, drain by its deadline, remove', async (t) => {

@@ -69,6 +69,8 @@ export class Checker {
   /** Highest epoch obeyed, by each agent's own word. */
   readonly #claimed = new Map<string, number>();
   readonly #unrefused = new Set<string>();
+  /** Stopped by their hosts for want of contact. */
+  readonly #fenced = new Set<string>();
   /** When the heartbeats of each host's newest connection were sent. */
   readonly #beats = new Map<string, Map<number, number>>();
   /** Where the log ended once it was put back to an old copy: from then on only that is judged. */
@@ -250,13 +252,17 @@ export class Checker {
     const attempt = job?.attempts[key.attempt - 1];
     if (job === undefined || attempt === undefined) return;
     const ordered = attempt.stopCause !== undefined || attempt.phase === 'ended' || job.spec.timeLimitMs > 0;
-    if (ordered) return;
+    // A stop that fails is tried again, also once there is contact.
+    if (ordered || this.#fenced.has(container.name)) return;
     const silentMs = this.#sim.world.nowMs - host.contactAtMs;
     const mayFence = job.spec.onDisconnect !== undefined && silentMs >= SIM_SELF_FENCE_MS - CONTACT_KNOWN_MS;
     // Contact counts once its epoch is on disk, and a journal that was lost knows only of an older one.
     const journalled = this.#sim.world.nowMs - host.journalTroubleUntilMs > JOURNAL_BACK_MS;
     const remembers = journalled && host.hinderedMs(host.contactAtMs) === 0;
-    if (mayFence || (job.spec.onDisconnect !== undefined && !remembers)) return;
+    if (mayFence || (job.spec.onDisconnect !== undefined && !remembers)) {
+      this.#fenced.add(container.name);
+      return;
+    }
     this.#fail(`${toTaskName(key)} is stopped though nobody ordered it`);
   }
 

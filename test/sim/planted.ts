@@ -241,7 +241,8 @@ export class Planted implements Wrappers {
 
   /** An engine that believes to lead whatever its log says. */
   lead(engine: Engine): Engine {
-    if (this.#sim.bug !== 'lead-unproved') return engine;
+    // The other line of defence would keep agents from ever hearing an older epoch.
+    if (this.#sim.bug !== 'lead-unproved' && this.#sim.bug !== 'old-epoch-obeyed') return engine;
     return withEngine(engine, { stillLeads: async () => true });
   }
 

@@ -46,6 +46,8 @@ const QUICK: readonly PlantedBug[] = [
   'act-before-journal',
   'report-seq-reused',
   'wake-lost',
+  'replace-before-fence',
+  'lead-unproved',
 ];
 
 for (const bug of inCi ? (Object.keys(PLANTED_BUGS) as PlantedBug[]) : QUICK) {

@@ -12,6 +12,7 @@ import type { Behaviour, Cluster, Controller } from './parts.ts';
 
 const ANSWER_TIMEOUT_MS = 4_000;
 const RETRY_MS = 500;
+const LONGER_THAN_SILENCE_MS = 150_000;
 const PROJECTS = ['default', 'vision', 'speech'];
 const USERS = ['user:ada', 'user:bo'] as Principal[];
 
@@ -124,11 +125,10 @@ export class Workload {
     const { chance } = this.#sim;
     const length = chance.integer(20);
     const endless = length === 19;
-    const runMs = endless
-      ? 1e9
-      : length < 5
-        ? chance.integer(200)
-        : chance.integer(length < 15 ? 6_000 : 30_000);
+    // Only what outlasts a silence shows whether it was stopped in time.
+    const outlasts = this.#sim.on('silence') && chance.integer(4) === 0;
+    const spread = length < 5 ? 200 : length < 15 ? 6_000 : 30_000;
+    const runMs = endless ? 1e9 : outlasts ? LONGER_THAN_SILENCE_MS : chance.integer(spread);
     const behaviour: Behaviour = {
       runMs,
       code: chance.integer(4) === 0 ? 1 + chance.integer(3) : 0,

@@ -33,8 +33,8 @@ export interface LaunchParts {
 
 export type Launched =
   | { readonly kind: 'started'; readonly run: TaskRun }
-  /** Somebody started or recorded it before. */
-  | { readonly kind: 'exists' };
+  /** Somebody started or recorded it before. `ours`: this very request did, unheard, so the task uses its group. */
+  | { readonly kind: 'exists'; readonly ours: boolean };
 
 /** @throws ClusterError as Driver.start; nothing of the task is left then */
 export async function launchTask(plan: TaskPlan, parts: LaunchParts): Promise<Launched> {
@@ -58,13 +58,13 @@ async function tryLaunch(plan: TaskPlan, parts: LaunchParts, choice: Choice): Pr
     request = await planRequest(plan, parts, choice);
   } catch (error) {
     // A task that runs holds its own port, and may have removed its own command: it is there all the same.
-    if ((await store.read(plan.key)) !== undefined) return { kind: 'exists' };
+    if ((await store.read(plan.key)) !== undefined) return { kind: 'exists', ours: false };
     throw error;
   }
   try {
     if (host.view !== undefined) makeTmp(plan);
     const launched = await askStarter(request, parts);
-    if (launched.kind === 'exists') giveUpGroup(request, host);
+    if (launched.kind === 'exists' && !launched.ours) giveUpGroup(request, host);
     return launched;
   } catch (error) {
     giveUpGroup(request, host);
@@ -116,9 +116,9 @@ async function askStarter({ plan, record, env, argv }: Request, parts: LaunchPar
     void launch.exited.then((exit) => run.onWrapperExit(exit));
     return { kind: 'started', run };
   }
-  if (launch.kind === 'lost') return { kind: 'exists' };
+  if (launch.kind === 'lost') return { kind: 'exists', ours: false };
   // Taking the run file keeps a wrapper from beginning later; when it has begun, the task is found by its file.
-  if (launch.kind === 'orphaned' && !(await store.callOff(plan.key))) return { kind: 'exists' };
+  if (launch.kind === 'orphaned' && !(await store.callOff(plan.key))) return { kind: 'exists', ours: true };
   const file = await store.read(plan.key);
   throw launch.kind === 'failed' ? toStartError(file?.text ?? '') : driverUnavailable('the starter ended');
 }

@@ -235,9 +235,11 @@ class ProcessDriver implements Driver {
   async #readWhole(key: TaskKey): ReturnType<TaskStore['read']> {
     const { clock } = this.#host.options;
     for (;;) {
+      // Before the reading: an agent that was frozen between the two must read again.
+      const readAtMs = clock.nowMs();
       const file = await this.#store.read(key);
       if (file === undefined || file.record !== undefined || file.calledOff) return file;
-      if (clock.nowMs() - file.writtenAtMs > RECORD_WRITTEN_MS) return file;
+      if (readAtMs - file.writtenAtMs > RECORD_WRITTEN_MS) return file;
       await new Promise<void>((resolve) => void clock.after(RECORD_PAUSE_MS, resolve));
     }
   }

@@ -111,8 +111,9 @@ class TaskRunState implements TaskRun {
   #wrapper: WrapperExit | undefined;
   #ending = false;
   #missedLooks = 0;
-  /** Of the run file, as last read. */
-  #writtenAtMs = 0;
+  #looking: Promise<void> | undefined;
+  /** How long the run file had not been written to when it was last read. */
+  #silentMs = 0;
   #hadExec = false;
   #killed = false;
   #groupGivenBack = false;
@@ -161,7 +162,15 @@ class TaskRunState implements TaskRun {
     else void this.#endFromFile(wrapper).catch(() => this.look());
   }
 
-  async look(): Promise<void> {
+  /** One at a time: two looks at once would count one moment twice. */
+  look(): Promise<void> {
+    this.#looking ??= this.#lookOnce().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookOnce(): Promise<void> {
     if (this.#ending || (await this.#isMainAlive())) return;
     if (await this.#endFromFile()) return;
     if (this.#isBeginning()) return;
@@ -232,9 +241,11 @@ class TaskRunState implements TaskRun {
   }
 
   async #endFromFile(wrapper?: WrapperExit): Promise<boolean> {
+    // Before the reading: an agent may be frozen for long between the two.
+    const readAtMs = this.#host.options.clock.nowMs();
     const file = await this.#store.read(this.key);
     this.#main ??= this.#toSeen(file?.main);
-    this.#writtenAtMs = file?.writtenAtMs ?? 0;
+    this.#silentMs = readAtMs - (file?.writtenAtMs ?? 0);
     if (file?.status === undefined) return false;
     const { outOfMemory, writtenAtMs: atMs } = file;
     // Bubblewrap passes a signal on as a status, as container engines do, and no shell says more.
@@ -312,8 +323,7 @@ class TaskRunState implements TaskRun {
 
   /** The wrapper has taken the file, and not yet written which process is the main one: it may be about to. */
   #isBeginning(): boolean {
-    const ageMs = this.#host.options.clock.nowMs() - this.#writtenAtMs;
-    return this.#main === undefined && ageMs >= 0 && ageMs < MAIN_NAMED_MS;
+    return this.#main === undefined && this.#silentMs >= 0 && this.#silentMs < MAIN_NAMED_MS;
   }
 
   #toSeen(main: ProcStat | undefined): ProcStat | undefined {

@@ -41,6 +41,7 @@ export interface HostRevoked {
 export interface HostContested {
   readonly type: 'host-contested';
   readonly hostId: HostId;
+  /** Of the agent that came second; empty: an older certificate than the newest was renewed. */
   readonly bootId: string;
 }
 

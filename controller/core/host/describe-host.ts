@@ -27,7 +27,9 @@ export function describeHost(event: HostEvent | HostOrderEvent | EnrolEvent): De
     case 'host-revoked':
       return ofHost(event, 'the certificates of a host were revoked', { reason: event.reason });
     case 'host-contested':
-      return ofHost(event, 'two agents say to be this host', { bootId: event.bootId });
+      return event.bootId === ''
+        ? ofHost(event, 'an older certificate of this host was renewed: it may be copied', {})
+        : ofHost(event, 'two agents say to be this host', { bootId: event.bootId });
     case 'host-cordoned':
       return ofHost(event, 'the host gets no new work', { reason: event.reason });
     case 'host-uncordoned':

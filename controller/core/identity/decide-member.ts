@@ -1,5 +1,5 @@
 /** Adding users to projects, changing what they may do there, and removing them. */
-import type { UserId } from '../../../proto/domain/ids.ts';
+import { ID_PREFIXES, type UserId } from '../../../proto/domain/ids.ts';
 import type { Command } from '../command.ts';
 import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse } from '../decision.ts';
@@ -13,7 +13,7 @@ type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
 export function decideAddMember(reader: ClusterReader, command: Of<'add-member'>): Decision {
   const project = requireProject(reader, command.project);
   if (!project.ok) return project;
-  const user = requireActiveUser(reader, command.user);
+  const user = refuseGuess(reader, command.user) ?? requireActiveUser(reader, command.user);
   if (!user.ok) return user;
   const { id: projectId } = project.record;
   const { id: userId, name: userName } = user.record;
@@ -29,7 +29,7 @@ export function decideAddMember(reader: ClusterReader, command: Of<'add-member'>
 export function decideRemoveMember(reader: ClusterReader, command: Of<'remove-member'>): Decision {
   const project = requireProject(reader, command.project);
   if (!project.ok) return project;
-  const user = requireUser(reader, command.user);
+  const user = refuseGuess(reader, command.user) ?? requireUser(reader, command.user);
   if (!user.ok) return user;
   const { id: projectId } = project.record;
   const { id: userId, name: userName } = user.record;
@@ -40,6 +40,19 @@ export function decideRemoveMember(reader: ClusterReader, command: Of<'remove-me
     });
   }
   return accept(userId, [{ type: 'member-removed', projectId, userId, userName }]);
+}
+
+/**
+ * Owners are no administrators: the beginning of an id, which administrators may write, would list everybody to them.
+ */
+function refuseGuess(reader: ClusterReader, ref: string): Refused | undefined {
+  const lookup = reader.identity.findUser(ref);
+  const isWhole = lookup.found && (lookup.record.id === ref || lookup.record.name === ref);
+  if (isWhole || !ref.startsWith(ID_PREFIXES.user)) return undefined;
+  return refuse('not-found', 'USER_NOT_FOUND', 'there is no such user', {
+    hint: 'write the whole name or id of the user',
+    details: { ref },
+  });
 }
 
 /** A user sees projects by looking through its own, so they are not many. */

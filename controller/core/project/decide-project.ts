@@ -1,10 +1,11 @@
 /** Making, changing and deleting projects. Names are unique slugs, because they stand in paths and host names. */
+import type { Principal } from '../../../proto/domain/ids.ts';
 import type { Command, CommandContext } from '../command.ts';
 import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
 import { refuseFullUser } from '../identity/decide-member.ts';
-import { PROJECTS_MAX } from '../limits.ts';
+import { PROJECTS_MAX, PROJECTS_PER_USER_MAX } from '../limits.ts';
 import { requireProject } from '../lookup.ts';
 import { changeTags, sameTexts, toSlug } from '../names.ts';
 import type { ClusterReader } from '../reader.ts';
@@ -31,7 +32,7 @@ export function decideCreateProject(
   }
   const tags = changeTags([], command.tags, []);
   if (!tags.ok) return refuseField('invalid', 'BAD_TAGS', tags.field, 'use fewer or shorter tags');
-  const owner = ownerFor(reader, command);
+  const owner = ownerFor(reader, command, context);
   if (!owner.ok) return owner;
   return accept(command.id, [
     {
@@ -50,19 +51,31 @@ export function decideCreateProject(
 function ownerFor(
   reader: ClusterReader,
   { id, ownerId }: Of<'create-project'>,
+  { principal }: CommandContext,
 ): { readonly ok: true; readonly events: readonly ClusterEvent[] } | Refused {
   if (ownerId === undefined) return { ok: true, events: [] };
   const user = reader.identity.user(ownerId);
   if (user?.state !== 'active') {
     return refuse('precondition', 'USER_REVOKED', 'the user was revoked', { hint: 'log in as another user' });
   }
-  const full = refuseFullUser(reader, ownerId);
+  const full = refuseFullUser(reader, ownerId) ?? refuseFullMaker(reader, principal);
   if (full !== undefined) return full;
   const { name: userName } = user;
   return {
     ok: true,
     events: [{ type: 'member-added', projectId: id, userId: ownerId, userName, role: 'owner' }],
   };
+}
+
+/** Also of what its maker left: nobody alone fills the cluster by making projects and leaving them. O(projects). */
+function refuseFullMaker(reader: ClusterReader, principal: Principal): Refused | undefined {
+  let made = 0;
+  for (const { createdBy } of reader.projects()) if (createdBy === principal) made += 1;
+  if (made < PROJECTS_PER_USER_MAX) return undefined;
+  return refuse('quota', 'PROJECTS_MADE_MAX', 'the user has made too many projects', {
+    hint: 'delete one that is not needed; an administrator can delete those that were left',
+    details: { max: String(PROJECTS_PER_USER_MAX) },
+  });
 }
 
 function nameFor(

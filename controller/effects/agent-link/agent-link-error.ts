@@ -51,6 +51,14 @@ export function leadershipUnproved(): ClusterError {
   });
 }
 
+/** A machine that belonged elsewhere: what its journal holds is about another cluster. */
+export function otherCluster(was: string, is: string): ClusterError {
+  return new ClusterError('precondition', 'WRONG_CLUSTER', 'the data of this agent is of another cluster', {
+    hint: 'give the agent a new data folder, and join with that',
+    details: { was, is },
+  });
+}
+
 /** Somebody else leads. */
 export function controllerFenced(maxEpoch: number, epoch: number): ClusterError {
   return new ClusterError('conflict', 'CONTROLLER_FENCED', 'an agent obeys a newer leader than this one', {

@@ -24,6 +24,7 @@ import {
   controllerFenced,
   helloExpected,
   leadershipUnproved,
+  otherCluster,
   tooManyHellos,
 } from './agent-link-error.ts';
 import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
@@ -277,6 +278,9 @@ class LiveAgentSession implements AgentSession {
       throw error;
     }
     if (maxEpoch > engine.epoch) {
+      // Leaders of another cluster are none of ours: a machine that moved must not stop the controller it moved to.
+      if (hello.clusterId !== '' && hello.clusterId !== clusterId)
+        throw otherCluster(hello.clusterId, clusterId);
       const error = controllerFenced(maxEpoch, engine.epoch);
       this.#ports.onFenced(error);
       throw error;

@@ -28,6 +28,8 @@ export interface AgentIdentityOptions {
 
 export interface AgentCaller extends Caller {
   readonly certified: CertifiedHost;
+  /** Of the certificate, lower-case hex. */
+  readonly serial: string;
 }
 
 export interface AgentIdentity {
@@ -42,6 +44,7 @@ export interface AgentIdentity {
 /** What a certificate says that never changes. */
 interface Checked {
   readonly certified: CertifiedHost;
+  readonly serial: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
 }
@@ -52,13 +55,13 @@ export function createAgentIdentity(options: AgentIdentityOptions): AgentIdentit
   // Keyed by the bytes of one connection: what is cached ends with it.
   const checked = new WeakMap<Uint8Array, Checked>();
 
-  const toCaller = ({ certified, notBeforeMs, notAfterMs }: Checked): AgentCaller => {
+  const toCaller = ({ certified, serial, notBeforeMs, notAfterMs }: Checked): AgentCaller => {
     const nowMs = clock.nowMs();
     if (nowMs < notBeforeMs - SKEW_MS) throw certificateNotYetValid();
     if (nowMs > notAfterMs + renewGraceMs) throw certificateExpired(notAfterMs);
     const roles = nowMs > notAfterMs ? ['renewal'] : ['agent', 'renewal'];
     const { hostId } = certified;
-    return { principal: `agent:${hostId}` as Principal, roles, hostId, certified };
+    return { principal: `agent:${hostId}` as Principal, roles, hostId, certified, serial };
   };
 
   const stands = ({ certified }: Checked): boolean =>
@@ -97,5 +100,6 @@ function check(der: Uint8Array, issuer: X509Certificate): Checked {
   const certified = uri === undefined ? undefined : parseIdentityUri(uri);
   if (certified === undefined) throw certificateInvalid('it names no host');
   const notBeforeMs = Date.parse(certificate.validFrom);
-  return { certified, notBeforeMs, notAfterMs: Date.parse(certificate.validTo) };
+  const serial = certificate.serialNumber.toLowerCase();
+  return { certified, serial, notBeforeMs, notAfterMs: Date.parse(certificate.validTo) };
 }

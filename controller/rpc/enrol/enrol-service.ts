@@ -58,7 +58,7 @@ export function createEnrolService(ports: EnrolServicePorts): ServiceHandlers<ty
     },
     join: async (request, context) => join(ports, request, context),
     async renewCertificate({ certificateRequest }, context) {
-      const { certified } = context.caller as Partial<AgentCaller>;
+      const { certified, serial: shown } = context.caller as Partial<AgentCaller>;
       if (certified === undefined) throw certificateInvalid('it names no host');
       const { publicKey } = await readCertificateRequest(certificateRequest);
       const issued = await issueAgentCertificate({
@@ -69,14 +69,32 @@ export function createEnrolService(ports: EnrolServicePorts): ServiceHandlers<ty
       });
       const { hostId, generation } = certified;
       const { serial, notAfterMs, certificatePem } = issued;
+      const newest = await engine.read((view) => view.hostIdentity(hostId)?.serial);
       await engine.submit(
         { type: 'renew-certificate', hostId, generation, serial, notAfterMs },
         { principal: context.caller.principal, nowMs: clock.nowMs() },
       );
       ports.logger.info('a certificate was renewed', { hostId, serial });
+      if (newest !== shown) await noteForked(ports, hostId, context);
       return { certificatePem, caPem };
     },
   };
+}
+
+/**
+ * Another certificate than the newest was renewed: an answer was lost, or somebody has a copy. Refusing would lock out
+ * hosts that lost an answer; but a copy that is renewed and never opens a session must be seen by somebody.
+ */
+async function noteForked(
+  { engine, clock, logger }: EnrolServicePorts,
+  hostId: HostId,
+  { caller }: CallContext,
+): Promise<void> {
+  logger.warn('an older certificate of a host was renewed: is it copied?', { hostId });
+  const command = { type: 'note-contested', hostId, bootId: '' } as const;
+  const noted = engine.submit(command, { principal: caller.principal, nowMs: clock.nowMs() });
+  // The renewal is committed: its answer must not be lost by this.
+  await noted.catch((error: unknown) => logger.warn('a contest could not be noted', { hostId, error }));
 }
 
 interface JoinRequest {

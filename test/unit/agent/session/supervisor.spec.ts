@@ -34,6 +34,8 @@ interface Setting {
   readonly driver: Partial<Driver>;
   readonly records?: JournalContent['records'];
   readonly commit?: Journal['commit'];
+  readonly logs?: Partial<LogStore>;
+  readonly removeFolders?: TaskStorage['removeFolders'];
 }
 
 function setUp(part: Setting) {
@@ -53,6 +55,7 @@ function setUp(part: Setting) {
   const storage = {
     foldersOf: () => ({ folders, storageFolder: '' }),
     hasOutputs: () => false,
+    removeFolders: part.removeFolders,
   } as unknown as TaskStorage;
   const supervisor = createSupervisor({
     hostId: hostId('1'),
@@ -64,6 +67,7 @@ function setUp(part: Setting) {
       create: () => emptyLog,
       find: () => undefined,
       recover: async () => emptyLog,
+      ...part.logs,
     } as unknown as LogStore,
     journal,
     conditions: createConditionBoard(clock, () => undefined),
@@ -153,6 +157,11 @@ t.test('what was accepted in another boot is told as interrupted, not started ag
   t.match(supervisor.observations(), [{ phase: 'exited', stopped: true, exit: { verdict: 'host' } }]);
 });
 
+const FORGETTING = {
+  logs: { find: () => emptyLog, recover: async () => emptyLog, drop: async () => undefined },
+  removeFolders: async () => undefined,
+};
+
 /** Five tasks that run, and a driver that notes what it is told to stop. */
 function fiveRunning() {
   const orders = Array.from({ length: 5 }, (_, index) =>
@@ -217,4 +226,32 @@ t.test('a fence kills soon, and a journal that takes nothing does not keep the t
   t.match(stops, [{ name: entry.name }]);
   t.ok(stops[0]!.graceMs <= 30_000, 'whatever grace the job asked for');
   await supervisor.close();
+});
+
+t.test('a live task that is to be forgotten is told as absent once it is gone', async (t) => {
+  const { records, driver } = fiveRunning();
+  let end: () => void = () => undefined;
+  const exit = { signal: 15, outOfMemory: false, finishedAtMs: 1 };
+  const wait = (): Promise<typeof exit> =>
+    new Promise((resolve) => {
+      end = () => resolve(exit);
+    });
+  const [[name, record] = ['', undefined]] = [...records];
+  const { supervisor, absences } = setUp({
+    driver: { ...driver, list: async () => new Map([[name, RUNNING]]), wait, remove: async () => undefined },
+    records: new Map(record === undefined ? [] : [[name, record]]),
+    ...FORGETTING,
+  });
+  await supervisor.recover();
+  await supervisor.applyDesired(
+    fullSet([aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), phase: 'gone', generation: 2 })]),
+    1,
+  );
+  await settle();
+  t.equal(absences(), 0, 'it is still there');
+  end();
+  await settle();
+  await settle();
+  t.same(supervisor.observations(), []);
+  t.equal(absences(), 1, 'its end may never have been told: only this proves that it is gone');
 });

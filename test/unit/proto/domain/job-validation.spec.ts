@@ -396,3 +396,15 @@ t.test('validation never throws and a valid spec validates to itself', async (t)
   const spec = requireJobSpec({ ...VALID, retries: 3, tags: ['x'], resources: { gpuMilli: 1000 } });
   t.strictSame(requireJobSpec(spec), spec);
 });
+
+t.test('what a lost host means is one of three words, and waiting is not written down', async (t) => {
+  const command = { kind: 'shell', line: 'true' } as const;
+  const check = (onDisconnect: string) => validateJobSpec({ command, onDisconnect: onDisconnect as 'wait' });
+  t.notOk('onDisconnect' in (check('wait') as { readonly spec: object }).spec, 'as in every older record');
+  t.match(check('replace'), { ok: true, spec: { onDisconnect: 'replace' } });
+  t.match(check('stop'), { ok: true, spec: { onDisconnect: 'stop' } });
+  t.match(check('later'), {
+    ok: false,
+    fields: [{ path: 'spec.onDisconnect', reason: /wait, replace, stop/ }],
+  });
+});

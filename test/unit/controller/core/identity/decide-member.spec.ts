@@ -59,6 +59,19 @@ t.test('only users that are there become members', async (t) => {
   t.match(world.refusal(add('ann', 'viewer', 'none')), { code: 'PROJECT_NOT_FOUND' });
 });
 
+t.test('owners learn of no users by the beginning of their ids', async (t) => {
+  const world = new World();
+  addProject(world, 'lab');
+  for (const name of ['ann', 'bob']) addUser(world, name);
+  for (const guess of ['usr_', 'usr_a', 'usr_an']) {
+    const wanted = { kind: 'not-found', code: 'USER_NOT_FOUND', details: { ref: guess } };
+    t.match(world.refusal(add(guess, 'viewer')), wanted);
+    t.match(world.refusal({ type: 'remove-member', project: 'lab', user: guess }), wanted);
+  }
+  world.run(add('usr_ann', 'viewer'));
+  world.run({ type: 'remove-member', project: 'lab', user: 'usr_ann' });
+});
+
 t.test('projects and users have bounds', async (t) => {
   const world = new World();
   addUser(world, 'ann');
@@ -86,4 +99,30 @@ t.test('projects and users have bounds', async (t) => {
     } as never);
   }
   t.match(full.refusal(add('late', 'viewer')), { kind: 'quota', code: 'MEMBERS_MAX' });
+});
+
+t.test('nobody fills the cluster with projects by making them and leaving', async (t) => {
+  const world = new World();
+  addUser(world, 'ann');
+  addUser(world, 'bob');
+  const make = (maker: string) => {
+    const ownerId = userIdOf(maker);
+    return {
+      type: 'create-project',
+      id: projectId('new'),
+      name: 'new',
+      description: '',
+      tags: [],
+      ownerId,
+    } as const;
+  };
+  const ann = 'user:ann' as Principal;
+  t.ok(world.decide(make('ann'), ann).ok);
+  const left = { description: '', tags: [], createdBy: ann, createdAtMs: 1, revision: 1 };
+  for (let index = 0; index < PROJECTS_PER_USER_MAX; index += 1) {
+    world.state.projectTable.put({ ...left, id: projectId(`p${index}`), name: `p${index}` });
+  }
+  t.same(world.state.identity.memberships(userIdOf('ann')), [], 'in none of them');
+  t.match(world.refusal(make('ann'), ann), { kind: 'quota', code: 'PROJECTS_MADE_MAX' });
+  t.equal(world.decide(make('bob'), 'user:bob' as Principal).ok, true, 'others go on');
 });
