@@ -36,9 +36,14 @@ const SUITE: DriverSuite = {
 };
 const ORPHAN: TaskKey = { jobId: 'job_orphan' as JobId, attempt: 1, task: 0 };
 
-async function startAgent(bench: DriverBench, hostId: string, line: string): Promise<ChildProcess> {
+async function startAgent(
+  bench: DriverBench,
+  hostId: string,
+  line: string,
+  tasksBefore = 0,
+): Promise<ChildProcess> {
   const path = fileURLToPath(new URL('./driver-agent-process.js', import.meta.url));
-  const agent = spawn(process.execPath, [path, bench.folder, hostId, line], {
+  const agent = spawn(process.execPath, [path, bench.folder, hostId, line, String(tasksBefore)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let said = '';
@@ -93,6 +98,28 @@ t.test('a task outlives an agent that was killed', async (tt) => {
   const { stdout } = await gather(driver.output(ORPHAN, OUTPUT_START, bench.never));
   tt.equal(String(stdout), 'before\nafter\n', 'with all its output');
   await driver.remove(ORPHAN);
+});
+
+t.test('a task in the control group of one that ended before it', async (tt) => {
+  const bench = await openBench(tt, SUITE);
+  const { hostId } = await bench.plan({ kind: 'run' });
+  const agent = await startAgent(bench, hostId, 'while [ ! -e go ]; do sleep 0.05; done; exit 3', 2);
+  await kill(agent);
+  const groupOf = async (job: string) => {
+    const [line = ''] = (await readFile(`${bench.folder}/state/${job}.1.0.run`, 'utf8')).split('\n');
+    return (JSON.parse(line) as TaskRecord).group;
+  };
+  const group = await groupOf('job_orphan');
+  if (skipUnless(tt, group !== '', 'no control groups can be made here')) return;
+  tt.equal(await groupOf('job_gone1'), group, 'it was given on, and the record of the first still names it');
+  const driver = await bench.reopen();
+  tt.match(await driver.inspect({ ...ORPHAN, jobId: 'job_gone1' as JobId }), {
+    state: 'exited',
+    exit: { code: 0 },
+  });
+  await writeFile(`${bench.folder}/orphan/workspace/go`, '');
+  const exit = await driver.wait(ORPHAN, AbortSignal.timeout(30_000));
+  tt.match(exit, { code: 3, signal: 0 }, 'the end of the first is not the end of the second');
 });
 
 t.test('a task that ended while no agent was there', async (tt) => {

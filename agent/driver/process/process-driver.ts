@@ -19,6 +19,7 @@ import { openExec } from './exec-session.ts';
 import { launchTask, removeTaskFiles } from './launch.ts';
 import { followOutput } from './output-files.ts';
 import { openProcessHost, type ProcessDriverOptions, type ProcessHost } from './process-host.ts';
+import type { TaskRecord } from './run-file.ts';
 import { createStarter, type Starter } from './starter.ts';
 import { createTaskRun, type TaskRun } from './task-run.ts';
 import { createTaskStore, type TaskStore } from './task-store.ts';
@@ -51,6 +52,8 @@ class ProcessDriver implements Driver {
   readonly #runs = new Map<string, TaskRun>();
   readonly #starting = new Map<string, Promise<TaskRun>>();
   readonly #finding = new Map<string, Promise<TaskRun | undefined>>();
+  /** Of tasks that earlier agents started and that have not told an end. */
+  #groupsInUse: ReadonlySet<string> = new Set();
   #unwatch: (() => void) | undefined;
   #closed = false;
 
@@ -73,9 +76,15 @@ class ProcessDriver implements Driver {
   /** Finds what earlier agents started, and removes control groups that they left empty. */
   async sweep(): Promise<void> {
     const { cgroups } = this.#host;
+    if (cgroups !== undefined) this.#groupsInUse = await this.#findGroupsInUse();
     await this.list();
     const groups = [...this.#runs.values()].map((run) => run.record.group);
     if (cgroups !== undefined) await sweepGroups(cgroups, new Set(groups));
+  }
+
+  async #findGroupsInUse(): Promise<ReadonlySet<string>> {
+    const files = await Promise.all((await this.#store.list()).map((key) => this.#store.read(key)));
+    return new Set(files.flatMap((file) => (file?.status === undefined ? (file?.record?.group ?? []) : [])));
   }
 
   /** There is nothing to fetch. */
@@ -215,7 +224,8 @@ class ProcessDriver implements Driver {
     const file = await this.#readWhole(key);
     const known = this.#runs.get(toTaskName(key));
     if (known !== undefined || file?.record === undefined) return known;
-    const { record, main } = file;
+    const { main } = file;
+    const record = this.#withOwnGroup(file.record, file.status !== undefined);
     const run = createTaskRun({
       host: this.#host,
       store: this.#store,
@@ -229,6 +239,14 @@ class ProcessDriver implements Driver {
     // An exit that was there already is told at once, so that a restarted agent reports it and not a running task.
     if (file.status !== undefined) await this.#orAfter(run.ended, LOOK_EVERY_MS);
     return run;
+  }
+
+  /**
+   * A group that was left empty is given to the next task, while the record of the one before still names it: to clear
+   * it for that one's sake would kill the next. What is left of such a task, if anything, is told by its mark.
+   */
+  #withOwnGroup(record: TaskRecord, isOver: boolean): TaskRecord {
+    return isOver && this.#groupsInUse.has(record.group) ? { ...record, group: '' } : record;
   }
 
   /** A file that its wrapper is writing this moment is waited for; only a crash of the host leaves half a record. */
