@@ -2,11 +2,12 @@
  * Runs common commands of the bundled command line against a throw-away cluster of the same build, so that V8's compile
  * cache made afterwards holds the functions that such commands call, not only those that loading calls.
  */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 
 const COMMANDS = [
   ['jobs', 'run', '--', 'true'],
@@ -33,9 +34,6 @@ export async function rehearseCli(dist, rehearse) {
     const here = ['--grpc', '127.0.0.1:0', '--http', '127.0.0.1:0', '--allow-volatile-store'];
     children.push(start(controller, ['--data', folder, ...here]));
     const { grpc, caFile } = JSON.parse(await readWhenThere(at('addresses.json')));
-    const known = ['--controller', grpc, '--ca-file', caFile, '--token-file', at('agent.token')];
-    const plain = ['--driver', 'process', '--mount-view', 'none', '--gpu-probe', 'simulated'];
-    children.push(start(agent, ['--data', join(folder, 'agent'), ...known, ...plain]));
     const token = (await readWhenThere(at('admin.token'))).trim();
     const variables = {
       HOME: folder,
@@ -43,6 +41,13 @@ export async function rehearseCli(dist, rehearse) {
       NABLA_CA_FILE: caFile,
       NABLA_TOKEN: token,
     };
+    const joinFile = join(folder, 'join');
+    writeFileSync(joinFile, await makeJoinToken(dist, variables), { mode: 0o600 });
+    const known = ['--controller', grpc, '--ca-file', caFile, '--token-file', joinFile];
+    const plain = ['--driver', 'process', '--mount-view', 'none', '--gpu-probe', 'simulated'];
+    children.push(
+      start(agent, ['--data', join(folder, 'agent'), '--allow-volatile-store', ...known, ...plain]),
+    );
     // A job waits for the agent; nothing else bounds how long.
     await Promise.race([
       rehearse(COMMANDS, variables),
@@ -56,8 +61,22 @@ export async function rehearseCli(dist, rehearse) {
   }
 }
 
+/** What the builder's own cluster is set to must not reach this one. */
+function ownEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('NABLA_')));
+}
+
 function start(program, args) {
-  return spawn(process.execPath, [program, ...args], { stdio: 'ignore' });
+  return spawn(process.execPath, [program, ...args], { stdio: 'ignore', env: ownEnvironment() });
+}
+
+async function makeJoinToken(dist, variables) {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    [join(dist, 'cli', 'main.js'), 'hosts', 'join-token', '--output', 'json'],
+    { env: { ...ownEnvironment(), ...variables }, timeout: COMMANDS_TIMEOUT_MS },
+  );
+  return JSON.parse(stdout).token;
 }
 
 async function readWhenThere(file) {
