@@ -5,13 +5,11 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openEngine } from '../../controller/store/open-engine.ts';
 import { restoreBackup } from '../../controller/store/restore.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Rng } from '../../proto/ports/index.ts';
-import { secretId, T0_MS } from './builders.ts';
-import { testOptions } from './stores-engine.ts';
-import { SECRET_VALUE } from './stores-folder.ts';
+import { T0_MS } from './builders.ts';
+import { openFlipJudge } from './flip-judge.ts';
 
 /** Which files are of one kind, relative to the data folder. */
 export const FLIPPED_KINDS: Readonly<Record<string, RegExp>> = {
@@ -58,16 +56,21 @@ export async function flipInStore(
   const files = (await filesOf(folder, kind)).filter((path) => path !== '');
   if (files.length === 0) throw new Error(`there is no file of kind ${kind.source}`);
   const tally: FlipTally = { detected: 0, harmless: 0, wrong: [] };
-  for (let turn = 0; turn < count; turn++) {
-    const copy = await mkdtemp(join(tmpdir(), 'nabla-flip-'));
-    try {
-      await cp(folder, copy, { recursive: true });
-      const path = files[rng.integer(files.length)]!;
-      const where = await flipOne(join(copy, path), rng);
-      note(tally, await judgeStore(copy, stateHash), `${path} ${where}`);
-    } finally {
-      await rm(copy, { recursive: true, force: true });
+  const judge = openFlipJudge();
+  try {
+    for (let turn = 0; turn < count; turn++) {
+      const copy = await mkdtemp(join(tmpdir(), 'nabla-flip-'));
+      try {
+        await cp(folder, copy, { recursive: true });
+        const path = files[rng.integer(files.length)]!;
+        const where = await flipOne(join(copy, path), rng);
+        note(tally, await judge.ask(copy, stateHash), `${path} ${where}`);
+      } finally {
+        await rm(copy, { recursive: true, force: true });
+      }
     }
+  } finally {
+    await judge.close();
   }
   return tally;
 }
@@ -105,28 +108,6 @@ async function flipOne(path: string, rng: Rng): Promise<string> {
 function note(tally: FlipTally, { verdict, how }: FlipOutcome, what: string): void {
   if (verdict === 'served wrong') tally.wrong.push(`${what}: ${how}`);
   else tally[verdict] += 1;
-}
-
-/** Opens, checks, and reads the secret: whoever relied on the bytes must hear of it in one of these places. */
-async function judgeStore(folder: string, stateHash: string): Promise<FlipOutcome> {
-  try {
-    const engine = await openEngine(testOptions(folder));
-    try {
-      const report = await engine.maintenance.fsck();
-      if (!report.ok) return { verdict: 'detected', how: report.findings[0]?.code ?? '' };
-      if (report.stateHash !== stateHash) return { verdict: 'served wrong', how: 'another state' };
-      const id = secretId('1');
-      const value = await engine.sealer.open(id, (await engine.sealedSecret(id))!);
-      if (Buffer.from(value).toString() === SECRET_VALUE) return { verdict: 'harmless', how: '' };
-      return { verdict: 'served wrong', how: 'another secret' };
-    } finally {
-      await engine.close();
-    }
-  } catch (error) {
-    if (!isClusterError(error))
-      return { verdict: 'served wrong', how: `an error of no kind: ${String(error)}` };
-    return { verdict: 'detected', how: error.code };
-  }
 }
 
 async function judgeBackup(file: string, folder: string, stateHash: string): Promise<FlipOutcome> {
