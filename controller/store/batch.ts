@@ -29,6 +29,10 @@ export interface Ticket {
 /** Group commit bounds: a batch is closed when it reaches either. */
 export const BATCH_COMMANDS_MAX = 256;
 export const BATCH_BYTES_MAX = 1024 * 1024;
+/** Fewer answers than this go out together. */
+const ANSWERS_PER_TURN_MIN = 4;
+/** Whoever listens to commits hears of a large group after so many turns of the event loop at most. */
+const ANSWER_TURNS_MAX = 4;
 
 export class Batch {
   readonly events: StampedEvent[] = [];
@@ -112,8 +116,16 @@ export class Batch {
     return { entries: this.#entries, rows, chainHash: this.#chainHash, rowCount: this.#state.rowCount };
   }
 
-  answer(): void {
-    for (const { ticket, outcome } of this.#answers) ticket.resolve(outcome);
+  /**
+   * In slices, with a turn of the event loop after each: what the first callers are told goes out, and they go on, while
+   * the answers of the others are still being written. In one go a client and the controller would work in turns only.
+   */
+  async answer(): Promise<void> {
+    const perTurn = Math.max(ANSWERS_PER_TURN_MIN, Math.ceil(this.#answers.length / ANSWER_TURNS_MAX));
+    for (const [index, { ticket, outcome }] of this.#answers.entries()) {
+      if (index > 0 && index % perTurn === 0) await new Promise((next) => setImmediate(next));
+      ticket.resolve(outcome);
+    }
   }
 
   fail(error: ClusterError): void {

@@ -231,7 +231,7 @@ export class GroupCommitEngine implements Engine {
       await this.#persist(batch, headSeq);
       return;
     }
-    batch.answer();
+    await batch.answer();
     // Nothing to sync: let others have a turn of the event loop before the next group.
     if (this.#tickets.length > 0) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -253,7 +253,7 @@ export class GroupCommitEngine implements Engine {
     }
     this.#chainHash = batch.chainHash;
     // Before the listeners: one that throws ends the process, but the answers are true all the same.
-    batch.answer();
+    await batch.answer();
     this.#publish(batch);
     this.#answerReaders();
     await this.#prune(result.head);

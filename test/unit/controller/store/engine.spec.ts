@@ -12,6 +12,7 @@ import { createMemoryDisk, createMemoryLog } from '../../../../controller/store/
 import { stateHash } from '../../../../controller/store/state-hash.ts';
 import { ClusterError } from '../../../../proto/errors/cluster-error.ts';
 import { aJobSpec, jobId, projectId, secretId } from '../../../kit/builders.ts';
+import { eventually } from '../../../kit/eventually.ts';
 import { createCrashingLog, createFailingLog, createGatedLog } from '../../../kit/stores.ts';
 import { context, createJob, openTestEngine, registerHost } from '../../../kit/stores-engine.ts';
 
@@ -287,6 +288,29 @@ t.test('the queue is bounded, and closing finishes what was taken', async (t) =>
   t.equal(engine.close(), engine.close(), 'closing twice is closing once');
 });
 
+t.test('the answers of a group go out in turns, before its events', async (t) => {
+  const log = createMemoryLog();
+  const options = {
+    epoch: await log.acquireLeadership(),
+    chainHash: '0'.repeat(64),
+    onFatal: () => undefined,
+  };
+  const engine = new GroupCommitEngine(new ClusterState(), log, options);
+  await engine.submit({ type: 'found-cluster', clusterId: 'c', projectId: projectId('1') }, context);
+  const seen: string[] = [];
+  engine.onCommit(({ events }) => void seen.push(`${events.length} events`));
+  const all = Array.from({ length: 40 }, (_, index) => engine.submit(createJob(index), context));
+  const answered = all.map((answer, index) => answer.then(() => void seen.push(`answer ${index}`)));
+  await all[0];
+  // What was answered first is read, and written to its caller, while others still wait for theirs.
+  await engine.read((view) => view.headSeq);
+  t.ok(seen.length < 40, `${seen.length} of 40 were answered in the first turn`);
+  await Promise.all(answered);
+  await eventually(() => seen.length === 41);
+  t.equal(seen.at(-1), '40 events');
+  await engine.close();
+});
+
 t.test('old events are pruned, and asking for them says so', async (t) => {
   const disk = createMemoryDisk();
   const log = createMemoryLog(disk);
@@ -294,7 +318,8 @@ t.test('old events are pruned, and asking for them says so', async (t) => {
   const engine = new GroupCommitEngine(new ClusterState(), log, { ...options, onFatal: () => undefined });
   await engine.submit({ type: 'found-cluster', clusterId: 'c', projectId: projectId('1') }, context);
   for (let index = 0; index < 20; index++) await engine.submit(createJob(index), context);
-  t.ok(disk.entries.size <= 11, `${disk.entries.size} are kept`);
+  // Pruning comes after the answer.
+  await eventually(() => disk.entries.size <= 11);
   await t.rejects(engine.events(0, 10), { kind: 'gone', code: 'EVENTS_PRUNED' });
   t.equal((await engine.events(20, 100)).length, 2);
   await engine.close();
