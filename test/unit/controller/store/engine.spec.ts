@@ -306,8 +306,8 @@ t.test('the answers of a group go out in turns, before its events', async (t) =>
   await engine.read((view) => view.headSeq);
   t.ok(seen.length < 40, `${seen.length} of 40 were answered in the first turn`);
   await Promise.all(answered);
-  await eventually(() => seen.length === 41);
-  t.equal(seen.at(-1), '40 events');
+  await eventually(() => seen.at(-1)?.endsWith('events') === true);
+  t.equal(seen.filter((text) => text.startsWith('answer')).length, 40);
   await engine.close();
 });
 
