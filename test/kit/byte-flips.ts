@@ -9,7 +9,7 @@ import { restoreBackup } from '../../controller/store/restore.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Rng } from '../../proto/ports/index.ts';
 import { T0_MS } from './builders.ts';
-import { openFlipJudge } from './flip-judge.ts';
+import { type FlipOutcome, openFlipJudge } from './flip-judge.ts';
 
 /** Which files are of one kind, relative to the data folder. */
 export const FLIPPED_KINDS: Readonly<Record<string, RegExp>> = {
@@ -22,11 +22,6 @@ export const FLIPPED_KINDS: Readonly<Record<string, RegExp>> = {
   'data key': /^secret-keys\/sec_/,
   snapshot: /^snapshots\/[0-9a-f]+\.snapshot$/,
 };
-
-export interface FlipOutcome {
-  readonly verdict: 'detected' | 'harmless' | 'served wrong';
-  readonly how: string;
-}
 
 export interface FlipTally {
   detected: number;

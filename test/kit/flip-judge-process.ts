@@ -5,8 +5,7 @@
 import { openEngine } from '../../controller/store/open-engine.ts';
 import { isClusterError } from '../../proto/errors/cluster-error.ts';
 import { secretId } from './builders.ts';
-import type { FlipOutcome } from './byte-flips.ts';
-import type { FlipQuestion } from './flip-judge.ts';
+import type { FlipOutcome, FlipQuestion } from './flip-judge.ts';
 import { testOptions } from './stores-engine.ts';
 import { SECRET_VALUE } from './stores-folder.ts';
 

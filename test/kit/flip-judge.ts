@@ -5,10 +5,14 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { FlipOutcome } from './byte-flips.ts';
 
 /** Opening, checking and reading one small store. */
 const ANSWER_DEADLINE_MS = 60_000;
+
+export interface FlipOutcome {
+  readonly verdict: 'detected' | 'harmless' | 'served wrong';
+  readonly how: string;
+}
 
 export interface FlipQuestion {
   readonly folder: string;
