@@ -4,7 +4,7 @@
  */
 
 /** Jobs that wait at the same time. */
-export const QUEUE_LENGTH_MAX = 100_000;
+export const QUEUE_LENGTH_MAX = 250_000;
 /** Jobs kept, finished ones included. Delete old ones to make room. */
 export const JOBS_MAX = 1_000_000;
 export const PROJECTS_MAX = 10_000;
