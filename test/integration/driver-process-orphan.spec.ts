@@ -34,6 +34,7 @@ async function startUnheard(t: Test, detachment: Detachment, line: string): Prom
     record: '{"version":1}',
     processesFile: '',
     memoryFile: '',
+    filterFile: '',
     env: new Map(),
     requiredPaths: [],
     attachments: [],

@@ -298,5 +298,6 @@ t.test('many tasks at once', async (tt) => {
 });
 
 async function countFiles(t: Test, folder: string, want: number): Promise<void> {
-  t.equal((await readdir(folder)).length, want, `${want} files of the driver`);
+  const ofTasks = (await readdir(folder)).filter((name) => !name.startsWith('syscalls.bpf'));
+  t.equal(ofTasks.length, want, `${want} files of the driver`);
 }

@@ -5,7 +5,14 @@
 import { statSync } from 'node:fs';
 import { mkdir, readdir, rmdir } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
-import { type CgroupRoot, clearGroups, createGroups, taskGroups } from './cgroup.ts';
+import {
+  type CgroupRoot,
+  clearGroups,
+  createGroups,
+  innerGroups,
+  removeEmptyGroups,
+  taskGroups,
+} from './cgroup.ts';
 
 /** Groups that wait at most. */
 export const FREE_GROUPS_MAX = 64;
@@ -20,7 +27,8 @@ export interface CgroupPool {
   close(): Promise<void>;
 }
 
-export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
+/** `reuse` false: tasks may have changed what is inside their groups, so that each gets a fresh one. */
+export function createCgroupPool(root: CgroupRoot, clock: Clock, reuse = true): CgroupPool {
   const free: string[] = [];
   const epoch = clock.nowMs().toString(36);
   let last = 0;
@@ -37,8 +45,9 @@ export function createCgroupPool(root: CgroupRoot, clock: Clock): CgroupPool {
       }
     },
     giveBack(name, leftMemoryBytes) {
-      const keep = !closed && free.length < FREE_GROUPS_MAX && leftMemoryBytes <= LEFT_MEMORY_BYTES_MAX;
-      if (keep && taskGroups(root, name).every(isPlain)) free.push(name);
+      const keep =
+        reuse && !closed && free.length < FREE_GROUPS_MAX && leftMemoryBytes <= LEFT_MEMORY_BYTES_MAX;
+      if (keep && isPlain(root, name)) free.push(name);
       // It is empty: nothing waits for its removal, and a failure leaves an empty folder for the next sweep.
       else void discard(name).catch(() => undefined);
     },
@@ -58,16 +67,20 @@ export async function sweepGroups(root: CgroupRoot, kept: ReadonlySet<string>): 
     const maker = Number(/^g(\d+)-[0-9a-z]+-\d+$/.exec(name)?.[1] ?? 0);
     if (maker === 0 || kept.has(name) || isRunning(maker)) continue;
     // A group with a process in it cannot be removed, which is right: it is somebody's.
-    for (const folder of taskGroups(root, name)) await rmdir(folder).catch(() => undefined);
+    await removeEmptyGroups(root, name).catch(() => undefined);
   }
 }
 
 /**
- * Without groups inside, which a task may have made to keep the next one from joining. The kernel counts them as links;
- * no disk is asked, so the event loop does not wait.
+ * Without groups but the inner one, which a task may have made to keep the next one from joining. The kernel counts
+ * them as links; no disk is asked, so the event loop does not wait.
  */
-function isPlain(folder: string): boolean {
-  return statSync(folder, { throwIfNoEntry: false })?.nlink === 2;
+function isPlain(root: CgroupRoot, name: string): boolean {
+  const links = (folder: string): number => statSync(folder, { throwIfNoEntry: false })?.nlink ?? 0;
+  return (
+    taskGroups(root, name).every((folder) => links(folder) === 3) &&
+    innerGroups(root, name).every((folder) => links(folder) === 2)
+  );
 }
 
 async function isMade(root: CgroupRoot, name: string): Promise<boolean> {

@@ -2,8 +2,8 @@
  * Finds out once whether this process may make control groups with the three controllers that limits need. Every
  * step is tried for real: what is mounted read-only or not delegated shows only then.
  */
-import { mkdir, readFile, rmdir, stat, writeFile } from 'node:fs/promises';
-import { type CgroupRoot, createGroups, taskGroups, toAttachments } from './cgroup.ts';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { type CgroupRoot, createGroups, removeEmptyGroups, toAttachments } from './cgroup.ts';
 
 let probeCount = 0;
 const CONTROLLERS = ['memory', 'cpu', 'pids'] as const;
@@ -78,8 +78,15 @@ async function openV1(base: NonNullable<CgroupMounts['v1']>, folderName: string)
     pids: `${base.pids}/${folderName}`,
   };
   for (const folder of new Set(Object.values(folders))) await makeFolder(folder);
+  await requireHierarchy(`${folders.memory}/memory.use_hierarchy`);
   const swapLimit = await exists(`${folders.memory}/memory.memsw.limit_in_bytes`);
   return { version: 1, folders, swapLimit };
+}
+
+/** Kernels before 5.11 count memory of inner groups apart unless told otherwise; the limit stands in the outer one. */
+async function requireHierarchy(file: string): Promise<void> {
+  const isOn = async (): Promise<boolean> => (await readFile(file, 'latin1').catch(() => '1')).trim() === '1';
+  if (!(await isOn())) await writeFile(file, '1');
 }
 
 /** Makes a group, sets every limit in it and removes it. */
@@ -92,7 +99,7 @@ async function rehearse(root: CgroupRoot): Promise<void> {
       if (!file.endsWith('/cgroup.procs')) await writeFile(file, value);
     }
   } finally {
-    for (const folder of taskGroups(root, name)) await rmdir(folder);
+    await removeEmptyGroups(root, name);
   }
 }
 

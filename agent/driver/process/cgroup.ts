@@ -2,7 +2,7 @@
  * Limits and proof of stop by control groups, versions 1 and 2. A group that can be removed holds no process, so
  * removing it is the proof; no polling is needed for the common case.
  */
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../../proto/ports/index.ts';
 import type { Attachment } from './start-script.ts';
 
@@ -28,6 +28,11 @@ const CPU_QUOTA_MIN_US = 1000;
 /** Pauses between two looks at a group that should be empty; the last one repeats (a process may hang in the kernel). */
 const EMPTY_PAUSES_MS = [1, 2, 5, 10, 20, 50, 100, 250, 500];
 
+/**
+ * The group inside a task's own that its processes are in. Limits stand one above: whoever reaches the files of the
+ * group that he is in, as one can from a user and cgroup namespace of his own, finds no limit there to lift.
+ */
+const INNER_GROUP = 'task';
 /** Groups inside a task's own that one round removes; the next round goes on. */
 const INNER_GROUPS_MAX = 1000;
 
@@ -37,9 +42,24 @@ export function taskGroups(root: CgroupRoot, name: string): readonly string[] {
   return [...new Set([pids, memory, cpu])].map((folder) => `${folder}/${name}`);
 }
 
+/** Where the task's processes are, inside of those. */
+export function innerGroups(root: CgroupRoot, name: string): readonly string[] {
+  return taskGroups(root, name).map((folder) => `${folder}/${INNER_GROUP}`);
+}
+
 /** Makes the groups; idempotent. What is to be written into them is left to the task's own process. */
 export async function createGroups(root: CgroupRoot, name: string): Promise<void> {
-  await Promise.all(taskGroups(root, name).map((folder) => mkdir(folder).catch(unlessExists)));
+  await Promise.all(
+    taskGroups(root, name).map(async (folder) => {
+      await mkdir(folder).catch(unlessExists);
+      await mkdir(`${folder}/${INNER_GROUP}`).catch(unlessExists);
+    }),
+  );
+}
+
+/** Removes groups that hold nothing. @throws what rmdir(2) says of a group that does */
+export async function removeEmptyGroups(root: CgroupRoot, name: string): Promise<void> {
+  for (const folder of [...innerGroups(root, name), ...taskGroups(root, name)]) await rmdir(folder);
 }
 
 /** Limits first, then `0`, which stands for the writing process itself. */
@@ -51,8 +71,7 @@ export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits
   const write = (file: string, value: number | string): void => {
     wanted.push({ file, value: String(value) });
   };
-  // Always everything, since the group may have served another task, and that one may have changed the group: from a
-  // user and cgroup namespace of its own a task reaches the files of its own group, also inside a view.
+  // Always everything, since the group may have served another task.
   const quota = Math.max(CPU_QUOTA_MIN_US, Math.round((limits.cpuMilli * CPU_PERIOD_US) / 1000));
   const processes = limits.processesMax > 0 ? limits.processesMax : 'max';
   if (root.version === 2) {
@@ -68,7 +87,7 @@ export function toAttachments(root: CgroupRoot, name: string, limits: TaskLimits
     write(`${cpu}/cpu.cfs_quota_us`, limits.cpuMilli > 0 ? quota : -1);
   }
   write(`${pids}/pids.max`, processes);
-  for (const folder of taskGroups(root, name)) write(`${folder}/cgroup.procs`, 0);
+  for (const folder of innerGroups(root, name)) write(`${folder}/cgroup.procs`, 0);
   return wanted;
 }
 
@@ -84,15 +103,26 @@ export function toLeftFiles(
 }
 
 /** Only joining, for a command that is run in a running task. */
-export function toJoin(root: CgroupRoot, name: string): readonly Attachment[] {
-  return taskGroups(root, name).map((folder) => ({ file: `${folder}/cgroup.procs`, value: '0' }));
+export async function toJoin(root: CgroupRoot, name: string): Promise<readonly Attachment[]> {
+  // A task that an earlier version of the agent started has no inner group, and is in the outer one.
+  const hasInner = await access(innerGroups(root, name)[0] ?? '').then(
+    () => true,
+    () => false,
+  );
+  const groups = hasInner ? innerGroups(root, name) : taskGroups(root, name);
+  return groups.map((folder) => ({ file: `${folder}/cgroup.procs`, value: '0' }));
 }
 
-/** Whether the kernel killed anything in the group for want of memory. False when the group is gone. */
+/** How often the kernel killed in the group for want of memory. 0 when the group is gone. */
 export async function countOomKills(root: CgroupRoot, name: string): Promise<number> {
   const file = root.version === 2 ? 'memory.events' : 'memory.oom_control';
-  const text = await readFile(`${root.folders.memory}/${name}/${file}`, 'latin1').catch(() => '');
-  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  const group = `${root.folders.memory}/${name}`;
+  const count = async (folder: string): Promise<number> => {
+    const text = await readFile(`${folder}/${file}`, 'latin1').catch(() => '');
+    return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+  };
+  // Version 1 counts where the killed process was, version 2 where the limit stands.
+  return (await count(group)) + (await count(`${group}/${INNER_GROUP}`));
 }
 
 /**
@@ -106,7 +136,8 @@ export async function isEmpty(root: CgroupRoot, name: string): Promise<boolean> 
 
 /** Live processes of the group; empty when the group is gone. */
 export async function listProcesses(root: CgroupRoot, name: string): Promise<readonly number[]> {
-  return await listIn(`${root.folders.pids}/${name}`);
+  const group = `${root.folders.pids}/${name}`;
+  return [...(await listIn(`${group}/${INNER_GROUP}`)), ...(await listIn(group))];
 }
 
 async function listIn(folder: string): Promise<readonly number[]> {
@@ -156,7 +187,8 @@ export async function killGroup(root: CgroupRoot, name: string): Promise<void> {
 }
 
 async function killListed(root: CgroupRoot, name: string): Promise<number> {
-  return await killIn(`${root.folders.pids}/${name}`);
+  const group = `${root.folders.pids}/${name}`;
+  return (await killIn(`${group}/${INNER_GROUP}`)) + (await killIn(group));
 }
 
 async function killIn(folder: string): Promise<number> {
@@ -177,6 +209,8 @@ async function killIn(folder: string): Promise<number> {
  */
 async function removeGroup(folder: string): Promise<boolean> {
   try {
+    // Mostly there and empty; what it says otherwise shows in the next call.
+    await rmdir(`${folder}/${INNER_GROUP}`).catch(() => undefined);
     await rmdir(folder);
     return true;
   } catch (error) {

@@ -50,7 +50,8 @@ export async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessH
     const place = { path: env['PATH'] ?? DEFAULT_PATH, folder: hostFolder, toHost: (path: string) => path };
     await host.commands.check(plan.argv[0] ?? '', place);
   }
-  const groups = record.group !== '' && host.cgroups !== undefined ? toJoin(host.cgroups, record.group) : [];
+  const groups =
+    record.group !== '' && host.cgroups !== undefined ? await toJoin(host.cgroups, record.group) : [];
   const inside = record.viewed ? await enterArguments(run, plan, host, folder) : [];
   return {
     file: '/bin/sh',

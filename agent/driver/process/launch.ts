@@ -106,6 +106,7 @@ async function askStarter({ plan, record, env, argv }: Request, parts: LaunchPar
     record: JSON.stringify(record),
     processesFile: left.processes,
     memoryFile: left.memory,
+    filterFile: host.view?.filterFile ?? '',
     env,
     requiredPaths: plan.mounts.map(({ source }) => source),
     attachments: cgroups === undefined ? [] : toAttachments(cgroups, record.group, plan),

@@ -10,6 +10,7 @@ import { GENERATED_TARGET, MOUNT_VIEW, PAPERSPACE_TARGET } from '../../core/task
 import { KEPT_CAPABILITIES } from '../capabilities.ts';
 import { mountTargetUnavailable } from '../driver-error.ts';
 import { isBelow, toHostPath } from '../host-path.ts';
+import { FILTER_HANDLE } from './start-script.ts';
 import { STAGE_FOLDER, type StagePlan } from './view-stage.ts';
 
 export interface MountView {
@@ -18,6 +19,8 @@ export interface MountView {
    * was built, which is then used if it has all that the task needs.
    */
   argv(request: ViewRequest, staged: boolean): readonly string[];
+  /** Handle 9 of whatever runs `argv` must be this file. Absent: no system calls are refused. */
+  readonly filterFile: string | undefined;
   /** Absent where only whole views can be made. */
   readonly stage: StagePlan | undefined;
   /** From a path inside the view to a path of the host. */
@@ -50,6 +53,7 @@ const INIT_SCRIPT = `trap : HUP INT QUIT TERM USR1 USR2 ALRM
 exec 3>&2 2>/dev/null
 (exec "$@" 2>&3 3>&-)
 exit $?`;
+const FILTER_ARGUMENTS = ['--seccomp', String(FILTER_HANDLE)];
 const PROBE_TIMEOUT_MS = 5000;
 /** Entries of a PATH that are looked at. */
 const PROGRAM_FOLDERS_MAX = 64;
@@ -82,36 +86,47 @@ const GPU_DEVICES = /^(nvidia.*|infiniband|dri|kfd)$/;
 /**
  * `hidden`: host folders that no task may read, such as the agent's own. `program` is a whole path: a name would be
  * looked up in the PATH of each task, where the task may have put a program of its own. `programFolders`: those of the
- * agent's own PATH, shown also where they lie below /tmp, which a task has for itself. Never throws.
+ * agent's own PATH, shown also where they lie below /tmp, which a task has for itself. `filterFile`: the system calls
+ * that no task may make; a view is made without where the kernel takes none. Never throws.
  */
 export async function probeMountView(
   hidden: readonly string[],
   program: string | undefined,
   programFolders: readonly string[] = [],
   stageParts?: StageParts,
+  filterFile?: string,
 ): Promise<MountViewProbe> {
   if (program === undefined) return { reason: 'bwrap is not installed' };
   const entries = await listRoot();
   const base = [program, ...toBase(entries), ...hidden.flatMap((folder) => ['--tmpfs', folder])];
-  const args = [
-    ...base.slice(1),
-    ...isolationArguments('/'),
-    '--',
-    '/bin/sh',
-    '-c',
-    'test -r /proc/self/stat',
-  ];
-  const failure = await new Promise<string>((settle) => {
-    execFile(program, args, { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, _out, stderr) =>
-      settle(error === null ? '' : stderr.trim() || error.message),
-    );
-  });
+  const failure = await tryView(base, '/dev/null', []);
   if (failure !== '') return { reason: failure };
+  const filterFailure = filterFile === undefined ? 'none' : await tryView(base, filterFile, FILTER_ARGUMENTS);
   const gpuArgs = await gpuArguments();
   const shown = base.flatMap((word, at) => (word === '--ro-bind' ? [base[at + 2] ?? ''] : []));
   const programs = await findPrivatePrograms(programFolders, hidden);
   const stage = stageParts && (await planStage(program, entries, hidden, stageParts));
-  return { view: createView({ base, gpuArgs, shown, programs, stage }), reason: '' };
+  const view = createView({
+    base,
+    gpuArgs,
+    shown,
+    programs,
+    stage,
+    filterFile: filterFailure === '' ? filterFile : undefined,
+  });
+  return { view, reason: '' };
+}
+
+/** What went wrong with a view that has `file` as the handle of the filter; empty when nothing did. */
+async function tryView(base: readonly string[], file: string, more: readonly string[]): Promise<string> {
+  const command = ['/bin/sh', '-c', 'test -r /proc/self/stat'];
+  const open = ['-c', `exec ${FILTER_HANDLE}<"$0" && exec "$@"`, file];
+  const args = [...open, ...base, ...more, ...isolationArguments('/'), '--', ...command];
+  return await new Promise((settle) => {
+    execFile('/bin/sh', args, { timeout: PROBE_TIMEOUT_MS, killSignal: 'SIGKILL' }, (error, _out, stderr) =>
+      settle(error === null ? '' : stderr.trim() || error.message),
+    );
+  });
 }
 
 /** As root only: others would make each view, and a stage, in a user namespace of their own. */
@@ -171,9 +186,10 @@ interface ViewParts {
   readonly shown: readonly string[];
   readonly programs: readonly Mount[];
   readonly stage: StagePlan | undefined;
+  readonly filterFile: string | undefined;
 }
 
-function createView({ base, gpuArgs, shown, programs, stage }: ViewParts): MountView {
+function createView({ base, gpuArgs, shown, programs, stage, filterFile }: ViewParts): MountView {
   const staged = stagedBase(base[0] ?? '');
   const tmp = (request: ViewRequest): Mount => ({
     source: request.tmpFolder,
@@ -182,7 +198,9 @@ function createView({ base, gpuArgs, shown, programs, stage }: ViewParts): Mount
   });
   const fitsStage = ({ mounts, withGpus }: ViewRequest): boolean =>
     !withGpus && mounts.every(({ target }) => (TARGETS as readonly string[]).includes(target));
+  const filter = filterFile === undefined ? [] : FILTER_ARGUMENTS;
   return {
+    filterFile,
     stage,
     argv(request, isStaged) {
       for (const { target } of request.mounts) {
@@ -199,6 +217,7 @@ function createView({ base, gpuArgs, shown, programs, stage }: ViewParts): Mount
           target,
         ]),
         ...programs.flatMap(({ source, target }) => ['--ro-bind-try', source, target]),
+        ...filter,
         ...isolationArguments(request.folder),
         '--',
         '/bin/sh',

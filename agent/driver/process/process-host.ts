@@ -1,7 +1,7 @@
 /**
  * What this host lets the process driver do, found out once when the driver opens.
  */
-import { access, constants, readFile } from 'node:fs/promises';
+import { access, constants, readFile, rename, writeFile } from 'node:fs/promises';
 import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Clock, Logger } from '../../../proto/ports/index.ts';
 import { type CommandFinder, createCommandFinder } from '../command-path.ts';
@@ -13,6 +13,7 @@ import { type MountView, probeMountView, type StageParts } from './mount-view.ts
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 import { createPsTable } from './ps-table.ts';
 import type { Detachment } from './start-script.ts';
+import { toSyscallFilter } from './syscall-filter.ts';
 
 export interface ProcessDriverOptions {
   readonly hostId: HostId;
@@ -81,9 +82,12 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
           bwrap,
           options.programFolders,
           await findStageParts(options, root),
+          await writeFilter(options),
         );
   if (!('root' in cgroups)) log.info('resource limits are not available', { reason: cgroups.reason });
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
+  const unfiltered = view.view !== undefined && view.view.filterFile === undefined;
+  if (unfiltered) log.warn('tasks can make user namespaces of their own', { architecture: process.arch });
   return {
     options,
     byPs: usesPs(options),
@@ -93,7 +97,7 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     detachment:
       root !== undefined && 'view' in view ? { kind: 'orphan' } : { kind: 'session', argv: setsidArgv },
     cgroups: root,
-    pool: root === undefined ? undefined : createCgroupPool(root, options.clock),
+    pool: root === undefined ? undefined : createCgroupPool(root, options.clock, !unfiltered),
     view: 'view' in view ? view.view : undefined,
     canPunchHoles: fallocate !== undefined,
     terminal: isInstalled('@lydell/node-pty'),
@@ -101,6 +105,18 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     nsenter,
     setsid,
   };
+}
+
+/** The kernel's program of refused system calls, for bubblewrap to read; undefined where there is none. */
+async function writeFilter({ stateFolder }: ProcessDriverOptions): Promise<string | undefined> {
+  const filter = toSyscallFilter(process.arch);
+  if (filter === undefined) return undefined;
+  const file = `${stateFolder}/syscalls.bpf`;
+  const temporary = `${file}.${process.pid}`;
+  // Renamed: a wrapper may be reading the one before.
+  await writeFile(temporary, filter, { mode: 0o600 });
+  await rename(temporary, file);
+  return file;
 }
 
 async function findStageParts(

@@ -24,6 +24,8 @@ export interface StartRequest {
   /** Counts the task's processes, and says how much memory they leave charged; empty without control groups. */
   readonly processesFile: string;
   readonly memoryFile: string;
+  /** Opened as handle 9 for the command; empty without. */
+  readonly filterFile: string;
   readonly env: ReadonlyMap<string, string>;
   /** Paths that must exist, looked at by the wrapper because a shell's test costs a tenth of Node's. */
   readonly requiredPaths: readonly string[];
@@ -31,6 +33,8 @@ export interface StartRequest {
   readonly argv: readonly string[];
 }
 
+/** Number of the handle of `filterFile`: shells know none of two digits. */
+export const FILTER_HANDLE = 9;
 /** Exit status of a wrapper whose task could not be started; its run file says why. */
 export const START_FAILED_STATUS = 122;
 /** Begins the line of the run file that names a missing path. */
@@ -38,7 +42,7 @@ export const MISSING_PATH = 'missing: ';
 
 /**
  * One wrapper per task. `$1` id, `$2` run file, `$3` stdout, `$4` stderr, `$5` folder, `$6` record, `$7` file of
- * processes, `$8` file of memory, then required paths, `--`, attachments as value and file, `--`, and the command.
+ * processes, `$8` file of memory, `$9` file that becomes handle 9, then required paths, `--`, attachments as value and file, `--`, and the command.
  * POSIX shell, and only built-ins, since every program started costs as much as a trivial task. The shell's own stderr
  * is the run file, because shells say there ("Terminated") that a signal ended the command, which the status 143 alone
  * would not.
@@ -60,7 +64,11 @@ NABLA_WRAPPER_FOLDER=$5
 NABLA_WRAPPER_STAT=
 { read -r NABLA_WRAPPER_STAT </proc/self/stat; } 2>/dev/null || :
 echo "$NABLA_WRAPPER_PID $NABLA_WRAPPER_STAT" >&2
-shift 8
+if [ -n "$9" ]; then
+[ -r "$9" ] || { printf '%s\\n' "${MISSING_PATH}$9" >&2; exit ${START_FAILED_STATUS}; }
+exec ${FILTER_HANDLE}<"$9"
+fi
+shift 9
 while [ "$1" != -- ]; do
 [ -e "$1" ] || { printf '%s\\n' "${MISSING_PATH}$1" >&2; exit ${START_FAILED_STATUS}; }
 shift
@@ -156,7 +164,7 @@ ${CLOSE_SCRIPT})
 }
 
 function toWords(request: StartRequest): readonly string[] {
-  const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile } = request;
+  const { runFile, stdoutFile, stderrFile, folder, record, processesFile, memoryFile, filterFile } = request;
   return [
     String(request.id),
     runFile,
@@ -166,6 +174,7 @@ function toWords(request: StartRequest): readonly string[] {
     record,
     processesFile,
     memoryFile,
+    filterFile,
     ...request.requiredPaths,
     '--',
     ...request.attachments.flatMap(({ file, value }) => [value, file]),

@@ -16,7 +16,7 @@ t.test('version 2', async (tt) => {
     { file: '/g/x/memory.swap.max', value: '0' },
     { file: '/g/x/cpu.max', value: '150000 100000' },
     { file: '/g/x/pids.max', value: '7' },
-    { file: '/g/x/cgroup.procs', value: '0' },
+    { file: '/g/x/task/cgroup.procs', value: '0' },
   ]);
   tt.same(taskGroups(V2, 'x'), ['/g/x'], 'one group holds all');
 });
@@ -28,9 +28,9 @@ t.test('version 1 lifts the limit with swap before it lowers the other', async (
     { file: '/m/x/memory.memsw.limit_in_bytes', value: '1000' },
     { file: '/c/x/cpu.cfs_quota_us', value: '150000' },
     { file: '/p/x/pids.max', value: '7' },
-    { file: '/p/x/cgroup.procs', value: '0' },
-    { file: '/m/x/cgroup.procs', value: '0' },
-    { file: '/c/x/cgroup.procs', value: '0' },
+    { file: '/p/x/task/cgroup.procs', value: '0' },
+    { file: '/m/x/task/cgroup.procs', value: '0' },
+    { file: '/c/x/task/cgroup.procs', value: '0' },
   ]);
 });
 

@@ -20,6 +20,7 @@ const REQUEST: StartRequest = {
   record: '{"version":1}',
   processesFile: '',
   memoryFile: '',
+  filterFile: '',
   env: new Map(),
   requiredPaths: [],
   attachments: [],
@@ -51,7 +52,7 @@ t.test('a request keeps the order that the wrapper reads', async (tt) => {
   tt.equal(
     text,
     `(\ncommand export A='x'\\''y'\nexec '/usr/bin/setsid' '-f' /bin/sh -c "$1" nabla '7' '/state/a.run' '/task/stdout' ` +
-      `'/task/stderr' '/work' '{"version":1}' '' '' '/data' '--' '0' '/cg/procs' '--' 'echo' 'a b'\n) </dev/null\n`,
+      `'/task/stderr' '/work' '{"version":1}' '' '' '' '/data' '--' '0' '/cg/procs' '--' 'echo' 'a b'\n) </dev/null\n`,
   );
 });
 
