@@ -102,6 +102,7 @@ export function applyHostOrder(
       return;
     case 'host-uncordoned':
       state.hostTable.put({ ...bare, revision });
+      noteGivenUp(state, hostId, false, touched);
       return;
     case 'host-drain-started': {
       const { mode, reason, deadlineMs } = event;
@@ -116,7 +117,8 @@ export function applyHostOrder(
       }
       return;
     case 'host-removed':
-      noteGivenUp(state, event, touched);
+      // Only a person who lets work on the host again says that what was given up is gone.
+      if (event.lost > 0) noteGivenUp(state, hostId, true, touched);
       state.hostTable.delete(hostId);
       state.machineTypeTable.forget();
       return;
@@ -125,14 +127,10 @@ export function applyHostOrder(
   }
 }
 
-function noteGivenUp(
-  state: ClusterState,
-  { hostId, lost }: Extract<HostOrderEvent, { readonly type: 'host-removed' }>,
-  touched: Touched,
-): void {
+function noteGivenUp(state: ClusterState, hostId: HostId, gaveUp: boolean, touched: Touched): void {
   const identity = state.enrolTable.identities.get(hostId);
-  if (identity === undefined) return;
+  if (identity === undefined || (identity.gaveUpTasks === true) === gaveUp) return;
   const { gaveUpTasks: _before, ...rest } = identity;
-  state.enrolTable.identities.set(hostId, lost === 0 ? rest : { ...rest, gaveUpTasks: true });
+  state.enrolTable.identities.set(hostId, gaveUp ? { ...rest, gaveUpTasks: true } : rest);
   touched.rows.add(`host-identity/${hostId}`);
 }

@@ -3,7 +3,7 @@
  */
 import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Command } from '../command.ts';
-import type { Decision } from '../decision.ts';
+import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse } from '../decision.ts';
 import { REASON_CHARACTERS_MAX } from '../limits.ts';
 import { requireHost } from '../lookup.ts';
@@ -38,6 +38,18 @@ export function decideRevokeHost(reader: ClusterReader, command: Of<'revoke-host
   }
   if (identity.revoked) return accept(identity.hostId, []);
   return accept(identity.hostId, [revoked(identity, command.reason)]);
+}
+
+/**
+ * Of what a session asked for before its host was revoked and that is decided only now: the commit of the revocation is
+ * the line. Undefined: the host may speak.
+ */
+export function refuseRevoked(reader: ClusterReader, hostId: HostId): Refused | undefined {
+  if (reader.hostIdentity(hostId)?.revoked !== true) return undefined;
+  return refuse('precondition', 'HOST_REVOKED', 'the certificate of this host was revoked', {
+    hint: 'join again with a token of nabla hosts join-token --host HOST',
+    details: { hostId },
+  });
 }
 
 export function revoked(identity: HostIdentity, reason: string): HostRevoked {

@@ -5,6 +5,7 @@ import type { Host, Inventory } from '../../../proto/domain/catalog.ts';
 import type { Command } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
+import { refuseRevoked } from '../enrol/decide-identity.ts';
 import { isSamePlain } from '../equality.ts';
 import { GPUS_PER_HOST_MAX, HOSTS_MAX } from '../limits.ts';
 import type { ClusterReader } from '../reader.ts';
@@ -18,11 +19,8 @@ export function decideRegisterHost(reader: ClusterReader, command: RegisterHost)
   const bad = faultOf(inventory);
   if (bad !== undefined) return refuseField('invalid', 'BAD_INVENTORY', bad, 'check the probe of that host');
   // What a session asked for before its host was removed must not bring the host back.
-  if (reader.hostIdentity(hostId)?.revoked === true) {
-    return refuse('precondition', 'HOST_REVOKED', 'the certificate of this host was revoked', {
-      hint: 'join again with a token of nabla hosts join-token --host HOST',
-    });
-  }
+  const silenced = refuseRevoked(reader, hostId);
+  if (silenced !== undefined) return silenced;
   const known = reader.host(hostId);
   const fact = { hostId, name, bootId, agentVersion, inventory };
   if (known !== undefined) {

@@ -9,6 +9,7 @@ import type { TaskObservation } from '../../../proto/domain/task.ts';
 import type { Command, CommandContext } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import { refuse } from '../decision.ts';
+import { refuseRevoked } from '../enrol/decide-identity.ts';
 import type { ClusterEvent } from '../event.ts';
 import { PROGRESS_STEP_PERCENT } from '../limits.ts';
 import type { AttemptOnHost, ClusterReader } from '../reader.ts';
@@ -30,6 +31,8 @@ export function decideObservation(
       details: { hostId: command.hostId },
     });
   }
+  const silenced = refuseRevoked(reader, command.hostId);
+  if (silenced !== undefined) return silenced;
   const events: ClusterEvent[] = [];
   let ignored = 0;
   // Of two reports about one task in one message the later is the newer.

@@ -68,6 +68,7 @@ export function decidePlacement(
 
 function roomFor(reader: ClusterReader, hostId: HostId): Room | undefined {
   const host = reader.host(hostId);
-  if (host === undefined) return undefined;
+  // What is placed on a host that may not speak would wait there for a person.
+  if (host === undefined || reader.hostIdentity(hostId)?.revoked === true) return undefined;
   return openRoom(host, reader.use(hostId), (uuid) => reader.gpuHolder(uuid) !== undefined);
 }

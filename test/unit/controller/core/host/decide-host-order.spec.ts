@@ -178,11 +178,38 @@ t.test(
     t.match(world.state.host(hostId('c'))?.cordon, { reason: /removed while it held tasks/ });
     world.nowMs += HOUR_MS;
     t.same(world.plan().placements, []);
+    world.run({ type: 'remove-host', host: 'host_c', force: false });
+    joinAs('y2', 5);
+    register();
+    t.match(
+      world.state.host(hostId('c'))?.cordon,
+      { reason: /removed while it held tasks/ },
+      'to remove it again is not to look',
+    );
     world.run({ type: 'uncordon-host', host: 'host_c' });
     t.equal(world.plan().placements.length, 1);
     world.run({ type: 'remove-host', host: 'host_c', force: false });
-    joinAs('z', 5);
+    joinAs('z', 7);
     register();
     t.equal(world.state.host(hostId('c'))?.cordon, undefined, 'an empty one may go and come');
   },
 );
+
+t.test('from the commit of its revocation a host has no say and gets no work', async (t) => {
+  const world = new World();
+  world.run({ type: 'create-join-token', tokenHash: 'x', hostName: '', host: '', ttlMs: HOUR_MS });
+  const ask = { tokenHash: 'x', keyHash: 'k', hostName: '', claimedHostId: A };
+  const issued = { serial: 's', notAfterMs: world.nowMs + HOUR_MS };
+  world.run({ type: 'join-host', hostId: A, generation: 1, ask, ...issued });
+  const gpus = someGpus(2, { host: A });
+  world.addHost({ id: A, name: A, inventory: anInventory({ gpus }) });
+  const job = runOn(world);
+  const waiting = world.addJob({ resources: { gpuMilli: 1000 } });
+  const { placements } = world.plan();
+  t.match(placements, [{ jobId: waiting, hostId: A }], 'planned before');
+  world.run({ type: 'revoke-host', host: A, reason: 'copied' });
+  t.match(world.run({ type: 'place-jobs', placements }).outcome.refused, [{ code: 'HOST_NOT_FOUND' }]);
+  const report = { hostId: A, bootId: 'boot-1', reportSeq: 9, complete: true, tasks: [] };
+  t.match(world.refusal({ type: 'observe-tasks', ...report }), { code: 'HOST_REVOKED' });
+  t.match(world.job(job), { state: 'running', attempts: [{ released: false }] }, 'what it holds stays held');
+});
