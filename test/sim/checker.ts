@@ -14,7 +14,9 @@ import { createMemoryLog } from '../../controller/store/memory-log.ts';
 import { type JobId, type TaskKey, toTaskName } from '../../proto/domain/ids.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
+import { CHIEF } from './operators.ts';
 import { SIM_SELF_FENCE_MS } from './options.ts';
+import { OrderChecks } from './order-checks.ts';
 import type { Cluster, Container, Host, Lane } from './parts.ts';
 import type { SimProcess } from './world.ts';
 
@@ -59,6 +61,7 @@ export class Checker {
   /** The fold of everything that is on the controller's disk. */
   readonly shadow = new ClusterState();
   readonly #sim: Cluster;
+  readonly #orders: OrderChecks;
   readonly #attempts = new Map<string, AttemptTruth>();
   readonly #gpuHolder = new Map<string, string>();
   readonly #running = new Map<string, string>();
@@ -79,6 +82,17 @@ export class Checker {
 
   constructor(sim: Cluster) {
     this.#sim = sim;
+    this.#orders = new OrderChecks(sim, this.shadow, (message) => this.#fail(message));
+  }
+
+  /** Something runs on the host of which a person said that it does not. */
+  runsGivenUp(host: Host): boolean {
+    return this.#orders.runsGivenUp(host);
+  }
+
+  /** Virtual time at which the cluster last took the host in. */
+  registeredAtMs(host: Host): number {
+    return this.#orders.registeredAtMs(host);
   }
 
   /** Entries became durable. */
@@ -109,6 +123,7 @@ export class Checker {
 
   #judge(stamped: StampedEvent): void {
     const { event } = stamped;
+    this.#orders.judge(stamped);
     if ('jobId' in event) {
       const job = this.shadow.job(event.jobId);
       if (job !== undefined && isFinished(job.state) && !AFTER_THE_END.has(event.type)) {
@@ -121,7 +136,7 @@ export class Checker {
         return;
       }
       case 'attempt-ended': {
-        this.#ended(event);
+        this.#ended(event, stamped.principal === CHIEF);
         return;
       }
       case 'attempt-released':
@@ -158,7 +173,8 @@ export class Checker {
     this.#attempts.set(name, { placedAtMs: this.#sim.world.nowMs, hostId, gpuUuids, ended: false });
   }
 
-  #ended(event: EventOf<'attempt-ended'>): void {
+  /** `byWord`: a person said so, whatever truly happened. */
+  #ended(event: EventOf<'attempt-ended'>, byWord: boolean): void {
     const { jobId, attempt, exit, outcome } = event;
     const name = toTaskName({ jobId, attempt, task: 0 });
     const truth = this.#attempts.get(name);
@@ -168,6 +184,7 @@ export class Checker {
     }
     if (truth.ended) this.#fail(`${name} ends twice`);
     truth.ended = true;
+    if (byWord) return;
     const host = this.#sim.hostOf(truth.hostId);
     // A task that never began may be told as lost: nothing was.
     const mayBeLost = (host?.excusedAtMs ?? -1) >= truth.placedAtMs || !this.#starts.has(name);
@@ -187,8 +204,8 @@ export class Checker {
     const name = toTaskName({ jobId: event.jobId, attempt: event.attempt, task: 0 });
     const truth = this.#attempts.get(name);
     const container = this.#sim.hostOf(truth?.hostId ?? '')?.containers.get(name);
-    if (container !== undefined && container.exit === undefined)
-      this.#fail(`${name} is released while it runs`);
+    const runs = container !== undefined && container.exit === undefined;
+    if (runs && !this.#orders.isGivenUp(name)) this.#fail(`${name} is released while it runs`);
     for (const uuid of truth?.gpuUuids ?? []) {
       if (this.#gpuHolder.get(uuid) === name) this.#gpuHolder.delete(uuid);
     }
@@ -213,7 +230,8 @@ export class Checker {
       }
       this.#running.set(uuid, name);
       const holder = this.#gpuHolder.get(uuid);
-      if (holder !== name) this.#fail(`${name} starts on GPU ${uuid}, which ${holder ?? 'nobody'} holds`);
+      if (holder !== name && !this.#orders.isGivenUp(name))
+        this.#fail(`${name} starts on GPU ${uuid}, which ${holder ?? 'nobody'} holds`);
     }
   }
 
@@ -238,7 +256,8 @@ export class Checker {
       const other = toTaskName({ ...key, attempt });
       const elsewhere = this.#sim.hostOf(this.#attempts.get(other)?.hostId ?? '');
       const container = elsewhere?.containers.get(other);
-      if (elsewhere !== undefined && container !== undefined && container.exit === undefined) {
+      const runs = container !== undefined && container.exit === undefined;
+      if (elsewhere !== undefined && runs && !this.#orders.isGivenUp(other)) {
         yield { other, elsewhere };
       }
     }
@@ -349,6 +368,11 @@ export class Checker {
     const known = this.#answers.get(requestId);
     if (known !== undefined && known !== id) this.#fail(`request ${requestId} made ${known} and ${id}`);
     this.#answers.set(requestId, id);
+  }
+
+  /** Once all is healed and every promise is due. */
+  atRest(): void {
+    this.#orders.atRest();
   }
 
   /** The slow checks: the rows on the disk equal the fold of the events, and the fold is consistent in itself. */

@@ -33,6 +33,9 @@ export const FAULTS = [
   'empty-set',
   'old-backup',
   'prepare-failure',
+  'host-orders',
+  'host-removal',
+  'tenants',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 

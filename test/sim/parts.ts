@@ -6,8 +6,9 @@ import type { Journal } from '../../agent/core/journal-port.ts';
 import type { TaskRecord } from '../../agent/core/task-record.ts';
 import type { Session } from '../../agent/session/session.ts';
 import type { Supervisor } from '../../agent/session/supervisor.ts';
+import type { Command, RequestMark } from '../../controller/core/command.ts';
 import type { decide } from '../../controller/core/decide.ts';
-import type { Engine } from '../../controller/core/engine.ts';
+import type { CommandOutcome, Engine } from '../../controller/core/engine.ts';
 import type { Planner } from '../../controller/core/planner.ts';
 import type { AgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import type { Liveness } from '../../controller/effects/liveness.ts';
@@ -15,7 +16,7 @@ import type { ClusterState } from '../../controller/state/cluster-state.ts';
 import type { CommitLog, LogEntry } from '../../controller/store/commit-log.ts';
 import type { MemoryDisk } from '../../controller/store/memory-log.ts';
 import type { Gpu } from '../../proto/domain/catalog.ts';
-import type { HostId, JobId, TaskKey } from '../../proto/domain/ids.ts';
+import type { HostId, JobId, Principal, TaskKey } from '../../proto/domain/ids.ts';
 import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import type { SplittableRng } from '../../proto/runtime/rng.ts';
@@ -28,6 +29,18 @@ export interface Behaviour {
   readonly code: number;
   readonly ignoresTerm: boolean;
   readonly prints: boolean;
+}
+
+/** What a person wants, until it is answered. */
+export interface Ask {
+  /** Made anew for each try, in the process of the controller that serves it. */
+  readonly make: (mark: RequestMark, controller: Controller) => Command;
+  /** What an answer would name; absent: nobody looks at it. */
+  readonly subject?: string;
+  /** With every answer that says yes. */
+  readonly accepted?: (outcome: CommandOutcome, requestId: string) => void;
+  /** Once; undefined: it was refused for good. */
+  readonly settled?: (outcome: CommandOutcome | undefined) => void;
 }
 
 export interface Container {
@@ -68,6 +81,8 @@ export interface Host {
   readonly gpuCount: number;
   readonly bootId: string;
   up: boolean;
+  /** Of the certificate that its agent holds; 0: it never joined. */
+  generation: number;
   wallOffsetMs: number;
   /** What the machine itself counts, by a clock that is a little off. */
   uptimeMs(): number;
@@ -170,6 +185,8 @@ export interface Judge {
   journalRolledBack(host: Host): void;
   submitAcknowledged(requestId: string, id: JobId): void;
   stopAcknowledged(id: JobId): void;
+  runsGivenUp(host: Host): boolean;
+  registeredAtMs(host: Host): number;
 }
 
 /** The wrappers through which planted bugs come in; without one they change nothing. */
@@ -201,6 +218,7 @@ export interface Cluster {
   readonly network: Network;
   readonly checker: Judge;
   readonly workload: { behaviourOf(key: TaskKey): Behaviour };
+  readonly requests: { readonly open: number; ask(principal: Principal, ask: Ask): void };
   readonly planted: Wrappers;
   readonly hosts: readonly Host[];
   readonly agents: ReadonlyMap<Host, Agent>;

@@ -35,6 +35,15 @@ export const PLANTED_BUGS = {
   'wait-not-waited': ['silence'],
   'stop-consent-forged': ['empty-set', 'connection-loss'],
   'old-backup-served': ['old-backup'],
+  'cordon-ignored': ['host-orders'],
+  'drain-deadline-missed': ['host-orders'],
+  'drain-skips-tasks': ['host-orders'],
+  'drain-spends-retry': ['host-orders'],
+  'removal-unproved': ['host-removal'],
+  'given-up-forgotten': ['host-removal', 'driver-hang'],
+  'revoked-host-served': ['host-removal'],
+  'join-token-reused': ['host-removal'],
+  'project-deleted-with-jobs': ['tenants'],
 } as const satisfies Record<string, readonly Fault[]>;
 
 export type PlantedBug = keyof typeof PLANTED_BUGS;

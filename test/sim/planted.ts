@@ -16,6 +16,7 @@ import { desiredHashLines } from '../../proto/domain/session.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
 import type { Cluster, Host, Lane, Wrappers } from './parts.ts';
+import { decideOrdersWrongly, withoutCordons } from './planted-orders.ts';
 
 type Decide = typeof decide;
 
@@ -161,7 +162,7 @@ export class Planted implements Wrappers {
 
   decide(inner: Decide): Decide {
     const { bug } = this.#sim;
-    const told = this.#withTruth(inner);
+    const told = decideOrdersWrongly(bug, this.#withTruth(inner));
     if (bug === 'no-request-memory') {
       return (reader, command, context) => {
         if (!('request' in command)) return inner(reader, command, context);
@@ -223,6 +224,7 @@ export class Planted implements Wrappers {
   planner(inner: Planner): Planner {
     const { bug } = this.#sim;
     if (bug === 'pause-ignored') return (input) => inner({ ...input, nowMs: input.nowMs + 86_400_000 });
+    if (bug === 'cordon-ignored') return (input) => inner({ ...input, view: withoutCordons(input.view) });
     if (!this.#sim.on('stale-planner')) return inner;
     // Proposals of a planner that worked on old state; the check at commit must catch each of them.
     let before: ReturnType<Planner>['placements'] = [];

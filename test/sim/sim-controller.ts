@@ -6,16 +6,18 @@
 import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
+import { watchDrains } from '../../controller/effects/drain-watch.ts';
 import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
 import { watchLostHosts } from '../../controller/effects/lost-hosts.ts';
 import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';
+import { watchRevocations } from '../../controller/effects/revocation-watch.ts';
 import type { ClusterState } from '../../controller/state/cluster-state.ts';
 import { GroupCommitEngine } from '../../controller/store/engine.ts';
 import { loadState } from '../../controller/store/load-state.ts';
-import type { Principal, ProjectId } from '../../proto/domain/ids.ts';
+import type { HostId, Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { SIM_HEARTBEAT_MS, SIM_LOST_AFTER_MS, SIM_SELF_FENCE_MS } from './options.ts';
-import type { Cluster, Controller, Lane } from './parts.ts';
+import type { Cluster, Controller, Host, Lane } from './parts.ts';
 import { SimProcess } from './world.ts';
 
 export class SimController implements Controller {
@@ -92,7 +94,31 @@ export class SimController implements Controller {
       terms: { heartbeatMs: SIM_HEARTBEAT_MS, selfFenceMs: SIM_SELF_FENCE_MS, httpPort: () => 1 },
       onFenced: (error) => this.die(error),
     });
+    const cut = (hostId: HostId, afterMs: number): void => this.#cut(hostId, afterMs);
+    watchRevocations({ engine: this.engine, clock, logger, sessions: this.link, cut });
+    if (sim.bug !== 'drain-deadline-missed') watchDrains({ engine: this.engine, clock, logger });
     planning.wake();
+  }
+
+  /** Those that speak for the host now; whoever comes later has another certificate. */
+  #cut(hostId: HostId, afterMs: number): void {
+    const { network } = this.#sim;
+    const doomed = [...network.lanes].filter((lane) => lane.controller === this && lane.host.id === hostId);
+    this.process.clock.after(afterMs, () => {
+      for (const lane of doomed) if (network.lanes.has(lane)) network.break(lane, 'both');
+    });
+  }
+
+  /** As the door holds an agent's certificate against the state. */
+  #admits(host: Host): boolean {
+    try {
+      const identity = this.engine.peek((view) => view.hostIdentity(host.id));
+      if (this.#sim.bug === 'revoked-host-served') return identity !== undefined;
+      return identity?.revoked === false && identity.generation === host.generation;
+    } catch {
+      // It is ending: nobody gets in.
+      return false;
+    }
   }
 
   /** The process wants to end: its supervisor starts the next one. */
@@ -107,7 +133,12 @@ export class SimController implements Controller {
   }
 
   accept(lane: Lane): void {
-    void this.#serve(lane);
+    if (this.#admits(lane.host)) {
+      void this.#serve(lane);
+      return;
+    }
+    lane.down.send({ end: true });
+    this.#sim.network.forget(lane);
   }
 
   async #serve(lane: Lane): Promise<void> {

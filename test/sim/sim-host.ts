@@ -29,6 +29,7 @@ export class SimHost implements Host {
   readonly keepsContainers: boolean;
   boots = 1;
   up = true;
+  generation = 0;
   wallOffsetMs = 0;
   /** The container engine: `hung` answers nothing, `down` refuses. */
   engine: 'up' | 'hung' | 'down' = 'up';

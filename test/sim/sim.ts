@@ -9,15 +9,18 @@ import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import { Checker } from './checker.ts';
 import { Faults } from './faults.ts';
+import { Operators } from './operators.ts';
 import { drawOptions, type Fault, type SimOptions } from './options.ts';
 import type { Agent, Cluster, Controller, Host } from './parts.ts';
 import { Planted } from './planted.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
+import { Requests } from './requests.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimController } from './sim-controller.ts';
 import { SimHost } from './sim-host.ts';
 import { SimLogDisk } from './sim-log.ts';
 import { SimNetwork } from './sim-network.ts';
+import { Tenants } from './tenants.ts';
 import { Workload } from './workload.ts';
 import { type SimProcess, World } from './world.ts';
 
@@ -57,6 +60,7 @@ export class Sim implements Cluster {
   readonly logDisk: SimLogDisk;
   readonly network: SimNetwork;
   readonly checker: Checker;
+  readonly requests: Requests;
   readonly workload: Workload;
   readonly planted: Planted;
   readonly hosts: readonly SimHost[];
@@ -66,6 +70,8 @@ export class Sim implements Cluster {
   controller: SimController | undefined;
   readonly #controllers: SimController[] = [];
   readonly #faults: Faults;
+  readonly #operators: Operators;
+  readonly #tenants: Tenants;
   #lives = 0;
 
   constructor({ seed, bug, faults, log }: SimRun) {
@@ -77,7 +83,10 @@ export class Sim implements Cluster {
     this.logDisk = new SimLogDisk(this);
     this.network = new SimNetwork(this);
     this.checker = new Checker(this);
+    this.requests = new Requests(this);
     this.workload = new Workload(this);
+    this.#operators = new Operators(this);
+    this.#tenants = new Tenants(this);
     this.planted = new Planted(this);
     this.#faults = new Faults(this);
     const { hosts, gpusPerHost } = this.options;
@@ -196,7 +205,9 @@ export class Sim implements Cluster {
     try {
       this.startController();
       for (const host of this.hosts) this.#startAgent(host);
+      this.#operators.start();
       this.workload.start();
+      this.#tenants.start();
       this.#faults.start();
       this.#compareNow();
       await world.run(() => world.steps >= steps / 2);
@@ -223,8 +234,15 @@ export class Sim implements Cluster {
     await this.world.run(() => this.world.nowMs >= untilMs || done());
   }
 
-  async #comeToRest(): Promise<void> {
+  /** Nobody asks anything new. */
+  #quiet(): void {
     this.workload.quiet();
+    this.#operators.quiet();
+    this.#tenants.quiet();
+  }
+
+  async #comeToRest(): Promise<void> {
+    this.#quiet();
     this.#faults.heal();
     await this.#pass(CONVERGED_AFTER_MS);
     await this.#checkConverged();
@@ -236,7 +254,7 @@ export class Sim implements Cluster {
 
   /** The folder is put back to an old copy behind everybody's back; agents have seen more than it holds. */
   async #returnToOldLog(copy: MemoryDisk): Promise<void> {
-    this.workload.quiet();
+    this.#quiet();
     this.#faults.heal();
     const { controller } = this;
     if (controller !== undefined) this.controllerDied(controller, 'put back');
@@ -268,10 +286,11 @@ export class Sim implements Cluster {
         }
       }
     }
-    if (this.workload.openRequests > 0) {
+    if (this.requests.open > 0) {
       world.violate('a request has no answer after 60 s without faults');
       return;
     }
+    this.checker.atRest();
     const before = this.#placeable(controller);
     await this.#pass(SETTLE_MS);
     const [stuck] = this.#placeable(controller).filter((id) => before.includes(id));
@@ -290,7 +309,7 @@ export class Sim implements Cluster {
   }
 
   #isDrained(): boolean {
-    if (this.workload.openRequests > 0) return false;
+    if (this.requests.open > 0) return false;
     for (const job of this.checker.shadow.jobs()) {
       if (!isFinished(job.state) || job.attempts.some((attempt) => !attempt.released)) return false;
     }

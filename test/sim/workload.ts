@@ -1,30 +1,15 @@
 /**
- * Users: they submit, stop, retry and delete, and repeat what was not answered under the same request id. What a
- * job will do once it runs is drawn here too, so that it does not depend on where and when it runs.
+ * Users: they submit, stop, retry and delete. What a job will do once it runs is drawn here too, so that it does not
+ * depend on where and when it runs.
  */
-import type { Command } from '../../controller/core/command.ts';
-import type { CommandOutcome } from '../../controller/core/engine.ts';
 import type { JobId, Principal, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
 import { isFinished, type JobSpec, type OnDisconnect } from '../../proto/domain/job.ts';
-import type { ClusterError } from '../../proto/errors/cluster-error.ts';
 import { aJobSpec, someResources } from '../kit/builders.ts';
-import type { Behaviour, Cluster, Controller } from './parts.ts';
+import type { Ask, Behaviour, Cluster } from './parts.ts';
 
-const ANSWER_TIMEOUT_MS = 4_000;
-const RETRY_MS = 500;
 const LONGER_THAN_SILENCE_MS = 150_000;
 const PROJECTS = ['default', 'vision', 'speech'];
 const USERS = ['user:ada', 'user:bo'] as Principal[];
-
-interface Request {
-  readonly id: string;
-  readonly principal: Principal;
-  readonly kind: 'create' | 'stop' | 'other';
-  readonly make: () => Command;
-  readonly jobId: JobId | undefined;
-  tries: number;
-  done: boolean;
-}
 
 const GPU_COUNTS = [0, 1, 1, 1, 2, 4];
 const POLICIES: readonly OnDisconnect[] = ['wait', 'wait', 'replace', 'stop'];
@@ -53,18 +38,12 @@ function specOf(
 export class Workload {
   readonly #sim: Cluster;
   readonly #behaviours = new Map<string, Behaviour>();
-  readonly #open = new Set<Request>();
   readonly #known: JobId[] = [];
-  #requests = 0;
   #jobs = 0;
   #quiet = false;
 
   constructor(sim: Cluster) {
     this.#sim = sim;
-  }
-
-  get openRequests(): number {
-    return this.#open.size;
   }
 
   behaviourOf(key: TaskKey): Behaviour {
@@ -159,79 +138,19 @@ export class Workload {
       this.#ask('stop', () => ({ type: 'stop-job', project: job.projectId, job: id }), id);
   }
 
-  #ask(
-    kind: Request['kind'],
-    make: (mark: { readonly requestId: string; readonly contentHash: string }) => Command,
-    jobId?: JobId,
-  ): void {
-    this.#requests += 1;
-    const id = `r${this.#requests}`;
-    const principal = USERS[this.#sim.chance.integer(USERS.length)] as Principal;
-    const mark = { requestId: id, contentHash: id };
-    const request: Request = { id, principal, kind, make: () => make(mark), jobId, tries: 0, done: false };
-    this.#open.add(request);
-    this.#send(request);
-  }
-
-  #send(request: Request): void {
-    const { world, network, controller } = this.#sim;
-    if (request.done) return;
-    request.tries += 1;
-    if (controller === undefined || !controller.ready || !controller.process.alive) {
-      world.schedule(RETRY_MS, 'user-retry', () => this.#send(request));
-      return;
-    }
-    const { tries } = request;
-    world.schedule(ANSWER_TIMEOUT_MS, 'user-timeout', () => {
-      if (request.tries === tries) this.#send(request);
+  #ask(kind: 'create' | 'stop' | 'other', make: Ask['make'], jobId?: JobId): void {
+    const { chance, checker, requests } = this.#sim;
+    const principal = USERS[chance.integer(USERS.length)] as Principal;
+    requests.ask(principal, {
+      make,
+      ...(kind === 'other' && jobId === undefined ? {} : { subject: jobId ?? '' }),
+      accepted: ({ subject }, requestId) => {
+        if (kind === 'create') checker.submitAcknowledged(requestId, subject as JobId);
+        if (kind === 'stop') checker.stopAcknowledged(subject as JobId);
+      },
+      settled: (outcome) => {
+        if (kind === 'create' && outcome !== undefined) this.#known.push(outcome.subject as JobId);
+      },
     });
-    world.schedule(
-      network.latencyMs(),
-      'request',
-      () => this.#serve(request, controller),
-      controller.process,
-    );
-  }
-
-  /** In the controller's process. */
-  #serve(request: Request, { engine, process }: Controller): void {
-    const command = request.make();
-    const context = { principal: request.principal, nowMs: process.clock.nowMs() };
-    const { world, network, chance, bug } = this.#sim;
-    const answer = (take: () => void): void => {
-      // An answer may be lost after all was done: the user asks again.
-      const lost = this.#sim.on('connection-loss') && chance.integer(12) === 0;
-      if (!lost) world.schedule(network.latencyMs(), 'answer', take);
-    };
-    if (bug === 'reply-before-commit') {
-      const subject = command.type === 'create-job' ? command.id : (request.jobId ?? '');
-      answer(() => this.#accepted(request, { subject, seq: 0, replayed: false }));
-    }
-    engine.submit(command, context).then(
-      (outcome) => answer(() => this.#accepted(request, outcome)),
-      (error: ClusterError) => answer(() => this.#refused(request, error)),
-    );
-  }
-
-  #accepted(request: Request, outcome: CommandOutcome): void {
-    const { checker } = this.#sim;
-    this.#sim.world.mark(`${request.id} acknowledged ${outcome.subject}`);
-    if (request.kind === 'create') checker.submitAcknowledged(request.id, outcome.subject as JobId);
-    if (request.kind === 'stop') checker.stopAcknowledged(outcome.subject as JobId);
-    if (!request.done && request.kind === 'create') this.#known.push(outcome.subject as JobId);
-    this.#finish(request);
-  }
-
-  #refused(request: Request, error: ClusterError): void {
-    if (request.done) return;
-    const again =
-      error.kind === 'unavailable' || error.kind === 'conflict' || error.code === 'PROJECT_NOT_FOUND';
-    if (again) this.#sim.world.schedule(RETRY_MS, 'user-retry', () => this.#send(request));
-    else this.#finish(request);
-  }
-
-  #finish(request: Request): void {
-    request.done = true;
-    this.#open.delete(request);
   }
 }
