@@ -18,6 +18,7 @@ import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
 import { planFirstFit } from './core/placement/first-fit.ts';
 import type { Planner } from './core/planner.ts';
 import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
+import { createHistoryProofs } from './effects/agent-link/history-proof.ts';
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
 import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
@@ -217,7 +218,7 @@ function createParts(
       selfFenceMs: settings.selfFenceMs ?? SELF_FENCE_DEFAULT_MS,
       httpPort: () => parts.httpPort,
     },
-    onFenced: options.onFatal,
+    proofs: createHistoryProofs(stores.tls.authority.keyPem, engine),
     ...(recovery === undefined ? {} : { keeper: recovery }),
   });
   undo.push(() => link.close());
@@ -397,7 +398,12 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       blobs,
       hub: parts.hub,
       connections: createTaskRequests(parts.connections),
-      live: { stateOf: liveness.stateOf, lastSeenMs: liveness.lastSeenMs, telemetry: telemetry.find },
+      live: {
+        stateOf: liveness.stateOf,
+        lastSeenMs: liveness.lastSeenMs,
+        telemetry: telemetry.find,
+        conditions: link.conditions,
+      },
       confirmStop: link.confirmStop,
       readyHosts: parts.readyHosts,
       waitReason: parts.planning.waitReason,

@@ -11,6 +11,8 @@ export interface JournalMeta {
   readonly maxEpoch: number;
   /** Highest commit sequence ever acknowledged to this agent: a witness against a rolled-back controller. */
   readonly maxSeenSeq: number;
+  /** Newest proof of its history that the cluster gave; opaque. */
+  readonly proof?: string;
   /** No report at or above it was ever sent; rises in blocks, so that a report costs no disk sync. */
   readonly reportSeqReserved: number;
   /** Cluster that this agent belongs to; empty before the first welcome. */

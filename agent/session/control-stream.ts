@@ -26,7 +26,7 @@ export interface ControlHandlers {
   welcomed(welcome: Welcome, sink: ReportSink, send: (message: AgentMessage) => boolean): Promise<void>;
   /** `resync` asks for everything again. */
   ordered(order: DesiredOrder, epoch: number): Promise<'applied' | 'resync'>;
-  acknowledged(reportSeq: number, committedSeq: number): void;
+  acknowledged(reportSeq: number, committedSeq: number, proof?: string): void;
   /** A heartbeat, or the hello, was answered that had been sent then, in the uptime of the machine. */
   contacted(sentAtMs: number): void;
   stopConfirmed(count: number, hash: string): Promise<void>;
@@ -135,7 +135,7 @@ export async function runControlStream(options: ControlStreamOptions): Promise<n
         }
         return;
       case 'ack':
-        return handlers.acknowledged(message.reportSeq, message.committedSeq);
+        return handlers.acknowledged(message.reportSeq, message.committedSeq, message.proof);
       case 'heartbeat-ack':
         return contacted(contact.echo(message.nonce));
       case 'stop-consent':

@@ -68,7 +68,7 @@ export function startSession(options: SessionOptions): Session {
   const uptimeMs = options.uptimeMs ?? (() => clock.monotonicMs());
   const { bootId } = options.identity;
   const selfFence = createSelfFence({ supervisor, journal, bootId, uptimeMs, clock, logger });
-  let { clusterId, maxSeenSeq } = journal.content.meta;
+  let { clusterId, maxSeenSeq, proof } = journal.content.meta;
   let send: ((message: AgentMessage) => boolean) | undefined;
   let welcomed = false;
 
@@ -83,6 +83,7 @@ export function startSession(options: SessionOptions): Session {
       tasks: supervisor.observations().slice(0, TASKS_COMPLETE_MAX),
       stateId: journal.content.meta.stateId,
       clusterId,
+      ...(proof === undefined ? {} : { proof }),
     }),
     async welcomed(welcome, sink, sendNow) {
       if (clusterId === '') {
@@ -92,6 +93,10 @@ export function startSession(options: SessionOptions): Session {
       if (welcome.clusterId !== clusterId) throw wrongCluster(clusterId, welcome.clusterId);
       logger.info('connected to the controller', { epoch: fence.maxEpoch });
       welcomed = true;
+      if (welcome.proof !== undefined) {
+        proof = welcome.proof;
+        journal.note({ meta: { proof } });
+      }
       send = sendNow;
       options.onWelcome(welcome.httpPort);
       reporter.attach(sink, () => supervisor.observations());
@@ -105,11 +110,13 @@ export function startSession(options: SessionOptions): Session {
     },
     contacted: selfFence.contacted,
     stopConfirmed: (count, hash) => supervisor.consentToStop(count, hash),
-    acknowledged(reportSeq, committedSeq) {
+    acknowledged(reportSeq, committedSeq, newProof) {
       reporter.acknowledge(reportSeq);
       if (committedSeq <= maxSeenSeq) return;
       maxSeenSeq = committedSeq;
-      journal.note({ meta: { maxSeenSeq } });
+      proof = newProof ?? proof;
+      // Together: a sequence that nothing proves would be taken for a lie.
+      journal.note({ meta: { maxSeenSeq, ...(proof === undefined ? {} : { proof }) } });
     },
     dataConnectionWanted(connectionId, ticket, sendNow) {
       options.openDataConnection(connectionId, ticket).catch((error: unknown) => {

@@ -68,7 +68,9 @@ export class GroupCommitEngine implements Engine {
   readonly #listeners = new Set<(commit: Commit) => void>();
   #tickets: Ticket[] = [];
   #readers: (() => void)[] = [];
+  /** Of the newest durable event. */
   #chainHash: string;
+  #durableSeq: number;
   #committing = false;
   #running: Promise<void> | undefined;
   #failure: ClusterError | undefined;
@@ -82,6 +84,7 @@ export class GroupCommitEngine implements Engine {
     this.#options = options;
     this.epoch = options.epoch;
     this.#chainHash = options.chainHash;
+    this.#durableSeq = state.headSeq;
   }
 
   submit(command: Command | FoundCluster, context: CommandContext): Promise<CommandOutcome> {
@@ -139,6 +142,18 @@ export class GroupCommitEngine implements Engine {
     return entries.map(({ seq, value }) => describeEvent(decodeEntry(seq, value).stamped));
   }
 
+  /** The newest durable event and the hash of the chain up to it. */
+  get durableHead(): { readonly seq: number; readonly chainHash: string } {
+    return { seq: this.#durableSeq, chainHash: this.#chainHash };
+  }
+
+  /** The hash of the chain up to an event; undefined when that is not kept. @throws ClusterError corrupt */
+  async chainHashAt(seq: number): Promise<string | undefined> {
+    this.#throwIfUnusable();
+    const [entry] = await this.#log.readFrom(seq - 1, 1);
+    return entry?.seq === seq ? decodeEntry(seq, entry.value).chainHash : undefined;
+  }
+
   refuseWrites(error: ClusterError): void {
     this.#writesRefused ??= error;
   }
@@ -149,11 +164,16 @@ export class GroupCommitEngine implements Engine {
 
   async stillLeads(): Promise<boolean> {
     if (this.#objection() !== undefined) return false;
+    let epoch: number;
     try {
-      return (await this.#log.head()).epoch <= this.epoch;
+      ({ epoch } = await this.#log.head());
     } catch {
       return false;
     }
+    if (epoch <= this.epoch) return true;
+    // The log itself says so, and that is the one witness whose word ends a leader.
+    this.#poison(failureOf({ status: 'fenced', epoch }));
+    return false;
   }
 
   async sealedSecret(id: SecretId): Promise<Uint8Array | undefined> {
@@ -252,6 +272,7 @@ export class GroupCommitEngine implements Engine {
       return;
     }
     this.#chainHash = batch.chainHash;
+    this.#durableSeq = result.head.seq;
     // Before the listeners: one that throws ends the process, but the answers are true all the same.
     await batch.answer();
     this.#publish(batch);

@@ -66,15 +66,16 @@ export interface HistoryLimits {
   readonly snapshotEveryMs?: number;
 }
 
-export type OpenedEngine = Engine & {
-  readonly sealer: Sealer;
-  readonly clusterId: string;
-  /** Of the disk that the data folder lies on; undefined in memory. */
-  readonly disk: DiskGuard | undefined;
-  readonly maintenance: Maintenance;
-  /** Set while a restored cluster has not yet heard of every host. */
-  readonly recovery: Recovery | undefined;
-};
+export type OpenedEngine = Engine &
+  Pick<GroupCommitEngine, 'durableHead' | 'chainHashAt'> & {
+    readonly sealer: Sealer;
+    readonly clusterId: string;
+    /** Of the disk that the data folder lies on; undefined in memory. */
+    readonly disk: DiskGuard | undefined;
+    readonly maintenance: Maintenance;
+    /** Set while a restored cluster has not yet heard of every host. */
+    readonly recovery: Recovery | undefined;
+  };
 
 export { KEY_FILE, LOG_FOLDER, WITNESS_FILE };
 export const IN_MEMORY = 'memory';

@@ -6,6 +6,9 @@ import type { GpuTelemetry, HostTelemetry, Inventory } from './catalog.ts';
 import type { GpuUuid, HostId, TaskKey } from './ids.ts';
 import type { DesiredTask, TaskObservation } from './task.ts';
 
+/** Of a proof of history, in characters. */
+export const PROOF_LENGTH_MAX = 256;
+
 export interface HelloMessage {
   readonly kind: 'hello';
   readonly hostId: HostId;
@@ -24,6 +27,8 @@ export interface HelloMessage {
   readonly stateId: string;
   /** Cluster that the agent belongs to, and whose commits it has seen; empty before its first welcome. */
   readonly clusterId: string;
+  /** The newest that the cluster gave it; absent when none did. */
+  readonly proof?: string;
 }
 
 export interface ObservedMessage {
@@ -77,9 +82,16 @@ export type ControllerMessage =
       readonly heartbeatMs: number;
       readonly selfFenceMs: number;
       readonly httpPort: number;
+      readonly proof?: string;
     }
   | DesiredMessage
-  | { readonly kind: 'ack'; readonly reportSeq: number; readonly committedSeq: number }
+  | {
+      readonly kind: 'ack';
+      readonly reportSeq: number;
+      readonly committedSeq: number;
+      /** What the agent says in its next hello; opaque to it, at most {@link PROOF_LENGTH_MAX} characters. */
+      readonly proof?: string;
+    }
   | { readonly kind: 'heartbeat-ack'; readonly nonce: number }
   /** A person wants exactly the stop that was held: so many tasks, of this hash. */
   | { readonly kind: 'stop-consent'; readonly count: number; readonly hash: string }

@@ -4,12 +4,13 @@
  */
 import { create } from '@bufbuild/protobuf';
 import type { HostId } from '../domain/ids.ts';
-import type {
-  AgentMessage,
-  ControllerEnvelope,
-  ControllerMessage,
-  DesiredMessage,
-  HelloMessage,
+import {
+  type AgentMessage,
+  type ControllerEnvelope,
+  type ControllerMessage,
+  type DesiredMessage,
+  type HelloMessage,
+  PROOF_LENGTH_MAX,
 } from '../domain/session.ts';
 import { assertNever } from '../errors/cluster-error.ts';
 import * as wire from '../gen/nabla/v1/agent_pb.ts';
@@ -37,6 +38,7 @@ function toWireHello(hello: HelloMessage): wire.Hello {
     tasks: hello.tasks.map(toWireTaskObservation),
     stateId: hello.stateId,
     clusterId: hello.clusterId,
+    proof: hello.proof ?? '',
   });
 }
 
@@ -55,7 +57,14 @@ function fromWireHello(hello: wire.Hello): HelloMessage {
     tasks: fromWireTaskObservations(hello.tasks, 'hello.tasks'),
     stateId: hello.stateId,
     clusterId: hello.clusterId,
+    ...fromWireProof(hello.proof, 'hello.proof'),
   };
+}
+
+/** Empty: none was given. */
+function fromWireProof(proof: string, path: string): { readonly proof?: string } {
+  if (proof.length > PROOF_LENGTH_MAX) failField(path, `must be at most ${PROOF_LENGTH_MAX} characters`);
+  return proof === '' ? {} : { proof };
 }
 
 function toWireAgentCase(message: AgentMessage): wire.SessionRequest['message'] {
@@ -175,6 +184,7 @@ function toWireControllerCase(message: ControllerMessage): wire.SessionResponse[
         heartbeatMs: toInt64(message.heartbeatMs),
         selfFenceMs: toInt64(message.selfFenceMs),
         httpPort: message.httpPort,
+        proof: message.proof ?? '',
       });
       return { case: 'welcome', value };
     }
@@ -183,7 +193,10 @@ function toWireControllerCase(message: ControllerMessage): wire.SessionResponse[
     case 'ack': {
       const reportSeq = toInt64(message.reportSeq);
       const committedSeq = toInt64(message.committedSeq);
-      return { case: 'ack', value: create(wire.AckSchema, { reportSeq, committedSeq }) };
+      return {
+        case: 'ack',
+        value: create(wire.AckSchema, { reportSeq, committedSeq, proof: message.proof ?? '' }),
+      };
     }
     case 'heartbeat-ack':
       return {
@@ -220,6 +233,7 @@ function fromWireControllerCase(message: wire.SessionResponse['message']): Contr
         heartbeatMs: fromInt64(message.value.heartbeatMs, 'welcome.heartbeatMs'),
         selfFenceMs: fromInt64(message.value.selfFenceMs, 'welcome.selfFenceMs'),
         httpPort: fromCount(message.value.httpPort, 'welcome.httpPort'),
+        ...fromWireProof(message.value.proof, 'welcome.proof'),
       };
     case 'desired':
       return fromWireDesired(message.value);
@@ -228,6 +242,7 @@ function fromWireControllerCase(message: wire.SessionResponse['message']): Contr
         kind: 'ack',
         reportSeq: fromInt64(message.value.reportSeq, 'ack.reportSeq'),
         committedSeq: fromInt64(message.value.committedSeq, 'ack.committedSeq'),
+        ...fromWireProof(message.value.proof, 'ack.proof'),
       };
     case 'heartbeatAck':
       return { kind: 'heartbeat-ack', nonce: fromInt64(message.value.nonce, 'heartbeatAck.nonce') };

@@ -9,6 +9,7 @@ import { JobState, OnDisconnect } from '../../proto/gen/nabla/v1/job_pb.ts';
 import { eventually } from '../kit/eventually.ts';
 import { FakeAgent } from '../kit/fake-agent.ts';
 import { type RunningController, runController } from '../kit/running-controller.ts';
+import { proveHistory } from '../kit/told-history.ts';
 import { runCli } from '../unit/cli/cli-kit.ts';
 
 const SPEC = { command: { form: { case: 'shell' as const, value: 'true' } }, waitForHosts: true };
@@ -84,9 +85,11 @@ t.test('agents of this cluster that have seen more stop all writing, those of an
   const ahead = { ...nabla.target, ...(await nabla.identities.of('host_1')), maxSeenSeq: 1_000_000 };
   const stranger = new FakeAgent({ ...ahead, clusterId: 'cluster_other' });
   t.teardown(() => stranger.disconnect());
-  await t.rejects(stranger.connect(), { code: 'CONTROLLER_BEHIND' });
+  await t.rejects(stranger.connect(), { code: 'WRONG_CLUSTER' });
   const id = await submit(nabla);
-  const ours = new FakeAgent({ ...ahead, clusterId: nabla.controller.engine.clusterId });
+  const { clusterId } = nabla.controller.engine;
+  const proof = await proveHistory(nabla.controller, { seq: 1_000_000, chainHash: 'a'.repeat(64) });
+  const ours = new FakeAgent({ ...ahead, clusterId, proof });
   t.teardown(() => ours.disconnect());
   await t.rejects(ours.connect(), { code: 'CONTROLLER_BEHIND' });
   await t.rejects(submit(nabla), { code: 'CONTROLLER_BEHIND' });
@@ -97,6 +100,9 @@ t.test('agents of this cluster that have seen more stop all writing, those of an
     NABLA_TOKEN: nabla.adminToken,
     NABLA_CA_FILE: nabla.controller.caFile,
   };
-  t.match((await runCli(['admin', 'status'], { variables })).stdout, /refused, CONTROLLER_BEHIND: /);
+  t.match(
+    (await runCli(['admin', 'status'], { variables })).stdout,
+    /refused, CONTROLLER_BEHIND: .*host_1 says so/,
+  );
   t.same(nabla.fatal, []);
 });

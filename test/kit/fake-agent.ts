@@ -60,6 +60,7 @@ export interface FakeAgentOptions {
   readonly stateId?: string;
   readonly maxEpoch?: number;
   readonly maxSeenSeq?: number;
+  readonly proof?: string;
   /** Cluster whose commits it says to have seen. */
   readonly clusterId?: string;
   /** Says that it cannot dial instead of dialling. */
@@ -89,6 +90,7 @@ export class FakeAgent {
   sessionError: unknown;
   maxEpoch: number;
   maxSeenSeq: number;
+  proof: string | undefined;
   #options: FakeAgentOptions;
   readonly #data: Http2Server;
   readonly #sockets = new Set<{ destroy(): void }>();
@@ -103,6 +105,7 @@ export class FakeAgent {
     this.hostId = toHostId(options.host ?? '1');
     this.maxEpoch = options.maxEpoch ?? 0;
     this.maxSeenSeq = options.maxSeenSeq ?? 0;
+    this.proof = options.proof;
     this.#data = createServer();
     this.#data.on('stream', (stream, headers) => {
       stream.on('error', () => undefined);
@@ -247,6 +250,7 @@ export class FakeAgent {
       tasks: [...this.tasks.values()].map(({ observation }) => observation),
       stateId: this.#options.stateId ?? 'state-1',
       clusterId: this.#options.clusterId ?? '',
+      ...(this.proof === undefined ? {} : { proof: this.proof }),
     };
   }
 
@@ -271,8 +275,12 @@ export class FakeAgent {
         this.#revision = message.revision;
         for (const desired of message.tasks) this.#order(desired);
         return;
+      case 'welcome':
+        this.proof = message.proof;
+        return;
       case 'ack':
         this.maxSeenSeq = Math.max(this.maxSeenSeq, message.committedSeq);
+        this.proof = message.proof;
         return;
       case 'open-data-connection':
         this.#dial(message.connectionId, message.ticket);

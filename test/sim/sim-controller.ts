@@ -7,6 +7,7 @@ import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import { watchDrains } from '../../controller/effects/drain-watch.ts';
+import { createHistoryProofs } from '../../controller/effects/agent-link/history-proof.ts';
 import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
 import { watchLostHosts } from '../../controller/effects/lost-hosts.ts';
 import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';
@@ -92,7 +93,7 @@ export class SimController implements Controller {
       liveness: this.liveness,
       resolveSecrets: async () => new Map(),
       terms: { heartbeatMs: SIM_HEARTBEAT_MS, selfFenceMs: SIM_SELF_FENCE_MS, httpPort: () => 1 },
-      onFenced: (error) => this.die(error),
+      proofs: createHistoryProofs('sim', this.engine),
     });
     const cut = (hostId: HostId, afterMs: number): void => this.#cut(hostId, afterMs);
     watchRevocations({ engine: this.engine, clock, logger, sessions: this.link, cut });

@@ -1,6 +1,7 @@
 /**
  * How a session between controller and agent can fail, each with what to do about it.
  */
+import type { HostId } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 
 export function helloExpected(reason: string): ClusterError {
@@ -24,14 +25,14 @@ export function hostContested(): ClusterError {
 }
 
 /** The log lost its tail: acknowledged work may be missing from it. */
-export function controllerBehind(maxSeenSeq: number, headSeq: number): ClusterError {
+export function controllerBehind(hostId: HostId, maxSeenSeq: number, headSeq: number): ClusterError {
   return new ClusterError(
     'corrupt',
     'CONTROLLER_BEHIND',
     'the agent has seen commits that this controller does not have',
     {
       hint: 'reading goes on, nothing is written: put the newest data folder back, or take it through nabla-controller restore from the newest backup',
-      details: { maxSeenSeq: String(maxSeenSeq), headSeq: String(headSeq) },
+      details: { hostId, maxSeenSeq: String(maxSeenSeq), headSeq: String(headSeq) },
     },
   );
 }
@@ -59,11 +60,36 @@ export function otherCluster(was: string, is: string): ClusterError {
   });
 }
 
-/** Somebody else leads. */
-export function controllerFenced(maxEpoch: number, epoch: number): ClusterError {
-  return new ClusterError('conflict', 'CONTROLLER_FENCED', 'an agent obeys a newer leader than this one', {
-    hint: 'stop this controller; the newer one goes on',
-    details: { maxEpoch: String(maxEpoch), epoch: String(epoch) },
+/** Somebody else led, with this cluster's own keys: over another copy of this data folder, or a newer one. */
+export function controllerFenced(hostId: HostId, maxEpoch: number, epoch: number): ClusterError {
+  return new ClusterError('conflict', 'CONTROLLER_FENCED', 'an agent obeyed a newer leader of this cluster', {
+    hint: 'reading goes on, nothing is written: stop this controller if another one runs; else put the newest data folder back, or take it through nabla-controller restore from the newest backup',
+    details: { hostId, maxEpoch: String(maxEpoch), epoch: String(epoch) },
+  });
+}
+
+/** The log was put back to an older state and went on another way from there. */
+export function historyDiffers(hostId: HostId, seq: number): ClusterError {
+  return new ClusterError(
+    'corrupt',
+    'HISTORY_DIFFERS',
+    'an agent was told of a commit that reads otherwise in this log',
+    {
+      hint: 'reading goes on, nothing is written: the data folder is an older copy; put the newest one back, or take it through nabla-controller restore from the newest backup',
+      details: { hostId, seq: String(seq) },
+    },
+  );
+}
+
+/** Time after which a host that was refused for what it says may dial again. */
+const CLAIM_RETRY_MS = 10_000;
+
+/** One host's word, which nobody else has to do with. */
+export function claimUnproved(what: string, details: Readonly<Record<string, string>>): ClusterError {
+  return new ClusterError('precondition', 'CLAIM_UNPROVED', 'the host claims a history that nothing proves', {
+    hint: 'this host alone is refused: give its agent a new data folder and join it with a token of nabla hosts join-token --host HOST, or take its certificate back with nabla hosts revoke HOST',
+    details: { ...details, claim: what },
+    retryAfterMs: CLAIM_RETRY_MS,
   });
 }
 

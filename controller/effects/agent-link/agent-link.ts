@@ -19,12 +19,17 @@ import {
 import { type AgentSession, createAgentSession, type WelcomeTerms } from './agent-session.ts';
 import { createDesiredSource, type ResolveSecrets } from './desired-source.ts';
 import { createHelloAdmission } from './hello-admission.ts';
+import type { HistoryProofs } from './history-proof.ts';
+import { createHostClaims, type HostClaims } from './host-claims.ts';
 import type { DataConnectionRequest } from './outbox.ts';
 
 /** An older session that was silent for so many heartbeats is taken for dead. */
 const CONTESTED_BEATS = 3;
 /** One host's contests are noted in the log no more often than this. */
 const CONTEST_NOTED_EVERY_MS = 10 * 60_000;
+
+/** Events after which a host's certificates of before are worth nothing. */
+const IDENTITY_CHANGES: ReadonlySet<string> = new Set(['host-revoked', 'host-removed', 'host-joined']);
 
 export interface AgentLinkOptions {
   readonly engine: Engine;
@@ -33,7 +38,7 @@ export interface AgentLinkOptions {
   readonly liveness: Liveness;
   readonly resolveSecrets: ResolveSecrets;
   readonly terms: WelcomeTerms;
-  readonly onFenced: (error: ClusterError) => void;
+  readonly proofs: HistoryProofs;
   /** Present after a restore. */
   readonly keeper?: TaskKeeper;
 }
@@ -55,6 +60,8 @@ export interface AgentLink {
   /** Called when a host's session ends or another takes its place: what was asked over it stays unanswered. */
   onSessionLost(listener: (hostId: HostId) => void): void;
   connectedHosts(): Iterable<HostId>;
+  /** What is wrong with what the host says of the cluster's history. */
+  readonly conditions: HostClaims['conditions'];
   /** Ends the host's session with what its agent is told. */
   endSession(hostId: HostId, error: ClusterError): void;
   /** Ends all sessions in peace; agents dial again. */
@@ -71,8 +78,13 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
   const lostListeners: ((hostId: HostId) => void)[] = [];
   const desired = createDesiredSource(options.resolveSecrets);
   const admission = createHelloAdmission(options.clock);
+  const { proofs, clock } = options;
+  const claims = createHostClaims({ engine, proofs, clock, logger });
   const stopListening = engine.onCommit((commit) => {
     for (const hostId of commit.hosts) sessions.get(hostId)?.markChanged();
+    for (const { type, subject } of commit.events) {
+      if (IDENTITY_CHANGES.has(type)) claims.forget(subject as HostId);
+    }
   });
 
   const contest = (hostId: HostId, bootId: string): void => {
@@ -119,7 +131,8 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
         clock: options.clock,
         terms: options.terms,
         onHello: takeOver,
-        onFenced: options.onFenced,
+        claims,
+        proofs: options.proofs,
         ...(options.keeper === undefined ? {} : { keeper: options.keeper }),
         onDataConnectionFailed(connectionId, message) {
           for (const listener of listeners) listener(connectionId, message);
@@ -138,6 +151,7 @@ export function createAgentLink(options: AgentLinkOptions): AgentLink {
     },
     isConnected: (hostId) => sessions.has(hostId),
     connectedHosts: () => sessions.keys(),
+    conditions: claims.conditions,
     endSession: (hostId, error) => sessions.get(hostId)?.end(error),
     confirmStop(hostId, count) {
       const session = sessions.get(hostId);

@@ -19,17 +19,12 @@ import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts'
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
-import {
-  controllerBehind,
-  controllerFenced,
-  helloExpected,
-  leadershipUnproved,
-  otherCluster,
-  tooManyHellos,
-} from './agent-link-error.ts';
+import { helloExpected, leadershipUnproved, tooManyHellos } from './agent-link-error.ts';
 import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
 import type { DesiredSource } from './desired-source.ts';
 import type { HelloAdmission } from './hello-admission.ts';
+import type { HistoryProofs } from './history-proof.ts';
+import type { HostClaims } from './host-claims.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
 
 /** An agent that connects says hello within this, or is cut off. */
@@ -58,8 +53,8 @@ export interface AgentSessionPorts {
   readonly admission: HelloAdmission;
   /** The session became the host's: an older one must end. @throws ClusterError when it may not */
   readonly onHello: (session: AgentSession) => void;
-  /** A newer leader exists: this process must stop. */
-  readonly onFenced: (error: ClusterError) => void;
+  readonly claims: Pick<HostClaims, 'judge' | 'judgeRefusal'>;
+  readonly proofs: Pick<HistoryProofs, 'current'>;
   readonly onDataConnectionFailed: (connectionId: string, message: string) => void;
   /** Present after a restore. */
   readonly keeper?: TaskKeeper;
@@ -92,6 +87,7 @@ class LiveAgentSession implements AgentSession {
   readonly #ports: AgentSessionPorts;
   readonly #outbox: Outbox = createOutbox();
   #hello: HelloMessage | undefined;
+  #clusterId = '';
   #ended: { readonly error: ClusterError | undefined } | undefined;
   /** Tasks the agent holds by its own word; what a complete set must name. */
   #known: ReadonlySet<string> = new Set();
@@ -197,7 +193,7 @@ class LiveAgentSession implements AgentSession {
         await this.#register(hello, message.inventory);
         return;
       case 'fenced':
-        return this.#ports.onFenced(controllerFenced(message.maxEpoch, this.#ports.engine.epoch));
+        return this.#ports.claims.judgeRefusal(hostId, message.maxEpoch);
       case 'mass-stop-held':
         return this.#takeMassStop(hostId, message);
       case 'data-connection-failed':
@@ -233,8 +229,9 @@ class LiveAgentSession implements AgentSession {
       headSeq: view.headSeq,
       clusterId: view.clusterId,
     }));
-    this.#checkFence(hello, headSeq, clusterId);
+    await this.#ports.claims.judge(hello, headSeq, clusterId);
     this.#hello = hello;
+    this.#clusterId = clusterId;
     this.#known = new Set(hello.tasks.map(({ key }) => toTaskName(key)));
     this.#ports.onHello(this);
     const { hostId, appliedRevision: revisionApplied } = hello;
@@ -258,33 +255,13 @@ class LiveAgentSession implements AgentSession {
       heartbeatMs,
       selfFenceMs,
       httpPort: httpPort(),
+      proof: this.#ports.proofs.current(clusterId),
     });
     this.#outbox.markChanged();
     if (this.#ended !== undefined) return;
     liveness.connected(hostId);
     const { hostName: host, agentVersion: version } = hello;
     logger.info('agent connected', { hostId, host, version, tasks: tasks.length });
-  }
-
-  /** Whose history is longer? A lost tail is said before a lost leadership, which it can look like. */
-  #checkFence(hello: HelloMessage, headSeq: number, clusterId: string): void {
-    const { engine, logger } = this.#ports;
-    const { hostId, maxSeenSeq, maxEpoch } = hello;
-    if (maxSeenSeq > headSeq) {
-      const error = controllerBehind(maxSeenSeq, headSeq);
-      logger.error('an agent has seen commits that this log does not have', { hostId, error });
-      // What was acknowledged after the backup is missing here: to go on would be to do it again, or never.
-      if (hello.clusterId === clusterId) engine.refuseWrites(error);
-      throw error;
-    }
-    if (maxEpoch > engine.epoch) {
-      // Leaders of another cluster are none of ours: a machine that moved must not stop the controller it moved to.
-      if (hello.clusterId !== '' && hello.clusterId !== clusterId)
-        throw otherCluster(hello.clusterId, clusterId);
-      const error = controllerFenced(maxEpoch, engine.epoch);
-      this.#ports.onFenced(error);
-      throw error;
-    }
   }
 
   #context(hostId: HostId): { readonly principal: Principal; readonly nowMs: number } {
@@ -317,7 +294,10 @@ class LiveAgentSession implements AgentSession {
     this.#inFlight += 1;
     committed
       .then(
-        ({ seq }) => this.#outbox.putAck({ reportSeq, committedSeq: seq }),
+        ({ seq }) => {
+          const proof = this.#ports.proofs.current(this.#clusterId);
+          this.#outbox.putAck({ reportSeq, committedSeq: seq, proof });
+        },
         // Unacknowledged, the agent keeps it; a new session starts with everything that is on the host.
         (error: unknown) => this.end(error as ClusterError),
       )

@@ -20,6 +20,7 @@ export interface StopConsent {
 export interface Acknowledged {
   readonly reportSeq: number;
   readonly committedSeq: number;
+  readonly proof?: string;
 }
 
 /** What goes out next; `sync` asks the session to work out the difference to send. */

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { BACKUP_OMISSIONS, type ClusterStatus, type StoreCheck } from '../../../proto/domain/admin-views.ts';
 import type { HostId } from '../../../proto/domain/ids.ts';
+import type { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { AdminService } from '../../../proto/gen/nabla/v1/admin_pb.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { toWireBackupEnd, toWireStatus, toWireStoreCheck } from '../../../proto/wire/admin-wire.ts';
@@ -39,6 +40,15 @@ export interface AdminServicePorts {
   readonly serverVersion: string;
 }
 
+/** The reason, whose word it is, and what an operator can do. */
+function describeRefusal(error: ClusterError | undefined): string {
+  if (error === undefined) return '';
+  const { code, message, hint, details } = error;
+  const hostId = details['hostId'];
+  const by = hostId === undefined ? '' : ` (${hostId} says so)`;
+  return `${code}: ${message}${by}${hint === '' ? '' : `; ${hint}`}`;
+}
+
 export function createAdminService(ports: AdminServicePorts): ServiceHandlers<typeof AdminService> {
   const { engine, maintenance, isConnected, isRecovering, serverVersion } = ports;
   return {
@@ -51,8 +61,7 @@ export function createAdminService(ports: AdminServicePorts): ServiceHandlers<ty
         const hostsConnected = hosts.filter(({ id }) => isConnected(id)).length;
         return { hosts: hosts.length, hostsConnected, jobs, queued: view.queue().length };
       });
-      const { code, message } = engine.writesRefused ?? {};
-      const writesRefused = code === undefined ? '' : `${code}: ${message}`;
+      const writesRefused = describeRefusal(engine.writesRefused);
       return toWireStatus({ ...store, ...counts, serverVersion, writesRefused, recovering: isRecovering() });
     },
     async *backup(_request, { signal }) {

@@ -2,7 +2,7 @@
  * Hosts and GPUs as they are shown: the registered record with what is only known live (liveness, telemetry) and
  * what is promised on them.
  */
-import type { Gpu, Host, HostState, MachineType } from '../../../proto/domain/catalog.ts';
+import type { Condition, Gpu, Host, HostState, MachineType } from '../../../proto/domain/catalog.ts';
 import type { GpuUuid, HostId } from '../../../proto/domain/ids.ts';
 import type { TelemetryReport } from '../../../proto/domain/session.ts';
 import type { GpuView, HostView, MachineTypeView } from '../../../proto/domain/views.ts';
@@ -14,6 +14,8 @@ export interface LiveHosts {
   stateOf(hostId: HostId): HostState;
   lastSeenMs(hostId: HostId): number | undefined;
   telemetry(hostId: HostId): TelemetryReport | undefined;
+  /** What the controller itself finds wrong with the host. */
+  conditions(hostId: HostId): readonly Condition[];
 }
 
 export function toHostView(view: ClusterView, host: Host, live: LiveHosts): HostView {
@@ -42,7 +44,7 @@ export function toHostView(view: ClusterView, host: Host, live: LiveHosts): Host
     gpuDriverVersion: inventory.gpuDriverVersion,
     registeredAtMs: host.registeredAtMs,
     lastSeenMs: live.lastSeenMs(host.id) ?? 0,
-    conditions: inventory.conditions,
+    conditions: [...live.conditions(host.id), ...inventory.conditions],
     ...(telemetry === undefined ? {} : { telemetry }),
     runningTasks: use.tasks.length,
     ...(host.cordon === undefined ? {} : { cordon: host.cordon }),

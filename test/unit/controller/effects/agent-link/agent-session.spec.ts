@@ -50,7 +50,8 @@ function setUp(ask: () => number = () => 0) {
     terms: { heartbeatMs: 1_000, selfFenceMs: 60_000, httpPort: () => 1 },
     admission: { ask },
     onHello: () => undefined,
-    onFenced: () => undefined,
+    claims: { judge: async () => undefined },
+    proofs: { current: () => 'proof' },
     onDataConnectionFailed: () => undefined,
   } as unknown as AgentSessionPorts;
   const incoming = createMessageQueue<AgentMessage>({ capacity: 10 });
