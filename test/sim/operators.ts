@@ -27,6 +27,7 @@ export class Operators {
   readonly #busy = new Set<Host>();
   #tokens = 0;
   #quiet = false;
+  #left = false;
 
   constructor(sim: Cluster) {
     this.#sim = sim;
@@ -41,6 +42,12 @@ export class Operators {
   /** No new orders; hosts that are out are let in again. */
   quiet(): void {
     this.#quiet = true;
+  }
+
+  /** Nobody is let in any more either. */
+  leave(): void {
+    this.#quiet = true;
+    this.#left = true;
   }
 
   #next(): void {
@@ -128,6 +135,7 @@ export class Operators {
 
   #look(): void {
     this.#sim.world.schedule(LOOK_EVERY_MS, 'operator-looks', () => {
+      if (this.#left) return;
       for (const host of this.#sim.hosts) {
         if (this.#busy.has(host) || this.#stands(host)) continue;
         if (this.#quiet || this.#sim.chance.integer(4) === 0) this.#join(host);

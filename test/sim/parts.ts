@@ -130,6 +130,8 @@ export interface Lane {
   readonly down: Pipe<ControllerEnvelope>;
   readonly aborted: AbortController;
   agentClosed: boolean;
+  /** At the door: nobody reads what comes over it. */
+  refused: boolean;
   closeFromAgent(): void;
   incoming(): AsyncGenerator<AgentMessage>;
 }

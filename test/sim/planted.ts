@@ -11,7 +11,7 @@ import type { ClusterEvent } from '../../controller/core/event.ts';
 import type { Planner } from '../../controller/core/planner.ts';
 import type { HostId, Principal } from '../../proto/domain/ids.ts';
 import { parseTaskName } from '../../proto/domain/ids.ts';
-import type { AgentMessage, ControllerEnvelope } from '../../proto/domain/session.ts';
+import type { AgentMessage, ControllerEnvelope, HelloMessage } from '../../proto/domain/session.ts';
 import { desiredHashLines } from '../../proto/domain/session.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
@@ -33,11 +33,9 @@ export class Planted implements Wrappers {
   /** What the agent puts on the line. */
   up(message: AgentMessage, lane: Lane): AgentMessage | undefined {
     const { bug } = this.#sim;
-    if (bug === 'old-epoch-obeyed' && message.kind === 'hello')
-      return { ...message, maxEpoch: 0, maxSeenSeq: 0 };
+    const forgets = bug === 'old-epoch-obeyed' || bug === 'old-backup-served';
+    if (forgets && message.kind === 'hello') return withoutMemory(message);
     if (bug === 'old-epoch-obeyed' && message.kind === 'fenced') return undefined;
-    if (bug === 'old-backup-served' && message.kind === 'hello')
-      return { ...message, maxSeenSeq: 0, maxEpoch: 0 };
     if (bug === 'contact-without-round-trip' && message.kind === 'heartbeat') {
       const { epoch } = lane.controller.engine;
       // The answer does not cross the network: whoever listens only to himself is always in contact.
@@ -278,6 +276,13 @@ export class Planted implements Wrappers {
       },
     };
   }
+}
+
+/** An agent that has seen nothing yet, nor anything that would prove it. */
+function withoutMemory(message: HelloMessage): HelloMessage {
+  const hello = { ...message, maxEpoch: 0, maxSeenSeq: 0 };
+  Reflect.deleteProperty(hello, 'proof');
+  return hello;
 }
 
 /** Under a stop order, a running task is told as stopped. */

@@ -101,6 +101,7 @@ class Connection implements Lane {
   readonly down: Pipe<ControllerEnvelope>;
   readonly aborted = new AbortController();
   agentClosed = false;
+  refused = false;
 
   constructor(sim: Cluster, host: Host, agent: SimProcess, controller: Controller) {
     this.sim = sim;

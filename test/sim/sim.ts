@@ -255,6 +255,7 @@ export class Sim implements Cluster {
   /** The folder is put back to an old copy behind everybody's back; agents have seen more than it holds. */
   async #returnToOldLog(copy: MemoryDisk): Promise<void> {
     this.#quiet();
+    this.#operators.leave();
     this.#faults.heal();
     const { controller } = this;
     if (controller !== undefined) this.controllerDied(controller, 'put back');
