@@ -138,6 +138,7 @@ export class SimController implements Controller {
       void this.#serve(lane);
       return;
     }
+    lane.refused = true;
     lane.down.send({ end: true });
     this.#sim.network.forget(lane);
   }
