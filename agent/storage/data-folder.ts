@@ -4,7 +4,7 @@
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type HostId, ID_PREFIXES, parseTaskName } from '../../proto/domain/ids.ts';
+import { type HostId, isHostId, parseTaskName } from '../../proto/domain/ids.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import {
   makeSecretFolder,
@@ -47,7 +47,7 @@ export async function openHostId(layout: AgentLayout, mint: () => string): Promi
     await writeFileAtomically(layout.hostIdFile, `${minted}\n`, { mode: SECRET_FILE_MODE });
     return minted as HostId;
   }
-  if (text.startsWith(ID_PREFIXES.host) && /^[0-9a-z_]{6,64}$/.test(text)) return text as HostId;
+  if (isHostId(text)) return text;
   throw new ClusterError('corrupt', 'HOST_ID_INVALID', 'the host id of the data folder cannot be read', {
     details: { path: layout.hostIdFile },
     hint: 'restore the file, or remove it to register as a new host',

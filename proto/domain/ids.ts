@@ -25,6 +25,11 @@ export const ID_PREFIXES = {
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 
+/** The one form of a host's id, wherever it comes from. */
+export function isHostId(text: string): text is HostId {
+  return /^host_[0-9a-z]{1,40}$/.test(text);
+}
+
 /** Identity of one task of one attempt: what a start is keyed by. */
 export interface TaskKey {
   readonly jobId: JobId;

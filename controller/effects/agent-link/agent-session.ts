@@ -4,7 +4,7 @@
  */
 import type { Inventory } from '../../../proto/domain/catalog.ts';
 import type { HostId, Principal } from '../../../proto/domain/ids.ts';
-import { toTaskName } from '../../../proto/domain/ids.ts';
+import { isHostId, toTaskName } from '../../../proto/domain/ids.ts';
 import type {
   AgentMessage,
   ControllerEnvelope,
@@ -34,7 +34,6 @@ export const REPORTS_IN_FLIGHT_MAX = 32;
 
 /** Anything else could not be given back as it came. */
 const MASS_STOP_HASH = /^[0-9a-f]{64}$/;
-const HOST_ID = /^host_[0-9a-z]{1,40}$/;
 
 /** What the link says in Welcome. */
 export interface WelcomeTerms {
@@ -222,7 +221,7 @@ class LiveAgentSession implements AgentSession {
   async #takeHello(hello: HelloMessage): Promise<void> {
     const { engine, terms, liveness, logger } = this.#ports;
     if (this.#hello !== undefined) throw helloExpected('hello came twice');
-    if (!HOST_ID.test(hello.hostId)) throw helloExpected('the host id is malformed');
+    if (!isHostId(hello.hostId)) throw helloExpected('the host id is malformed');
     const retryAfterMs = this.#ports.admission.ask();
     if (retryAfterMs > 0) throw tooManyHellos(retryAfterMs);
     const { headSeq, clusterId } = await engine.read((view) => ({

@@ -3,7 +3,7 @@
  * that none is in the world of which the log does not know.
  */
 import { createHash, X509Certificate } from 'node:crypto';
-import type { HostId } from '../../../proto/domain/ids.ts';
+import { type HostId, isHostId } from '../../../proto/domain/ids.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
 import type { EnrolService } from '../../../proto/gen/nabla/v1/enrol_pb.ts';
 import type { Clock, IdSource, Logger } from '../../../proto/ports/index.ts';
@@ -23,7 +23,6 @@ export const JOIN_TOKEN_TTL_MS = 30 * 60_000;
 /** Largest request of this service. */
 export const ENROL_BYTES_MAX = 16 * 1024;
 const HOST_NAME_CHARACTERS_MAX = 253;
-const HOST_ID = /^host_[0-9a-z]{1,40}$/;
 
 export interface EnrolServicePorts {
   readonly engine: Engine;
@@ -140,7 +139,7 @@ function requireName(hostName: string): string {
 }
 
 function requireHostId(hostId: string): string {
-  if (hostId === '' || HOST_ID.test(hostId)) return hostId;
+  if (hostId === '' || isHostId(hostId)) return hostId;
   throw fieldInvalid('hostId', 'must be a host id or empty');
 }
 
