@@ -83,6 +83,25 @@ t.test('from nothing to a user who works in a project', async (t) => {
   t.match(await root('users', 'show', 'ann', '-o', 'json'), { stdout: /"state": "revoked"/ });
 });
 
+t.test('members leave by themselves and remove nobody else', async (t) => {
+  const nabla = await runController(t);
+  const root = cliOf(nabla, nabla.adminToken);
+  const [ann, bob, eve] = await Promise.all(
+    ['ann', 'bob', 'eve'].map(async (name) => cliOf(nabla, (await makeUser(nabla, name)).token)),
+  );
+  t.match(await root('projects', 'create', 'vision'), { code: 0 });
+  for (const name of ['ann', 'bob']) {
+    t.match(await root('projects', 'members', 'add', 'vision', name, '--role', 'viewer'), { code: 0 });
+  }
+  const remove = ['projects', 'members', 'remove', 'vision'] as const;
+  t.match(await ann?.(...remove, 'bob'), { code: 3, stderr: /takes the role owner/ });
+  t.match(await ann?.(...remove, 'nobody'), { code: 3 }, 'nor is it told who there is');
+  t.match(await eve?.(...remove, 'eve'), { code: 4, stderr: /no such project/ });
+  t.match(await ann?.(...remove, 'ann'), { code: 0 });
+  t.match(await ann?.('projects', 'show', 'vision'), { code: 4 });
+  t.match(await bob?.('projects', 'show', 'vision'), { code: 0 });
+});
+
 t.test('login stores a token that was checked', async (t) => {
   const nabla = await runController(t);
   const ann = await makeUser(nabla, 'ann');

@@ -60,7 +60,8 @@ export const AUTHORISATION: Readonly<Record<string, Rule>> = {
   '/nabla.v1.TokenService/ListTokens': 'user',
   '/nabla.v1.TokenService/RevokeToken': 'user',
   '/nabla.v1.MemberService/AddMember': owner('named'),
-  '/nabla.v1.MemberService/RemoveMember': owner('named'),
+  // Oneself; owners have to do with all.
+  '/nabla.v1.MemberService/RemoveMember': viewer('named'),
   '/nabla.v1.MemberService/ListMembers': viewer('named'),
   '/nabla.v1.ProjectService/CreateProject': 'user',
   '/nabla.v1.ProjectService/GetProject': viewer('named'),

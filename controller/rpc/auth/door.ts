@@ -25,6 +25,7 @@ import { optionalReference, requireReference } from '../request-field.ts';
 import { authorise, isOfMachines, methodForbidden, type ProjectRule, ruleOf } from './authorisation.ts';
 import { createLeases } from './leases.ts';
 import type { Permit } from './permit.ts';
+import { createStreamLimit } from './stream-limit.ts';
 import { tokenRefused } from './tokens.ts';
 import { tokenExpired } from './user-tokens.ts';
 
@@ -54,6 +55,8 @@ export interface Door {
   /**
    * Calls `onEnd` once, when the permit no longer holds: a role or token was taken away, or the token expired.
    * Returns how to stop looking.
+   *
+   * @throws ClusterError quota TOO_MANY_STREAMS
    */
   hold(permit: Permit, onEnd: (error: ClusterError) => void): () => void;
   close(): void;
@@ -62,7 +65,7 @@ export interface Door {
 export interface DoorOptions {
   readonly engine: Pick<Engine, 'peek' | 'onCommit'>;
   readonly identify: Identify;
-  readonly clock: Pick<Clock, 'nowMs' | 'after'>;
+  readonly clock: Pick<Clock, 'nowMs' | 'monotonicMs' | 'after'>;
 }
 
 export function createDoor({ engine, identify, clock }: DoorOptions): Door {
@@ -70,6 +73,7 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
     engine.peek((view) => recheck(view, permit, clock.nowMs()));
   };
   const leases = createLeases({ engine, clock, check: look });
+  const streams = createStreamLimit(clock);
   return {
     admit(call, credentials) {
       const caller = ruleOf(call) === 'open' ? ANONYMOUS : identify(credentials);
@@ -88,7 +92,14 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
       look(permit);
       return permit;
     },
-    hold: leases.hold,
+    hold(permit, onEnd) {
+      const leave = streams.enter(permit.caller.principal);
+      const release = leases.hold(permit, onEnd);
+      return () => {
+        release();
+        leave();
+      };
+    },
     close: leases.close,
   };
 }

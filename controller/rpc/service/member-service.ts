@@ -1,6 +1,6 @@
 /**
  * MemberService: who may do what in one project. The door has made sure of the caller's role and put the project's
- * id into the request.
+ * id into the request; everybody may leave, and owners alone may remove others.
  */
 import type { ProjectId, UserId } from '../../../proto/domain/ids.ts';
 import { MEMBER_LIST } from '../../../proto/domain/record-list.ts';
@@ -8,9 +8,19 @@ import { MemberSchema, type MemberService } from '../../../proto/gen/nabla/v1/id
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { projectRoleBridge } from '../../../proto/wire/enum-wire.ts';
 import { toWireMember } from '../../../proto/wire/identity-wire.ts';
+import { type Access, mayInProject } from '../../core/identity/access.ts';
+import type { ClusterView } from '../../core/view.ts';
+import { methodForbidden } from '../auth/authorisation.ts';
+import { requireAccess } from '../auth/door.ts';
 import { listPage } from '../list-page.ts';
 import { requireReference } from '../request-field.ts';
 import { commandContext, type ServicePorts } from '../service-ports.ts';
+
+/** By whole name or id. */
+function isOneself(view: ClusterView, { userId }: Access, ref: string): boolean {
+  if (userId === undefined) return false;
+  return ref === userId || ref === view.identity.user(userId)?.name;
+}
 
 export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof MemberService> {
   const { engine } = ports;
@@ -31,10 +41,14 @@ export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof
       return member === undefined ? {} : { member: toWireMember(member) };
     },
     async removeMember({ project, user }, context) {
-      await engine.submit(
-        { type: 'remove-member', project, user: requireReference(user, 'user') },
-        commandContext(ports, context),
-      );
+      const ref = requireReference(user, 'user');
+      engine.peek((view) => {
+        const access = requireAccess(view, context.caller, ports.clock.nowMs());
+        if (isOneself(view, access, ref)) return;
+        if (mayInProject(view, access, project as ProjectId, 'owner')) return;
+        throw methodForbidden('/nabla.v1.MemberService/RemoveMember', { least: 'owner', project: 'named' });
+      });
+      await engine.submit({ type: 'remove-member', project, user: ref }, commandContext(ports, context));
       return {};
     },
     async listMembers({ project, options }) {
