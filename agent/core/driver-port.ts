@@ -74,6 +74,8 @@ export interface DriverExit {
   readonly signal: number;
   readonly outOfMemory: boolean;
   readonly finishedAtMs: number;
+  /** Present when not the task but what ran it came to its end: its container engine, or the machine. */
+  readonly cutOffBy?: 'engine' | 'machine';
 }
 
 /** `unknown` means the driver cannot say (daemon away, call timed out): never the same as exited. */

@@ -35,6 +35,21 @@ const SIGNAL_NAMES: Readonly<Record<number, string>> = {
   31: 'SIGSYS',
 };
 
+const INTERRUPTED = { reason: 'HOST_RESTARTED', message: 'the host restarted while it was under way' };
+const CUT_OFF: Readonly<Record<NonNullable<DriverExit['cutOffBy']>, Omit<Told, 'verdict'>>> = {
+  engine: { reason: 'ENGINE_STOPPED', message: 'its container engine stopped, and ended it' },
+  machine: INTERRUPTED,
+};
+
+/**
+ * The end of a task whose machine was restarted after it began. A signal, or no status, is the restart's; a status that
+ * the task chose itself stays its own.
+ */
+export function toExitAcrossBoot(exit: DriverExit): DriverExit {
+  const chosen = exit.signal === 0 && exit.code !== undefined;
+  return chosen ? exit : { ...exit, cutOffBy: 'machine' };
+}
+
 /** The end of a task that ran. `stop` is the order in force, if any. Never throws. */
 export function toExit(exit: DriverExit, stop?: StopOrder): Exit {
   const told = tellEnd(exit, stop);
@@ -59,6 +74,7 @@ function tellEnd(exit: DriverExit, stop: StopOrder | undefined): Told {
   }
   // An end before the order was the task's own; the order came too late to cause it.
   if (stop !== undefined && exit.finishedAtMs >= stop.atMs) return tellStop(stop.cause);
+  if (exit.cutOffBy !== undefined) return { verdict: 'host', ...CUT_OFF[exit.cutOffBy] };
   if (exit.signal > 0) {
     const name = SIGNAL_NAMES[exit.signal] ?? 'a signal';
     return { verdict: 'user-code', reason: 'SIGNAL', message: `ended by signal ${exit.signal} (${name})` };
@@ -103,15 +119,7 @@ export function toExitVanished(nowMs: number): Exit {
 
 /** The end of a task that a restart of the machine cut off; it may or may not have begun. */
 export function toExitInterrupted(nowMs: number): Exit {
-  const message = 'the host restarted while it was under way';
-  return {
-    signal: 0,
-    outOfMemory: false,
-    verdict: 'host',
-    reason: 'HOST_RESTARTED',
-    message,
-    finishedAtMs: nowMs,
-  };
+  return { signal: 0, outOfMemory: false, verdict: 'host', ...INTERRUPTED, finishedAtMs: nowMs };
 }
 
 /**

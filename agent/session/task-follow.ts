@@ -6,7 +6,7 @@ import type { Exit } from '../../proto/domain/job.ts';
 import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverExit, StartedTask } from '../core/driver-port.ts';
-import { toExit, toExitVanished } from '../core/exit-verdict.ts';
+import { toExit, toExitAcrossBoot, toExitVanished } from '../core/exit-verdict.ts';
 import type { TaskLog } from '../core/log-port.ts';
 import { linkAbort } from './linked-abort.ts';
 import { pumpOutput } from './output-pump.ts';
@@ -65,7 +65,11 @@ export function followTask(context: TaskContext, input: FollowInput): Follower {
       if (!whole && !context.signal.aborted) {
         context.logger.error('output of a task is incomplete', { task: entry.name });
       }
-      return exit === undefined ? toExitVanished(context.clock.nowMs()) : toExit(exit, entry.record.stop);
+      if (exit === undefined) return toExitVanished(context.clock.nowMs());
+      const { bootId = '', stop: order } = entry.record;
+      // Records of early versions do not say in which boot they were made.
+      const isOfThisBoot = bootId === '' || bootId === context.bootId;
+      return toExit(isOfThisBoot ? exit : toExitAcrossBoot(exit), order);
     } finally {
       limit.cancel();
       over.abort();

@@ -27,6 +27,25 @@ export function toDriverTask(found: Docker.ContainerInspectInfo): DriverTask {
   }
 }
 
+/** Engines give this status to containers whose end they did not see. */
+const UNSEEN_CODE = 255;
+/** Signals by which an engine ends its containers. */
+const ENDING_SIGNALS = [9, 15];
+
+/** Whether an engine that went away may have made this end: what a task says by a status of its own is its own. */
+export function mayBeEngines({ code, signal, outOfMemory }: DriverExit): boolean {
+  return !outOfMemory && (ENDING_SIGNALS.includes(signal) || code === UNSEEN_CODE);
+}
+
+/**
+ * The exit of a container that began under an earlier life of its engine and ended before this one was up, which is
+ * when engines without live-restore end what they ran. Any other exit as it is. Times are of one clock, the host's.
+ */
+export function toExitAcrossEngines(exit: DriverExit, startedAtMs: number, engineUpAtMs: number): DriverExit {
+  const between = startedAtMs < engineUpAtMs && exit.finishedAtMs <= engineUpAtMs;
+  return between && mayBeEngines(exit) ? { ...exit, cutOffBy: 'engine' } : exit;
+}
+
 export function toStarted(found: Docker.ContainerInspectInfo): StartedTask {
   return {
     containerId: found.Id,

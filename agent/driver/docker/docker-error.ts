@@ -121,13 +121,26 @@ export function toDockerError(
 }
 
 /** A failed pull: what is not told apart above is the network or the registry. */
-export function toPullError(message: string): ClusterError {
+export function toPullError(message: string, image: string): ClusterError {
   const known = toDockerError(new Error(message));
   if (known.code !== 'DRIVER_UNAVAILABLE') return known;
-  return new ClusterError('unavailable', 'IMAGE_PULL_FAILED', 'the image could not be pulled', {
-    hint: 'check that the registry can be reached from the host',
-    details: { reason: message.slice(0, TEXT_MAX) },
-  });
+  const registry = registryOf(image);
+  return new ClusterError(
+    'unavailable',
+    'IMAGE_PULL_FAILED',
+    `the image could not be pulled from ${registry}`,
+    {
+      hint: `check that ${registry} can be reached from the host`,
+      details: { reason: message.slice(0, TEXT_MAX) },
+    },
+  );
+}
+
+/** The registry that a name stands for: its first part if that looks like a host, as engines read it. */
+function registryOf(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const isHost = rest.length > 0 && (/[.:]/.test(first) || first === 'localhost');
+  return isHost ? first : 'docker.io';
 }
 
 /** The HTTP status of the engine's answer behind an error; 0 when it gave none. */

@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { toDockerError } from './docker-error.ts';
+import { statusOf, toDockerError } from './docker-error.ts';
 
 /** An engine under load answers late; one that does not answer in this time is as good as gone. */
 export const CALL_TIMEOUT_MS = 30_000;
@@ -81,6 +81,48 @@ async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
     signal.addEventListener('abort', onAbort, { once: true });
     work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
+}
+
+/** Engines make this network anew when they start, unless containers that outlived the last engine are on it. */
+const STARTUP_NETWORK = 'bridge';
+
+/** When the engine came up, by its own word; 0 when it has no such network. @throws ClusterError as of the call */
+export async function readStartMs(engine: Engine): Promise<number> {
+  try {
+    const network = engine.docker.getNetwork(STARTUP_NETWORK);
+    const { Created } = (await engine.call(() => network.inspect())) as { Created?: string };
+    return Date.parse(Created ?? '') || 0;
+  } catch (error) {
+    if (statusOf(error) === 404) return 0;
+    throw error;
+  }
+}
+
+/**
+ * Whether somebody asked the engine to signal the container since it began: the engine itself, which ends its containers
+ * before it answers no more, or whoever uses it. @throws ClusterError as of the call
+ */
+export async function wasKilledThrough(
+  engine: Engine,
+  { containerId, sinceMs, untilMs }: KillSearch,
+): Promise<boolean> {
+  const options = {
+    since: sinceMs / 1000,
+    until: untilMs / 1000,
+    filters: JSON.stringify({ container: [containerId], event: ['kill'] }),
+  };
+  return await engine.call(async (abortSignal) => {
+    const answer = await openStream(engine.docker, { method: 'GET', path: '/events?', options, abortSignal });
+    // One event is enough, and nothing is kept of what they say.
+    for await (const _ of answer) return true;
+    return false;
+  });
+}
+
+export interface KillSearch {
+  readonly containerId: string;
+  readonly sinceMs: number;
+  readonly untilMs: number;
 }
 
 /** What the driver must know of an engine before it plans a container. */

@@ -124,7 +124,7 @@ async function pullImage({ engine, clock, stallMs, name, login, tell, stop }: Pu
       timer = arm();
       const event = JSON.parse(line) as PullEvent;
       const failure = event.errorDetail?.message ?? event.error;
-      if (failure !== undefined) throw toPullError(failure);
+      if (failure !== undefined) throw toPullError(failure, name);
       tell(tally.add(event));
     }
   } catch (error) {
@@ -138,7 +138,7 @@ async function pullImage({ engine, clock, stallMs, name, login, tell, stop }: Pu
     if (stop.signal.aborted) throw startCancelled();
     const known = toDockerError(error);
     throw known.code === 'DRIVER_UNAVAILABLE' && statusOf(error) !== 0
-      ? toPullError(known.details['reason'] ?? '')
+      ? toPullError(known.details['reason'] ?? '', name)
       : known;
   } finally {
     timer.cancel();

@@ -20,6 +20,8 @@ export interface OwnEngine {
   readonly socketPath: string;
   /** SIGKILL of the daemon alone: containers and their shims go on. */
   kill(): Promise<void>;
+  /** SIGTERM, as a service is stopped: without live-restore it stops its containers first. */
+  stop(): Promise<void>;
   /** Starts it again on what it left. */
   start(): Promise<void>;
   /** Removes its containers, ends it and takes everything of it away. */
@@ -68,6 +70,7 @@ export async function openOwnEngine(options: { readonly liveRestore: boolean }):
       await eventually(answers, { deadlineMs: START_DEADLINE_MS, everyMs: 100, what: 'the engine' });
     },
     kill: () => end(daemon, 'SIGKILL'),
+    stop: () => end(daemon, 'SIGTERM'),
     async close() {
       if (daemon.exitCode === null && daemon.signalCode === null) {
         await removeContainers(socketPath);

@@ -5,6 +5,7 @@ import t from 'tap';
 import type { DriverExit } from '../../../../agent/core/driver-port.ts';
 import {
   toExit,
+  toExitAcrossBoot,
   toExitBeforeStart,
   toExitFromError,
   toExitVanished,
@@ -29,6 +30,18 @@ const ENDS: readonly {
   { name: 'success', exit: { code: 0 }, want: ['none', ''] },
   { name: 'its own code', exit: { code: 3 }, want: ['user-code', 'EXIT_NONZERO'] },
   { name: 'a signal nobody here sent', exit: { signal: 11 }, want: ['user-code', 'SIGNAL'] },
+  {
+    name: 'the end of its engine',
+    exit: { signal: 15, cutOffBy: 'engine' },
+    want: ['host', 'ENGINE_STOPPED'],
+  },
+  { name: 'a restart', exit: { signal: 9, cutOffBy: 'machine' }, want: ['host', 'HOST_RESTARTED'] },
+  {
+    name: 'a stop, carried out by the end of its engine',
+    exit: { signal: 9, cutOffBy: 'engine' },
+    stop: stop('user'),
+    want: ['none', 'STOPPED'],
+  },
   { name: 'no status at all', exit: {}, want: ['host', 'NO_EXIT_STATUS'] },
   { name: 'out of memory', exit: { signal: 9, outOfMemory: true }, want: ['out-of-memory', 'OUT_OF_MEMORY'] },
   { name: 'a stop by its user', exit: { signal: 15 }, stop: stop('user'), want: ['none', 'STOPPED'] },
@@ -89,3 +102,13 @@ t.test('errors before the start keep code and hint', async (t) => {
     t.same([exit.verdict, exit.reason, exit.message], [verdict, code, 'it failed; do this']);
   }
 });
+
+t.test(
+  'a restart of the machine is blamed for signals, and for nothing that a task said itself',
+  async (t) => {
+    t.equal(toExitAcrossBoot(ended({ signal: 15 })).cutOffBy, 'machine');
+    t.equal(toExitAcrossBoot(ended({})).cutOffBy, 'machine', 'no status');
+    t.same(toExitAcrossBoot(ended({ code: 3 })), ended({ code: 3 }));
+    t.same(toExitAcrossBoot(ended({ code: 0 })), ended({ code: 0 }));
+  },
+);

@@ -68,8 +68,15 @@ t.test('an engine that is away, slow, or no longer wanted', async (tt) => {
 });
 
 t.test('pulls', async (tt) => {
-  tt.equal(toPullError('dial tcp: lookup registry: no such host').code, 'IMAGE_PULL_FAILED');
-  tt.equal(toPullError('manifest unknown').code, 'IMAGE_NOT_FOUND');
+  const away = 'dial tcp: lookup registry: no such host';
+  tt.equal(toPullError(away, 'a/b:1').code, 'IMAGE_PULL_FAILED');
+  tt.match(
+    toPullError(away, 'a/b:1').hint,
+    /docker\.io/,
+    'a name without a host is of the engine’s own registry',
+  );
+  tt.match(toPullError(away, 'registry.test:5000/b:1').message, /registry\.test:5000$/, 'it says which one');
+  tt.equal(toPullError('manifest unknown', 'a/b:1').code, 'IMAGE_NOT_FOUND');
 });
 
 t.test('refused limits', async (tt) => {
