@@ -6,8 +6,8 @@ import type { HostId, Principal } from '../../proto/domain/ids.ts';
 import type { Clock, Logger, Timer } from '../../proto/ports/index.ts';
 import type { Engine } from '../core/engine.ts';
 
-/** Timers of Node hold less than 25 days; a later deadline is looked at again then. */
-const LOOK_AGAIN_MS = 24 * 60 * 60 * 1000;
+/** A deadline is a time of day, and a timer does not follow a clock that is set: it is looked at again this often. */
+const LOOK_AGAIN_MS = 5 * 60_000;
 /** After a failure, which no commit may follow to wake us. */
 const RETRY_AFTER_MS = 5_000;
 const WAKES: ReadonlySet<string> = new Set(['host-drain-started', 'host-uncordoned', 'host-removed']);

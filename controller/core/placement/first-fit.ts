@@ -1,8 +1,9 @@
 /**
- * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it. Never
- * over-commits; the leader re-checks every placement all the same.
+ * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it, hosts that
+ * failed it last. Never over-commits; the leader re-checks every placement all the same.
  */
-import type { Job, JobSpec } from '../../../proto/domain/job.ts';
+import type { Attempt, Job, JobSpec } from '../../../proto/domain/job.ts';
+import { INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
 import { BACKOFF_MAX_MS } from '../limits.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
@@ -58,7 +59,7 @@ function planJob(round: Round, job: Job): void {
     return;
   }
   const need = needOf(job.spec);
-  const room = round.rooms.find((candidate) => whyNot(need, candidate) === undefined);
+  const room = chooseRoom(round.rooms, need, job);
   if (room === undefined) {
     const misfit = summariseWait(need, round.rooms);
     round.misfits.set(key, misfit);
@@ -66,6 +67,27 @@ function planJob(round: Round, job: Job): void {
     return;
   }
   round.placements.push(placeIn(room, need, job));
+}
+
+/**
+ * The first that fits, and one where the job has not yet failed through the host's fault before one where it has: a broken
+ * host is free again at once, and would take the same job until its attempts are spent.
+ */
+function chooseRoom(rooms: readonly Room[], need: Need, { attempts }: Job): Room | undefined {
+  const failedOn = new Set(attempts.filter(failedByHost).map(({ hostId }) => hostId));
+  let second: Room | undefined;
+  for (const room of rooms) {
+    if (whyNot(need, room) !== undefined) continue;
+    if (!failedOn.has(room.host.id)) return room;
+    second ??= room;
+  }
+  return second;
+}
+
+/** Who made room for others has nothing against the host. */
+function failedByHost({ outcome, exit }: Attempt): boolean {
+  if (outcome === 'lost') return true;
+  return outcome === 'failed' && exit !== undefined && INFRASTRUCTURE_VERDICTS.includes(exit.verdict);
 }
 
 function keyOf({ needKeys }: Round, spec: JobSpec): string {

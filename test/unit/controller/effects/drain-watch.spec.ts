@@ -59,6 +59,19 @@ t.test('at the deadline, and not before', async (t) => {
   t.equal(clock.pending, 0);
 });
 
+t.test('a clock that was set forward brings the deadline nearer, without an order', async (t) => {
+  const { clock, drain, isStopping, watch } = setUp();
+  const watching = watch();
+  await drain(2 * HOUR_MS);
+  await settle();
+  clock.stepWall(HOUR_MS);
+  await clock.run(HOUR_MS - 60_000);
+  t.notOk(isStopping());
+  await clock.run(10 * 60_000);
+  t.ok(isStopping());
+  await watching.close();
+});
+
 t.test('a deadline of weeks, a restart in between, a commit that fails', async (t) => {
   const { clock, drain, isStopping, watch, failures } = setUp();
   const first = watch();

@@ -114,3 +114,24 @@ t.test('a pause noted before the clock was set back does not outlast the longest
   world.nowMs -= 60 * 60 * 1000;
   t.match(world.plan(), { placements: [{ jobId: id, attempt: 2 }] }, 'an hour of waiting nobody ordered');
 });
+
+t.test(
+  'a job that a host failed goes to another first, and back to that one when no other fits',
+  async (t) => {
+    const world = new World();
+    for (const id of ['1', '2', '3']) world.addHost({ id: hostId(id), name: id });
+    const id = world.addJob({ retries: 3 });
+    const failOn = (host: string, exit: ReturnType<typeof anExit>): void => {
+      world.nowMs += 10 * 60_000;
+      t.match(world.plan().placements, [{ jobId: id, hostId: hostId(host) }]);
+      world.place();
+      world.observe(id, { phase: 'exited', exit, stopped: true });
+    };
+    failOn('1', anExit({ verdict: 'host', code: 1 }));
+    failOn('2', anExit({ verdict: 'gpu', code: 1 }));
+    failOn('3', anExit({ verdict: 'none', code: 1 }));
+    failOn('3', anExit({ verdict: 'host', code: 1 }));
+    world.nowMs += 10 * 60_000;
+    t.match(world.plan().placements, [{ jobId: id, hostId: hostId('1') }], 'better than to wait for ever');
+  },
+);
