@@ -113,12 +113,16 @@ export class Operators {
 
   /** To another stop than the one that is held: it must come to nothing. */
   #confirmStop(host: Host): void {
-    const { controller, chance } = this.#sim;
+    this.#confirm(host, 100 + this.#sim.chance.integer(100));
+  }
+
+  #confirm(host: Host, count: number): void {
+    const { controller } = this.#sim;
     if (controller?.ready !== true) return;
     try {
-      controller.link.confirmStop(host.id, 100 + chance.integer(100));
+      controller.link.confirmStop(host.id, count);
     } catch {
-      // A refusal is what is wanted.
+      // It changed meanwhile, or nobody is there: the next look tells.
     }
   }
 
@@ -137,11 +141,20 @@ export class Operators {
     this.#sim.world.schedule(LOOK_EVERY_MS, 'operator-looks', () => {
       if (this.#left) return;
       for (const host of this.#sim.hosts) {
+        this.#letStop(host);
         if (this.#busy.has(host) || this.#stands(host)) continue;
         if (this.#quiet || this.#sim.chance.integer(4) === 0) this.#join(host);
       }
       this.#look();
     });
+  }
+
+  /** A host came back with much that was given up: its agent stops so much at once only when a person wants it. */
+  #letStop(host: Host): void {
+    const { checker, agents, network } = this.#sim;
+    const { count = 0 } = agents.get(host)?.supervisor?.massStop() ?? {};
+    if (count === 0 || network.emptiesSets || !checker.runsGivenUp(host)) return;
+    this.#confirm(host, count);
   }
 
   /** A token for the host, and then the host with it; whatever fails, the next look begins anew. */

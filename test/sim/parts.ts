@@ -150,6 +150,7 @@ export interface Agent {
   readonly process: SimProcess;
   readonly host: Host;
   readonly session: Session | undefined;
+  readonly supervisor: Supervisor | undefined;
 }
 
 export interface Network {
