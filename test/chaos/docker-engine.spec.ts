@@ -1,8 +1,8 @@
 /**
  * Aim: an engine that is killed is silence, never an end: a container that outlives it is taken up again without a
- * gap, one that its engine ends comes to one end, and no attempt starts twice.
- * Method: an engine of the test's own with and without live-restore, killed while a job prints; each start leaves a
- * line in the project's storage.
+ * gap, one that its engine or its operator ends comes to one end that is no fault of the job, and no attempt starts
+ * twice. Method: an engine of the test's own with and without live-restore, killed or stopped while a job prints; each
+ * start leaves a line in the project's storage.
  */
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
@@ -61,12 +61,14 @@ async function readStarts(agentFolder: string): Promise<readonly string[]> {
 const CASES = [
   { liveRestore: true, how: 'kill' },
   { liveRestore: false, how: 'kill' },
+  { liveRestore: false, how: 'stop' },
+  { liveRestore: false, how: 'killContainers' },
 ] as const;
 
 for (const { liveRestore, how } of CASES) {
   const word = liveRestore ? 'with' : 'without';
   t.test(
-    `${how} of the engine under a running job, ${word} live-restore`,
+    `${how} by an engine’s operator under a running job, ${word} live-restore`,
     { timeout: 180_000 },
     async (t) => {
       const obstacle = await ownEngineObstacle();
@@ -87,9 +89,12 @@ for (const { liveRestore, how } of CASES) {
       const hasPrinted = async (): Promise<boolean> => (await readLog(client, id, 1)).includes('line 5\n');
       await eventually(hasPrinted, { deadlineMs: 60_000, everyMs: 100, what: 'the fifth line' });
       await engine[how]();
-      await pause(SILENT_MS);
-      t.equal((await show(client, id)).state, JobState.RUNNING, 'an engine that is silent has ended nothing');
-      await engine.start();
+      if (how !== 'killContainers') {
+        await pause(SILENT_MS);
+        const { state } = await show(client, id);
+        t.equal(state, JobState.RUNNING, 'an engine that is silent has ended nothing');
+        await engine.start();
+      }
 
       const end = await eventually(
         async () => {
@@ -110,7 +115,7 @@ for (const { liveRestore, how } of CASES) {
         t.equal(end.attempts.length, 1, 'the container was taken up again');
         t.equal(await readLog(client, id, 1), whole, 'its log has no gap');
       } else {
-        // Such an engine ends its containers, which is no failure of the job and uses up no retry: it asked for none.
+        // Such an engine, or its operator, ends the container, which is no failure of the job and uses up no retry: it asked for none.
         t.match(end.attempts[0]?.exit, { verdict: Verdict.HOST, reason: 'ENGINE_STOPPED' });
         t.equal(end.state, JobState.SUCCEEDED, 'the next attempt runs to its end');
         t.equal(await readLog(client, id, end.attempts.at(-1)?.number ?? 0), whole, 'and its log is whole');

@@ -22,18 +22,11 @@ import { driverUnavailable, startCancelled, taskAbsent, taskEnded, taskRunning }
 import { signalNumber } from '../signal-name.ts';
 import { fromLabels, LABEL_HOST, toContainerName } from './container-plan.ts';
 import { type ContainerStart, type ContainerStartOptions, createContainerStart } from './container-start.ts';
-import { mayBeEngines, toDriverTask, toExitAcrossEngines } from './container-state.ts';
+import { toDriverTask } from './container-state.ts';
 import { statusOf } from './docker-error.ts';
 import { openDockerExec } from './docker-exec.ts';
-import {
-  createEngine,
-  type Engine,
-  type EngineFacts,
-  openStream,
-  readFacts,
-  readStartMs,
-  wasKilledThrough,
-} from './engine.ts';
+import { createEndJudge, type EndJudge } from './end-judge.ts';
+import { createEngine, type Engine, type EngineFacts, openStream, readFacts } from './engine.ts';
 import { createImagePuller, type ImagePuller } from './image-pull.ts';
 import { followLog } from './log-stream.ts';
 
@@ -48,8 +41,6 @@ export interface DockerDriverOptions extends ContainerStartOptions {
 const RETRY_MS = 500;
 /** Inspections at once when everything is listed. */
 const LIST_PARALLEL = 8;
-/** Signalled containers that are remembered; all are forgotten beyond that. */
-const SIGNALLED_MAX = 4096;
 /** How long the engine may hold a call that waits for an end; then it is asked again. */
 const WAIT_TIMEOUT_MS = 300_000;
 
@@ -66,19 +57,16 @@ class DockerDriver implements Driver {
   readonly #engine: Engine;
   readonly #puller: ImagePuller;
   readonly #start: ContainerStart;
+  readonly #ends: EndJudge;
   readonly #starting = new Map<string, Promise<StartedTask>>();
   #closed = false;
-  /** The engine was seen not to answer, and then when it was seen to answer again; for engines that do not say it. */
-  #isAway = false;
-  #backAtMs = 0;
-  /** Containers that got a signal which a user asked for: what it does is the task's own end. */
-  readonly #signalled = new Set<string>();
 
   constructor(options: DockerDriverOptions, engine: Engine, facts: EngineFacts) {
     this.#options = options;
     this.#engine = engine;
     this.#puller = createImagePuller(engine, options.clock);
     this.#start = createContainerStart({ engine, facts, options });
+    this.#ends = createEndJudge({ engine, clock: options.clock, liveRestore: facts.liveRestore });
     this.supports = {
       images: true,
       portMapping: true,
@@ -115,31 +103,13 @@ class DockerDriver implements Driver {
   async inspect(key: TaskKey): Promise<DriverTask> {
     try {
       const found = await this.#find(key);
-      this.#noteAnswer();
-      return found === undefined ? { state: 'absent' } : await this.#judgeEnd(toDriverTask(found));
+      this.#ends.noteAnswer();
+      return found === undefined ? { state: 'absent' } : await this.#ends.judge(toDriverTask(found));
     } catch (error) {
       const { code } = toClusterError(error);
-      if (code === 'DRIVER_UNAVAILABLE') this.#isAway = true;
+      if (code === 'DRIVER_UNAVAILABLE') this.#ends.noteAway();
       return { state: 'unknown', reason: code };
     }
-  }
-
-  #noteAnswer(): void {
-    if (this.#isAway) this.#backAtMs = this.#options.clock.nowMs();
-    this.#isAway = false;
-  }
-
-  /** An end that the engine itself may have made is told as such: it is not the task's failure. */
-  async #judgeEnd(task: DriverTask): Promise<DriverTask> {
-    if (task.state !== 'exited' || !mayBeEngines(task.exit)) return task;
-    const upAtMs = Math.max(this.#backAtMs, await readStartMs(this.#engine));
-    const { containerId, startedAtMs: sinceMs } = task.started;
-    const exit = toExitAcrossEngines(task.exit, sinceMs, upAtMs);
-    const isSettled = exit.cutOffBy !== undefined || this.#signalled.has(containerId);
-    if (isSettled) return { ...task, exit };
-    const untilMs = this.#options.clock.nowMs();
-    const killed = await wasKilledThrough(this.#engine, { containerId, sinceMs, untilMs });
-    return killed ? { ...task, exit: { ...exit, cutOffBy: 'engine' } } : task;
   }
 
   async list(): Promise<ReadonlyMap<string, DriverTask>> {
@@ -169,7 +139,9 @@ class DockerDriver implements Driver {
       const task = await this.inspect(key);
       if (task.state === 'exited') return task.exit;
       if (task.state === 'absent') throw taskAbsent(key);
-      if (task.state !== 'running' || !(await this.#waitForChange(key, signal))) await this.#pause(RETRY_MS);
+      const changed = task.state === 'running' && (await this.#waitForChange(key, signal));
+      if (changed) await this.#ends.noteEnd(task.started.containerId);
+      else await this.#pause(RETRY_MS);
     }
   }
 
@@ -201,8 +173,7 @@ class DockerDriver implements Driver {
     const number = signalNumber(name);
     const found = await this.#find(key);
     if (found === undefined) throw taskAbsent(key);
-    if (this.#signalled.size >= SIGNALLED_MAX) this.#signalled.clear();
-    this.#signalled.add(found.Id);
+    this.#ends.noteSignalled(found.Id);
     await this.#kill(key, String(number));
   }
 

@@ -2,6 +2,7 @@
  * The one door to the Docker engine: dockerode with a deadline on every call. A call that runs out of time has no
  * known outcome; it is reported as such and never taken for an answer.
  */
+import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
 import { statusOf, toDockerError } from './docker-error.ts';
@@ -20,6 +21,11 @@ export interface Engine {
    * @throws ClusterError as toDockerError; kind `deadline` when the outcome is not known
    */
   call<T>(work: (abortSignal: AbortSignal) => Promise<T>, options?: CallOptions): Promise<T>;
+  /**
+   * Whether it takes a new connection and answers on it. An engine that was told to end closes its door first, and
+   * goes on answering on the connections that it has while it ends its containers. Never rejects.
+   */
+  answersAnew(): Promise<boolean>;
 }
 
 export interface CallOptions {
@@ -29,8 +35,21 @@ export interface CallOptions {
 
 export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS): Engine {
   const docker = new Docker({ socketPath });
+  const anew = new Docker({ socketPath });
+  Object.assign((anew as unknown as Modem).modem, { agent: new Agent({ keepAlive: false }) });
   return {
     docker,
+    async answersAnew() {
+      const abortSignal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
+      const ping = openStream(anew, { method: 'GET', path: '/_ping?', options: {}, abortSignal });
+      return await orAborted(ping, abortSignal).then(
+        (answer) => {
+          answer.destroy();
+          return true;
+        },
+        () => false,
+      );
+    },
     async call(work, { timeoutMs = callTimeoutMs, signal } = {}) {
       const deadline = AbortSignal.timeout(timeoutMs);
       const both = signal === undefined ? deadline : AbortSignal.any([deadline, signal]);
@@ -133,6 +152,8 @@ export interface EngineFacts {
   readonly nvidiaByDefault: boolean;
   readonly memoryLimit: boolean;
   readonly pidsLimit: boolean;
+  /** Its containers outlive it; any other engine ends them before it ends. */
+  readonly liveRestore: boolean;
 }
 
 interface EngineReport {
@@ -141,6 +162,7 @@ interface EngineReport {
   readonly DefaultRuntime?: string;
   readonly MemoryLimit?: boolean;
   readonly PidsLimit?: boolean;
+  readonly LiveRestoreEnabled?: boolean;
 }
 
 /** @throws ClusterError DRIVER_UNAVAILABLE when no engine answers in time */
@@ -154,5 +176,6 @@ export async function readFacts(engine: Engine): Promise<EngineFacts> {
     nvidiaByDefault: report.DefaultRuntime === 'nvidia',
     memoryLimit: report.MemoryLimit !== false,
     pidsLimit: report.PidsLimit !== false,
+    liveRestore: report.LiveRestoreEnabled === true,
   };
 }

@@ -22,6 +22,8 @@ export interface OwnEngine {
   kill(): Promise<void>;
   /** SIGTERM, as a service is stopped: without live-restore it stops its containers first. */
   stop(): Promise<void>;
+  /** SIGKILL of every container, through the engine, as an operator would do it by hand. */
+  killContainers(): Promise<void>;
   /** Starts it again on what it left. */
   start(): Promise<void>;
   /** Removes its containers, ends it and takes everything of it away. */
@@ -71,6 +73,8 @@ export async function openOwnEngine(options: { readonly liveRestore: boolean }):
     },
     kill: () => end(daemon, 'SIGKILL'),
     stop: () => end(daemon, 'SIGTERM'),
+    killContainers: () =>
+      eachContainer(socketPath, (id) => ['-X', 'POST', `http://engine/containers/${id}/kill`]),
     async close() {
       if (daemon.exitCode === null && daemon.signalCode === null) {
         await removeContainers(socketPath);
@@ -104,11 +108,26 @@ async function makeBridge(): Promise<string> {
 }
 
 async function removeContainers(socketPath: string): Promise<void> {
+  await eachContainer(
+    socketPath,
+    (id) => ['-X', 'DELETE', `http://engine/containers/${id}?force=1`],
+    'all=1',
+  );
+}
+
+/** Running containers, unless `filter` says otherwise. */
+async function eachContainer(
+  socketPath: string,
+  toRequest: (id: string) => readonly string[],
+  filter = '',
+): Promise<void> {
   const ask = async (args: readonly string[]): Promise<string> =>
     (await promisify(execFile)('curl', ['-sS', '--max-time', '15', '--unix-socket', socketPath, ...args]))
       .stdout;
-  const listed = JSON.parse(await ask(['http://engine/containers/json?all=1'])) as readonly { Id: string }[];
-  for (const { Id } of listed) await ask(['-X', 'DELETE', `http://engine/containers/${Id}?force=1`]);
+  const listed = JSON.parse(await ask([`http://engine/containers/json?${filter}`])) as readonly {
+    Id: string;
+  }[];
+  for (const { Id } of listed) await ask(toRequest(Id));
 }
 
 /** A killed daemon leaves its containerd behind, which then is ours to end. */

@@ -39,7 +39,14 @@ const PLAN: TaskPlan = {
   driverFolder: '/d',
 };
 const CHOICES: ContainerChoices = {
-  facts: { cpuCount: 4, hasInit: true, nvidiaByDefault: false, memoryLimit: true, pidsLimit: true },
+  facts: {
+    cpuCount: 4,
+    hasInit: true,
+    nvidiaByDefault: false,
+    memoryLimit: true,
+    pidsLimit: true,
+    liveRestore: false,
+  },
   network: 'nabla',
   withoutUlimits: new Set(),
   noDeviceRequests: false,
