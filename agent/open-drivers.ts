@@ -20,11 +20,13 @@ export interface OpenDriversOptions {
   readonly logger: Logger;
   /** The agent's own PATH. */
   readonly searchPath: string;
+  /** As of selectDrivers. */
+  readonly onStageTrouble: (reason: string | undefined) => void;
 }
 
 /** The drivers in order of preference. @throws ClusterError DRIVER_UNAVAILABLE when an asked one cannot be had. */
 export async function openDrivers(options: OpenDriversOptions): Promise<SelectedDrivers> {
-  const { config, layout, hostId, clock, logger, searchPath } = options;
+  const { config, layout, hostId, clock, logger, searchPath, onStageTrouble } = options;
   const stateFolder = `${layout.root}/process`;
   await makeSecretFolder(stateFolder);
   return selectDrivers({
@@ -37,6 +39,7 @@ export async function openDrivers(options: OpenDriversOptions): Promise<Selected
     mountView: config.mountView,
     clock,
     log: logger.child('driver'),
+    onStageTrouble,
   });
 }
 

@@ -126,7 +126,20 @@ async function openHost(input: AgentProcess, layout: AgentLayout): Promise<OpenH
   const facts = await readHostFacts(layout.root);
   const hostId = await openHostId(layout, () => ids.mint('host'));
   const searchPath = environment['PATH'] ?? '';
-  const selected = await openDrivers({ config, layout, hostId, clock, logger, searchPath });
+  const onStageTrouble = (reason: string | undefined): void => {
+    const message = `starts of processes are slower: what all views share cannot be mounted (${reason})`;
+    if (reason === undefined) conditions.clear('VIEW_STAGE_FAILED');
+    else conditions.raise('VIEW_STAGE_FAILED', message);
+  };
+  const selected = await openDrivers({
+    config,
+    layout,
+    hostId,
+    clock,
+    logger,
+    searchPath,
+    onStageTrouble,
+  });
   const { drivers, processIsolationAdvisory } = selected;
   lifecycle.onClose('drivers', async () => {
     await Promise.all(drivers.map((driver) => driver.close()));

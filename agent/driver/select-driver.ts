@@ -20,6 +20,8 @@ export interface SelectDriversOptions {
   readonly mountView: 'auto' | 'none';
   readonly clock: Clock;
   readonly log: Logger;
+  /** As of the process driver: what all views share could not be made, or could again. */
+  readonly onStageTrouble: (reason: string | undefined) => void;
 }
 
 export interface SelectedDrivers {
@@ -63,7 +65,8 @@ async function openDocker({ hostId, dockerSocket, clock, log }: SelectDriversOpt
 }
 
 async function openProcess(options: SelectDriversOptions): Promise<Driver> {
-  const { hostId, stateFolder, hiddenFolders, programFolders, mountView, clock, log } = options;
+  const { hostId, stateFolder, hiddenFolders, programFolders, mountView, clock, log, onStageTrouble } =
+    options;
   const { openProcessDriver } = await import('./process/process-driver.ts');
   return await openProcessDriver({
     hostId,
@@ -73,5 +76,6 @@ async function openProcess(options: SelectDriversOptions): Promise<Driver> {
     mountView,
     clock,
     log: log.child('process'),
+    onStageTrouble,
   });
 }

@@ -60,9 +60,15 @@ class ProcessDriver implements Driver {
   constructor(host: ProcessHost) {
     this.#host = host;
     this.#store = createTaskStore(host.options.stateFolder);
-    const { clock, log } = host.options;
+    const { clock, log, onStageTrouble } = host.options;
     const stage = host.view?.stage === undefined ? undefined : createStage(host.view.stage, clock);
-    this.#starter = createStarter({ detachment: host.detachment, stage, clock, log });
+    this.#starter = createStarter({
+      detachment: host.detachment,
+      stage,
+      clock,
+      log,
+      ...(onStageTrouble && { onStageTrouble }),
+    });
     this.supports = {
       images: false,
       portMapping: false,

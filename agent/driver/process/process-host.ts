@@ -31,6 +31,8 @@ export interface ProcessDriverOptions {
   readonly limits?: 'auto' | 'none';
   /** How processes are looked up; by default what the platform has. */
   readonly processTable?: 'proc' | 'ps';
+  /** As of the starter. */
+  readonly onStageTrouble?: (reason: string | undefined) => void;
 }
 
 export interface ProcessHost {

@@ -42,7 +42,6 @@ export interface ProcessTable {
 }
 
 export function createProcessTable(root = '/proc'): ProcessTable {
-  let boot: Promise<string> | undefined;
   const readText = async (path: string): Promise<string | undefined> => {
     try {
       return await readFile(`${root}/${path}`, 'latin1');
@@ -66,18 +65,8 @@ export function createProcessTable(root = '/proc'): ProcessTable {
       return text === undefined || text.length > ENVIRON_BYTES_MAX ? '' : findMark(text);
     },
   });
-  const bootId = (): Promise<string> => {
-    boot ??= readText('sys/kernel/random/boot_id').then((text) => text?.trim() ?? '');
-    return boot;
-  };
   return {
-    bootId,
-    stat,
-    async isAlive(identity) {
-      if (identity.bootId !== (await bootId())) return false;
-      const found = await stat(identity.pid);
-      return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
-    },
+    ...createRoll(async () => (await readText('sys/kernel/random/boot_id')) ?? '', stat),
     async findMarked({ sessionId, marker, newerThanPid }) {
       const counted = await census.count(newerThanPid);
       return counted
@@ -101,6 +90,27 @@ export function createProcessTable(root = '/proc'): ProcessTable {
       } catch {
         return undefined;
       }
+    },
+  };
+}
+
+/** What is asked of every table in the same way. The boot is read once: an agent lives in one. */
+export function createRoll(
+  readBoot: () => Promise<string>,
+  stat: ProcessTable['stat'],
+): Pick<ProcessTable, 'bootId' | 'stat' | 'isAlive'> {
+  let boot: Promise<string> | undefined;
+  const bootId = (): Promise<string> => {
+    boot ??= readBoot().then((text) => text.trim());
+    return boot;
+  };
+  return {
+    bootId,
+    stat,
+    async isAlive(identity) {
+      if (identity.bootId !== (await bootId())) return false;
+      const found = await stat(identity.pid);
+      return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
     },
   };
 }

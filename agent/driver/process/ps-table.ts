@@ -5,30 +5,19 @@
  */
 import { execFile } from 'node:child_process';
 import { isLive, type ProcStat } from './proc-stat.ts';
-import type { ProcessTable } from './process-table.ts';
+import { createRoll, type ProcessTable } from './process-table.ts';
 
 const PS_TIMEOUT_MS = 10_000;
 const PS_BYTES_MAX = 16 * 1024 * 1024;
 const COLUMNS = ['-o', 'pid=', '-o', 'ppid=', '-o', 'pgid=', '-o', 'stat=', '-o', 'lstart='];
 
 export function createPsTable(): ProcessTable {
-  let boot: Promise<string> | undefined;
   const all = async (): Promise<readonly ProcStat[]> =>
     (await run('ps', ['-axww', ...COLUMNS])).split('\n').flatMap((line) => parsePsLine(line) ?? []);
   const stat = async (pid: number): Promise<ProcStat | undefined> =>
     parsePsLine(await run('ps', ['-ww', '-p', String(pid), ...COLUMNS]));
-  const bootId = (): Promise<string> => {
-    boot ??= run('sysctl', ['-n', 'kern.bootsessionuuid']).then((text) => text.trim());
-    return boot;
-  };
   return {
-    bootId,
-    stat,
-    async isAlive(identity) {
-      if (identity.bootId !== (await bootId())) return false;
-      const found = await stat(identity.pid);
-      return found !== undefined && found.startTicks === identity.startTicks && isLive(found);
-    },
+    ...createRoll(() => run('sysctl', ['-n', 'kern.bootsessionuuid']), stat),
     // The wrapper leads group and session, and both bear its number.
     async findMarked({ sessionId }) {
       const found = await all();

@@ -20,6 +20,8 @@ export const STARTER_BACKLOG_BYTES_MAX = 64 * 1024 * 1024;
 const LAUNCH_TIMEOUT_MS = 60_000;
 /** Some twenty small programs, once; beyond this tasks do without a stage. */
 const STAGE_TIMEOUT_MS = 15_000;
+/** Characters of what is told about a stage that could not be built. */
+const STAGE_REASON_MAX = 200;
 /** An answer line is one /proc stat line at most. */
 const ANSWER_BYTES_MAX = 4096;
 
@@ -67,15 +69,21 @@ interface Pending {
 interface Shell {
   readonly child: ChildProcess;
   readonly pending: Map<number, Pending>;
-  /** Whether tasks may use a stage; undefined when the shell ended, or said nothing, while it was built. */
-  readonly staged: Promise<boolean | undefined>;
+  readonly stage: Promise<StageOutcome>;
 }
+
+/** `silent`: the shell ended, or said nothing, while its stage was built. Tasks may use a stage that is `ready` only. */
+type StageOutcome =
+  | { readonly kind: 'none' | 'ready' | 'silent' }
+  | { readonly kind: 'failed'; readonly reason: string };
 
 export interface StarterOptions {
   readonly detachment: Detachment;
   readonly stage: Stage | undefined;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Called when a stage could not be built, with the reason, and with none when one could again. */
+  readonly onStageTrouble?: (reason: string | undefined) => void;
 }
 
 export function createStarter(options: StarterOptions): Starter {
@@ -87,6 +95,7 @@ class ShellStarter implements Starter {
   /** Taken away when no stage can be built on this host. */
   #stage: Stage | undefined;
   #shell: Shell | undefined;
+  #stageTrouble: string | undefined;
   #lastId = 0;
 
   constructor(options: StarterOptions) {
@@ -97,13 +106,15 @@ class ShellStarter implements Starter {
   async launch(toRequest: (staged: boolean) => Omit<StartRequest, 'id'>): Promise<Launch> {
     if (await this.#stage?.isStale()) this.#retire();
     let shell = this.#ensureShell();
-    let staged = await shell.staged;
-    if (staged === undefined) {
+    let outcome = await shell.stage;
+    if (outcome.kind === 'silent') {
       this.#forsakeStage(shell);
       shell = this.#ensureShell();
-      staged = (await shell.staged) ?? false;
+      outcome = await shell.stage;
+    } else if (outcome.kind !== 'none') {
+      this.#noteStage(outcome.kind === 'failed' ? outcome.reason : undefined);
     }
-    return await this.#send(shell, toRequest(staged));
+    return await this.#send(shell, toRequest(outcome.kind === 'ready'));
   }
 
   close(): void {
@@ -144,7 +155,7 @@ class ShellStarter implements Starter {
     const child = openShell(stage?.argv ?? ['/bin/sh'], this.#options.log);
     const pending = new Map<number, Pending>();
     const built = stage === undefined ? undefined : awaitStage(child, this.#options.clock);
-    const shell = { child, pending, staged: built?.staged ?? Promise.resolve(false) };
+    const shell = { child, pending, stage: built?.outcome ?? Promise.resolve({ kind: 'none' as const }) };
     this.#shell = shell;
     const forget = (which: (entry: Pending) => boolean): void => {
       if (this.#shell === shell) this.#shell = undefined;
@@ -175,36 +186,54 @@ class ShellStarter implements Starter {
     this.#shell = undefined;
   }
 
+  /** Told once for each reason: every start after that would say the same. */
+  #noteStage(trouble: string | undefined): void {
+    if (trouble === this.#stageTrouble) return;
+    this.#stageTrouble = trouble;
+    const { log, onStageTrouble } = this.#options;
+    if (trouble !== undefined) log.warn('views are made one by one: no stage', { reason: trouble });
+    onStageTrouble?.(trouble);
+  }
+
   #forsakeStage(shell: Shell): void {
     if (this.#stage === undefined) return;
     this.#stage = undefined;
-    this.#options.log.info('views are made one by one', { reason: 'no stage could be built' });
+    this.#noteStage('the shell that builds it ended or said nothing');
     shell.child.kill('SIGKILL');
     if (this.#shell === shell) this.#shell = undefined;
   }
 }
 
 interface StageAnswer {
-  readonly staged: Promise<boolean | undefined>;
+  readonly outcome: Promise<StageOutcome>;
   onLine(line: string): void;
 }
 
 function awaitStage(child: ChildProcess, clock: Clock): StageAnswer {
-  let settle: (staged: boolean | undefined) => void = () => {};
-  const staged = new Promise<boolean | undefined>((resolve) => {
+  let settle: (outcome: StageOutcome) => void = () => {};
+  const outcome = new Promise<StageOutcome>((resolve) => {
     settle = resolve;
   });
-  const timer = clock.after(STAGE_TIMEOUT_MS, () => settle(undefined));
-  for (const event of ['exit', 'error']) child.once(event, () => settle(undefined));
-  void staged.then(() => timer.cancel());
+  const timer = clock.after(STAGE_TIMEOUT_MS, () => settle({ kind: 'silent' }));
+  for (const event of ['exit', 'error']) child.once(event, () => settle({ kind: 'silent' }));
+  void outcome.then(() => timer.cancel());
   holdProcess(child, true);
   return {
-    staged,
+    outcome,
     onLine(line) {
-      if (line === STAGE_READY) settle(true);
-      if (line === STAGE_FAILED) settle(false);
+      if (line === STAGE_READY) settle({ kind: 'ready' });
+      if (line.startsWith(STAGE_FAILED)) settle({ kind: 'failed', reason: toReason(line) });
     },
   };
+}
+
+/** Foreign text, which ends in a log and before an operator. */
+function toReason(line: string): string {
+  const text = line
+    .slice(STAGE_FAILED.length)
+    .replace(/[^\x20-\x7e]+/g, ' ')
+    .trim();
+  return text.slice(0, STAGE_REASON_MAX) || 'a step of it failed without a word';
 }
 
 function openShell([program = '', ...args]: readonly string[], log: Logger): ChildProcess {

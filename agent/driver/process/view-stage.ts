@@ -9,7 +9,7 @@ import { quote } from './start-script.ts';
 
 /** A folder of every Linux where no file of a task can be; nobody outside the namespace sees what is mounted there. */
 export const STAGE_FOLDER = '/proc/fs';
-/** What the starter says first. */
+/** What the starter says first; after the second, a space and what went wrong. */
 export const STAGE_READY = 'stage ready';
 export const STAGE_FAILED = 'stage failed';
 /**
@@ -131,6 +131,7 @@ export function renderStageScript(plan: StagePlan): string {
   ];
   const steps = [
     'set -e',
+    'exec </dev/null 2>&1 >/dev/null',
     // What the agent makes is its own; what tasks of other users pass through is not.
     'umask 022',
     `${mount} -n -t tmpfs -o mode=0755,nosuid,nodev nabla ${quote(STAGE_FOLDER)}`,
@@ -142,8 +143,8 @@ export function renderStageScript(plan: StagePlan): string {
     trial.map(quote).join(' '),
   ];
   // Not as a condition: a shell heeds `set -e` nowhere inside one.
-  return `(\n${steps.join('\n')}\n) </dev/null >/dev/null 2>&1
-case $? in 0) echo '${STAGE_READY}' ;; *) echo '${STAGE_FAILED}' ;; esac
+  return `why=$(\n${steps.join('\n')}\n)
+case $? in 0) echo '${STAGE_READY}' ;; *) set -f; printf '${STAGE_FAILED}'; printf ' %s' $why; echo ;; esac
 exec /bin/sh
 `;
 }

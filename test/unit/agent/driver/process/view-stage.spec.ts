@@ -2,11 +2,14 @@
  * Aim: the script that builds the stage says exactly what was asked, and only mounts that a stage does not learn of by
  * itself make a new one. Method: paths with shell metacharacters are rendered; tables of mounts are compared.
  */
-import { mkdir, rename } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, rename } from 'node:fs/promises';
+import { promisify } from 'node:util';
 import t from 'tap';
 import {
   createStage,
   renderStageScript,
+  STAGE_FAILED,
   type StagePlan,
   toPrivateMounts,
 } from '../../../../../agent/driver/process/view-stage.ts';
@@ -36,7 +39,16 @@ t.test('nothing is hidden at a place that a link leads elsewhere, and the trial 
   const at = (what: string): number => text.indexOf(what);
   tt.ok(at('$(pwd -P)') > 0 && at('$(pwd -P)') < at("nabla '/proc/fs/var"), 'looked at before');
   tt.ok(at("'/b/bwrap' '--' 'true'") > at("nabla '/proc/fs/var"), 'the trial sees everything');
-  tt.match(text, /^\(\nset -e\n/, 'one step that fails is enough');
+  tt.match(text, /^why=\$\(\nset -e\n/, 'one step that fails is enough');
+});
+
+t.test('a stage that cannot be built says why, on one line', async (tt) => {
+  const mount = "printf 'no * such\\n device\\n' >&2; exit 32";
+  const folder = tt.testdir({ mount: `#!/bin/sh\n${mount}\n` });
+  await chmod(`${folder}/mount`, 0o755);
+  const text = renderStageScript({ ...PLAN, programs: { ...PLAN.programs, mount: `${folder}/mount` } });
+  const { stdout } = await promisify(execFile)('/bin/sh', ['-c', text.replace('exec /bin/sh', 'exit 0')]);
+  tt.equal(stdout, `${STAGE_FAILED} no * such device\n`);
 });
 
 t.test('shared mounts tell the stage of changes themselves', async (tt) => {
