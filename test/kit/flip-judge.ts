@@ -25,10 +25,12 @@ export interface FlipJudge {
   close(): Promise<void>;
 }
 
-export function openFlipJudge(): FlipJudge {
+const PROGRAM = fileURLToPath(new URL('./flip-judge-process.js', import.meta.url));
+
+/** `program` is what judges; it is started at the first question. */
+export function openFlipJudge(program = PROGRAM): FlipJudge {
   let child: ChildProcess | undefined;
   const start = (): ChildProcess => {
-    const program = fileURLToPath(new URL('./flip-judge-process.js', import.meta.url));
     // What the database's assertions print would stand among the results.
     return fork(program, [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
   };

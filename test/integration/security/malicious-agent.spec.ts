@@ -9,10 +9,10 @@ import { encodeLogFrame } from '../../../proto/domain/frame.ts';
 import type { GpuUuid } from '../../../proto/domain/ids.ts';
 import { aGpu, anInventory } from '../../kit/builders.ts';
 import { eventually } from '../../kit/eventually.ts';
-import { FakeAgent } from '../../kit/fake-agent.ts';
+import { FakeAgent, type FakeTask } from '../../kit/fake-agent.ts';
 import { joinHost } from '../../kit/host-identities.ts';
 import { httpRequest } from '../../kit/http-request.ts';
-import { collect, runController } from '../../kit/running-controller.ts';
+import { collect, type RunningController, runController } from '../../kit/running-controller.ts';
 import { makeTestCertificate } from '../../kit/test-certificate.ts';
 
 const MIB = 1024 * 1024;
@@ -38,6 +38,18 @@ function lies(): Partial<Inventory> {
     })),
     drivers: ['process', ...Array.from({ length: 1000 }, () => 'w'.repeat(300))],
   };
+}
+
+/** A job whose task runs on that host, which is the only one. */
+async function runTask(nabla: RunningController, agent: FakeAgent) {
+  const { job } = await nabla.jobs.createJob({
+    project: 'default',
+    spec: { command: { form: { case: 'shell', value: 'true' } } },
+  });
+  const isRunning = ({ key, observation }: FakeTask): boolean =>
+    key.jobId === job?.id && observation.phase === 'running';
+  const task = await eventually(() => [...agent.tasks.values()].find(isRunning), { what: 'the task runs' });
+  return { job, task };
 }
 
 t.test('an inventory of any size leaves every list within a message', async (t) => {
@@ -67,17 +79,7 @@ t.test('more GPUs than any host has are refused', async (t) => {
 t.test('a report of any size and any time leaves its job readable', async (t) => {
   const nabla = await runController(t);
   const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
-  const { job } = await nabla.jobs.createJob({
-    project: 'default',
-    spec: { command: { form: { case: 'shell', value: 'true' } } },
-  });
-  const task = await eventually(
-    () =>
-      [...agent.tasks.values()].find(
-        ({ key, observation }) => key.jobId === job?.id && observation.phase === 'running',
-      ),
-    { what: 'the task runs' },
-  );
+  const { job, task } = await runTask(nabla, agent);
   const exit = {
     code: 3,
     signal: 0,
@@ -116,17 +118,7 @@ t.test('a report of any size and any time leaves its job readable', async (t) =>
 t.test('log frames of impossible times end in an error and not in a fault of ours', async (t) => {
   const nabla = await runController(t);
   const agent = await nabla.agent({ script: () => ({ untilTold: true }) });
-  const { job } = await nabla.jobs.createJob({
-    project: 'default',
-    spec: { command: { form: { case: 'shell', value: 'true' } } },
-  });
-  const task = await eventually(
-    () =>
-      [...agent.tasks.values()].find(
-        ({ key, observation }) => key.jobId === job?.id && observation.phase === 'running',
-      ),
-    { what: 'the task runs' },
-  );
+  const { job, task } = await runTask(nabla, agent);
   const frame = encodeLogFrame({ kind: 'stdout', timeMs: 1, payload: Buffer.from('said\n') });
   frame.fill(0xff, 1, 9);
   task.log = Buffer.from(frame);
