@@ -337,9 +337,7 @@ export class Checker {
   /** An agent that has seen more tells a controller with an old log: that one may write nothing any more. */
   #tellsOld(lane: Lane, maxSeenSeq: number): void {
     const { controller } = lane;
-    if (this.#oldHead === undefined || lane.refused) return;
-    // What was written since may hide what is missing.
-    if (maxSeenSeq <= Math.max(this.#oldHead, this.#sim.logDisk.disk.head.seq)) return;
+    if (this.#oldHead === undefined || lane.refused || maxSeenSeq <= this.#oldHead) return;
     this.#sim.world.schedule(HEARD_AFTER_MS, 'old-log', () => {
       if (controller.process.alive && controller.engine.writesRefused === undefined) {
         this.#sim.world.violate(
