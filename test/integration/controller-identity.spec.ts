@@ -100,6 +100,10 @@ t.test('members leave by themselves and remove nobody else', async (t) => {
   t.match(await ann?.(...remove, 'ann'), { code: 0 });
   t.match(await ann?.('projects', 'show', 'vision'), { code: 4 });
   t.match(await bob?.('projects', 'show', 'vision'), { code: 0 });
+  t.match(await eve?.('projects', 'create', 'audio'), { code: 0 });
+  const leave = ['projects', 'members', 'remove', 'audio', 'eve'] as const;
+  t.match(await eve?.(...leave), { code: 6, stderr: /without an owner.*administrator/s });
+  t.match(await root(...leave), { code: 0 }, 'an administrator may');
 });
 
 t.test('login stores a token that was checked', async (t) => {

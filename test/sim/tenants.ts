@@ -51,7 +51,7 @@ export class Tenants {
     } else if (draw < 50 || user === undefined) this.#makeUser();
     else if (draw < 70) {
       const role = ROLES[chance.integer(ROLES.length)] ?? 'member';
-      requests.ask(ADMIN, { make: () => ({ type: 'add-member', project: name, user, role }) });
+      requests.ask(ADMIN, { make: () => ({ type: 'add-member', project: name, user, role, byAdmin: true }) });
     } else if (draw < 85) this.#makeToken(user);
     else requests.ask(ADMIN, { make: () => ({ type: 'revoke-user', user }) });
   }

@@ -27,5 +27,12 @@ export type IdentityCommand =
       readonly project: string;
       readonly user: string;
       readonly role: ProjectRole;
+      /** Administrators alone may leave a project without an owner. */
+      readonly byAdmin?: boolean;
     }
-  | { readonly type: 'remove-member'; readonly project: string; readonly user: string };
+  | {
+      readonly type: 'remove-member';
+      readonly project: string;
+      readonly user: string;
+      readonly byAdmin?: boolean;
+    };

@@ -1,5 +1,5 @@
 /** Adding users to projects, changing what they may do there, and removing them. */
-import { ID_PREFIXES, type UserId } from '../../../proto/domain/ids.ts';
+import { ID_PREFIXES, type ProjectId, type UserId } from '../../../proto/domain/ids.ts';
 import type { Command } from '../command.ts';
 import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse } from '../decision.ts';
@@ -23,6 +23,8 @@ export function decideAddMember(reader: ClusterReader, command: Of<'add-member'>
     const full = refuseFullUser(reader, userId) ?? refuseFullProject(reader, projectId);
     if (full !== undefined) return full;
   }
+  const last = command.byAdmin === true ? undefined : refuseLastOwner(reader, projectId, userId);
+  if (last !== undefined) return last;
   return accept(userId, [{ type: 'member-added', projectId, userId, userName, role: command.role }]);
 }
 
@@ -39,7 +41,23 @@ export function decideRemoveMember(reader: ClusterReader, command: Of<'remove-me
       details: { ref: command.user },
     });
   }
+  const last = command.byAdmin === true ? undefined : refuseLastOwner(reader, projectId, userId);
+  if (last !== undefined) return last;
   return accept(userId, [{ type: 'member-removed', projectId, userId, userName }]);
+}
+
+/**
+ * Nobody of a project without an owner could let anyone in or delete it; its members would have to find that out, and
+ * then an administrator. That is for administrators to bring about.
+ */
+function refuseLastOwner(reader: ClusterReader, projectId: ProjectId, userId: UserId): Refused | undefined {
+  if (reader.identity.roleIn(projectId, userId) !== 'owner') return undefined;
+  const others = reader.identity.members(projectId).filter((member) => member.userId !== userId);
+  if (others.some(({ role }) => role === 'owner')) return undefined;
+  return refuse('precondition', 'LAST_OWNER', 'the project would be left without an owner', {
+    hint: 'make another member its owner first, delete the project, or ask an administrator',
+    details: { projectId, userId },
+  });
 }
 
 /**
@@ -64,10 +82,7 @@ export function refuseFullUser(reader: ClusterReader, userId: UserId): Refused |
   });
 }
 
-function refuseFullProject(
-  reader: ClusterReader,
-  projectId: Parameters<ClusterReader['identity']['members']>[0],
-): Refused | undefined {
+function refuseFullProject(reader: ClusterReader, projectId: ProjectId): Refused | undefined {
   if (reader.identity.members(projectId).length < MEMBERS_PER_PROJECT_MAX) return undefined;
   return refuse('quota', 'MEMBERS_MAX', 'the project has too many members', {
     hint: 'remove one that is not needed',

@@ -1,10 +1,12 @@
 /**
  * MemberService: who may do what in one project. The door has made sure of the caller's role and put the project's
- * id into the request; everybody may leave, and owners alone may remove others.
+ * id into the request; everybody may leave but
+ * its last owner, and owners alone may remove others.
  */
 import type { ProjectId, UserId } from '../../../proto/domain/ids.ts';
 import { MEMBER_LIST } from '../../../proto/domain/record-list.ts';
 import { MemberSchema, type MemberService } from '../../../proto/gen/nabla/v1/identity_pb.ts';
+import type { Caller } from '../../../proto/rpc/call-context.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { projectRoleBridge } from '../../../proto/wire/enum-wire.ts';
 import { toWireMember } from '../../../proto/wire/identity-wire.ts';
@@ -24,6 +26,8 @@ function isOneself(view: ClusterView, { userId }: Access, ref: string): boolean 
 
 export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof MemberService> {
   const { engine } = ports;
+  const isAdmin = (caller: Caller): boolean =>
+    engine.peek((view) => requireAccess(view, caller, ports.clock.nowMs()).role === 'admin');
   const membersOf = (project: string) => engine.read((view) => view.identity.members(project as ProjectId));
   return {
     async addMember({ project, user, role }, context) {
@@ -33,6 +37,7 @@ export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof
           project,
           user: requireReference(user, 'user'),
           role: projectRoleBridge.fromWire(role, 'role'),
+          byAdmin: isAdmin(context.caller),
         },
         commandContext(ports, context),
       );
@@ -48,7 +53,11 @@ export function createMemberService(ports: ServicePorts): ServiceHandlers<typeof
         if (mayInProject(view, access, project as ProjectId, 'owner')) return;
         throw methodForbidden('/nabla.v1.MemberService/RemoveMember', { least: 'owner', project: 'named' });
       });
-      await engine.submit({ type: 'remove-member', project, user: ref }, commandContext(ports, context));
+      const byAdmin = isAdmin(context.caller);
+      await engine.submit(
+        { type: 'remove-member', project, user: ref, byAdmin },
+        commandContext(ports, context),
+      );
       return {};
     },
     async listMembers({ project, options }) {

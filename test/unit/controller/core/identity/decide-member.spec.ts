@@ -31,10 +31,27 @@ t.test('a member is added, gets another role and is removed', async (t) => {
   const [member] = identity.members(projectId('lab'));
   t.match(member, { userName: 'ann', addedBy: 'user:root', addedAtMs: world.nowMs - 1 });
   t.same(world.run(add('ann', 'owner')).events, [], 'nothing new');
-  const remove = { type: 'remove-member', project: 'lab', user: 'ann' } as const;
+  const remove = { type: 'remove-member', project: 'lab', user: 'ann', byAdmin: true } as const;
   world.run(remove);
   t.same(identity.memberships(userIdOf('ann')), []);
   t.match(world.refusal(remove), { kind: 'not-found', code: 'MEMBER_NOT_FOUND' });
+});
+
+t.test('nobody but an administrator leaves a project without an owner', async (t) => {
+  const world = new World();
+  for (const name of ['ann', 'bob']) addUser(world, name);
+  addProject(world, 'lab', { ownerId: userIdOf('ann') });
+  world.run(add('bob', 'member'));
+  const leave = (user: string) => ({ type: 'remove-member', project: 'lab', user }) as const;
+  const wanted = { kind: 'precondition', code: 'LAST_OWNER', hint: /administrator/ };
+  t.match(world.refusal(leave('ann')), wanted);
+  t.match(world.refusal(add('ann', 'viewer')), wanted, 'nor by taking less of a role');
+  world.run(add('bob', 'owner'));
+  world.run(leave('ann'));
+  t.match(world.refusal(leave('bob')), wanted);
+  world.run({ ...add('bob', 'viewer'), byAdmin: true });
+  world.run(leave('bob'));
+  t.same(world.state.identity.members(projectId('lab')), []);
 });
 
 t.test('who makes a project owns it; the end of a project ends its memberships', async (t) => {
