@@ -437,7 +437,12 @@ async function createHttp(
   });
   const { enrolment, tickets, attempts } = parts;
   const acceptData = enrolment.acceptData(tickets, attempts);
-  return createHttpListener({ tls: enrolment.serverTls, serve, acceptData });
+  return createHttpListener({
+    tls: enrolment.serverTls,
+    serve,
+    acceptData,
+    logger: logger.child('http'),
+  });
 }
 
 function setServing({ health, server }: ControllerRpc, serving: boolean): void {

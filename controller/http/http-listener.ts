@@ -4,6 +4,12 @@
  */
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
+import type { Logger } from '../../proto/ports/index.ts';
+import {
+  createHandshakeGate,
+  guardHandshakes,
+  type HandshakeLimits,
+} from '../../proto/rpc/handshake-gate.ts';
 import { toListenError } from '../../proto/rpc/listen-error.ts';
 import type { RequestListener } from './router.ts';
 
@@ -14,7 +20,6 @@ export interface HttpLimits {
   readonly requestsPerConnectionMax: number;
   readonly headerBytesMax: number;
   readonly headersMax: number;
-  readonly handshakeTimeoutMs: number;
   /** From the first byte of a request to the end of its headers. */
   readonly headersTimeoutMs: number;
   /** Without a byte in either direction; bodies may take as long as they move. */
@@ -27,7 +32,6 @@ export const HTTP_LIMITS: HttpLimits = {
   requestsPerConnectionMax: 10_000,
   headerBytesMax: 16 * 1024,
   headersMax: 64,
-  handshakeTimeoutMs: 10_000,
   headersTimeoutMs: 10_000,
   idleTimeoutMs: 60_000,
   keepAliveTimeoutMs: 30_000,
@@ -40,6 +44,9 @@ export interface HttpListenerOptions {
   /** Takes over a connection that negotiated {@link DATA_ALPN}. */
   readonly acceptData: (socket: TLSSocket) => void;
   readonly limits?: Partial<HttpLimits>;
+  readonly logger: Logger;
+  /** What may come before a handshake is finished. Default: HANDSHAKE_LIMITS. */
+  readonly handshakes?: Partial<HandshakeLimits>;
 }
 
 export interface HttpListener {
@@ -58,7 +65,6 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
       ...askForCertificate(options.tls.clientCaPem),
       minVersion: 'TLSv1.2',
       ALPNProtocols: ['http/1.1', DATA_ALPN],
-      handshakeTimeout: limits.handshakeTimeoutMs,
       maxHeaderSize: limits.headerBytesMax,
       headersTimeout: limits.headersTimeoutMs,
       // A large upload takes as long as it takes; idleness is what is cut.
@@ -81,9 +87,15 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     else socket.destroy();
   });
   splitByAlpn(server, options.acceptData);
+  const gate = createHandshakeGate({ logger: options.logger, limits: options.handshakes ?? {} });
+  const cutUnfinished = guardHandshakes(server, gate);
   return {
     listen: (host, port) => listen(server, host, port),
-    close: (graceMs) => close(server, graceMs),
+    close(graceMs) {
+      const closed = close(server, graceMs);
+      cutUnfinished();
+      return closed;
+    },
   };
 }
 

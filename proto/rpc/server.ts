@@ -3,6 +3,7 @@
  * translated, closed in order.
  */
 
+import type { Duplex } from 'node:stream';
 import type { DescMethod } from '@bufbuild/protobuf';
 import {
   Server,
@@ -14,8 +15,8 @@ import { ClusterError } from '../errors/cluster-error.ts';
 import type { Logger } from '../ports/index.ts';
 import type { ServerCallContext } from './call-context.ts';
 import { createDecode, createEncode } from './codec.ts';
+import { createHandshakeGate, type HandshakeLimits } from './handshake-gate.ts';
 import { CONTROL_LIMITS, type RpcLimits, toServerOptions } from './limits.ts';
-import { toListenError } from './listen-error.ts';
 import type { ServiceDescriptor, ServiceHandlers } from './method-types.ts';
 import {
   type CallRunner,
@@ -26,16 +27,7 @@ import {
   serveUnary,
 } from './server-call.ts';
 import { type Authenticate, createServerDoor } from './server-door.ts';
-
-export interface ServerTls {
-  readonly certPem: string;
-  readonly keyPem: string;
-  /**
-   * Clients are asked for a certificate of this CA. Whoever has none, or a bad one, gets in all the same: what it may
-   * do is for `authenticate` to say, which can tell it why not.
-   */
-  readonly clientCaPem?: string;
-}
+import { createServerFront, type ServerFront, type ServerTls } from './server-front.ts';
 
 export interface RpcServerOptions {
   /** Absent: plain text, for tests and for loopback behind a proxy. */
@@ -48,7 +40,11 @@ export interface RpcServerOptions {
   readonly authenticate?: Authenticate;
   readonly logger: Logger;
   readonly limits?: Partial<RpcLimits>;
+  /** What may come before a handshake is finished. Default: HANDSHAKE_LIMITS. */
+  readonly handshakes?: Partial<HandshakeLimits>;
 }
+
+export type { ServerTls };
 
 export interface AddServiceOptions {
   /** No authentication: for health and reflection. */
@@ -134,33 +130,23 @@ function buildService(
   };
 }
 
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(port);
-      else reject(toListenError(error, address));
-    });
-  });
-}
-
-function toCredentials(tls: ServerTls | undefined): ServerCredentials {
-  if (tls === undefined) return ServerCredentials.createInsecure();
-  const pair = { private_key: Buffer.from(tls.keyPem), cert_chain: Buffer.from(tls.certPem) };
-  if (tls.clientCaPem === undefined) return ServerCredentials.createSsl(null, [pair], false);
-  const credentials = ServerCredentials.createSsl(Buffer.from(tls.clientCaPem), [pair], true);
-  // There is no public option for "ask, but do not refuse"; the handshake itself proves that the key is held.
-  const settings = credentials._getConstructorOptions();
-  if (settings !== null) settings.rejectUnauthorized = false;
-  return credentials;
-}
-
 function createClosing(): ClusterError {
   return new ClusterError('unavailable', 'SERVER_CLOSING', 'the server is closing', {
     hint: 'try again in a moment',
   });
 }
 
-function shutDown(server: Server, live: ReadonlySet<ServerCallContext>, graceMs: number): Promise<void> {
+interface Doors {
+  readonly server: Server;
+  readonly front: ServerFront;
+}
+
+function shutDown(
+  { server, front }: Doors,
+  live: ReadonlySet<ServerCallContext>,
+  graceMs: number,
+): Promise<void> {
+  front.close();
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
       server.forceShutdown();
@@ -184,6 +170,10 @@ export function createServer(options: RpcServerOptions): RpcServer {
   );
   const server = new Server({ ...toServerOptions(limits), interceptors: [door.interceptor] });
   const runner: CallRunner = { logger: options.logger, live: new Set(), callerOf: door.callerOf };
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const gate = createHandshakeGate({ logger: options.logger, limits: options.handshakes ?? {} });
+  const take = (connection: Duplex): void => injector.injectConnection(connection);
+  const front = createServerFront({ tls: options.tls, gate, take });
   const serviceNames: string[] = [];
   let closing: Promise<void> | undefined;
   return {
@@ -202,9 +192,9 @@ export function createServer(options: RpcServerOptions): RpcServer {
       server.addService(definition, implementation);
       serviceNames.push(service.typeName);
     },
-    listen: (address) => bind(server, address, toCredentials(options.tls)),
+    listen: (address) => front.listen(address),
     close({ graceMs = CLOSE_GRACE_MS } = {}) {
-      closing ??= shutDown(server, runner.live, graceMs);
+      closing ??= shutDown({ server, front }, runner.live, graceMs);
       return closing;
     },
   };
