@@ -8,7 +8,7 @@
  * shell would trace, and expand, what it runs.
  */
 const LOADER =
-  /^(LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|NLSPATH|MALLOC_TRACE|PERL5LIB|PERL5OPT|PERL5DB|SHELLOPTS|BASHOPTS)$/;
+  /^(LD_.*|DYLD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|LOCPATH|NLSPATH|MALLOC_TRACE|PERL5.*|PERLLIB|PERLIO.*|SHELLOPTS|BASHOPTS)$/;
 /** Others are no variables for any shell; bash takes functions out of some of them. */
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 

@@ -50,6 +50,7 @@ export interface ProcessHost {
   readonly terminal: boolean;
   readonly setpriv: string | undefined;
   readonly nsenter: string | undefined;
+  readonly perl: string | undefined;
   readonly setsid: string | undefined;
 }
 
@@ -105,6 +106,7 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     terminal: isInstalled('@lydell/node-pty'),
     setpriv,
     nsenter,
+    perl,
     setsid,
   };
 }

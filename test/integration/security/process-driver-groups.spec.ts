@@ -80,6 +80,28 @@ t.test('a task in a view gets no user namespace of its own', async (tt) => {
   );
 });
 
+t.test('a command in such a task gets none either', async (tt) => {
+  const bench = await openBench(tt, SUITE);
+  if (skipUnless(tt, bench.driver.supports.mountView, 'bubblewrap does not work here')) return;
+  // Read by what starts the command on the host, it would run there.
+  const plan = await bench.plan(shell('echo said; exec sleep 30'), {
+    env: new Map([
+      ['PERLLIB', '/workspace'],
+      ['PERLIO', ':via(none)'],
+    ]),
+  });
+  const task = await bench.start(plan);
+  await untilPrinted(bench, task, 'said');
+  const line = `unshare --user true 2>/dev/null; echo $?; (echo forked); ${ESCAPE_LINE}`;
+  const asked = { tty: false, rows: 24, columns: 80, env: {}, workingDirectory: '' };
+  const argv = ['/bin/sh', '-c', `${line}; :`];
+  const session = await bench.driver.exec(task.key, { ...asked, argv }, bench.never);
+  let said = '';
+  for await (const { bytes } of session.output) said += Buffer.from(bytes).toString();
+  tt.same(said.split('\n'), ['1', 'forked', 'unshare: Operation not permitted', '']);
+  await bench.driver.stop(task.key, 0);
+});
+
 t.test('neither a task nor a command in it lifts its limits', async (tt) => {
   const bench = await openBench(tt, SUITE);
   if (skipUnless(tt, bench.driver.supports.memoryLimit, 'there are no control groups here')) return;

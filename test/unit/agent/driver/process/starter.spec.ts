@@ -27,7 +27,12 @@ t.test('what is told of a stage', async (t) => {
     log,
     onStageTrouble: (reason) => void told.push(reason),
   });
-  t.teardown(() => starter.close());
+  // Neither a starter nor its clock keeps a process alive.
+  const alive = setInterval(() => {}, 1000);
+  t.teardown(() => {
+    clearInterval(alive);
+    starter.close();
+  });
   const start = async (text: string): Promise<boolean | undefined> => {
     says = text;
     let staged: boolean | undefined;
