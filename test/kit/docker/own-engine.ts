@@ -78,6 +78,7 @@ export async function openOwnEngine(options: { readonly liveRestore: boolean }):
     async close() {
       if (daemon.exitCode === null && daemon.signalCode === null) {
         await removeContainers(socketPath);
+        await removeNetworks(socketPath);
         await end(daemon, 'SIGTERM');
       }
       await endContainerd(join(folder, 'exec', 'containerd', 'containerd.pid'));
@@ -107,6 +108,15 @@ async function makeBridge(): Promise<string> {
   throw new Error('no network bridge could be made');
 }
 
+/** An engine that ends leaves the bridges of its networks, and there are addresses for thirty on a machine. */
+async function removeNetworks(socketPath: string): Promise<void> {
+  const filters = encodeURIComponent(JSON.stringify({ type: ['custom'] }));
+  const listed = (await ask(socketPath, [`http://engine/networks?filters=${filters}`])) as readonly {
+    Id: string;
+  }[];
+  for (const { Id } of listed) await ask(socketPath, ['-X', 'DELETE', `http://engine/networks/${Id}`]);
+}
+
 async function removeContainers(socketPath: string): Promise<void> {
   await eachContainer(
     socketPath,
@@ -121,13 +131,14 @@ async function eachContainer(
   toRequest: (id: string) => readonly string[],
   filter = '',
 ): Promise<void> {
-  const ask = async (args: readonly string[]): Promise<string> =>
-    (await promisify(execFile)('curl', ['-sS', '--max-time', '15', '--unix-socket', socketPath, ...args]))
-      .stdout;
-  const listed = JSON.parse(await ask([`http://engine/containers/json?${filter}`])) as readonly {
-    Id: string;
-  }[];
-  for (const { Id } of listed) await ask(toRequest(Id));
+  const listed = await ask(socketPath, [`http://engine/containers/json?${filter}`]);
+  for (const { Id } of listed as readonly { Id: string }[]) await ask(socketPath, toRequest(Id));
+}
+
+async function ask(socketPath: string, args: readonly string[]): Promise<unknown> {
+  const whole = ['-sS', '--max-time', '15', '--unix-socket', socketPath, ...args];
+  const { stdout } = await promisify(execFile)('curl', whole);
+  return stdout === '' ? undefined : JSON.parse(stdout);
 }
 
 /** A killed daemon leaves its containerd behind, which then is ours to end. */
