@@ -11,9 +11,14 @@ import { checkStore } from './fsck.ts';
 import type { FsckReport } from './fsck-report.ts';
 import { findWitnessFault } from './head-witness.ts';
 import { openLevelLog } from './level-log.ts';
+import { clearOpening } from './opening-mark.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
 
-/** @throws ClusterError DATA_FOLDER_IN_USE, NO_STORE, or what keeps the log from being opened at all */
+/**
+ * A sound folder is let start again, however many starts ended there (opening-mark.ts).
+ *
+ * @throws ClusterError DATA_FOLDER_IN_USE, NO_STORE, or what keeps the log from being opened at all
+ */
 export async function checkFolder(folder: string): Promise<FsckReport> {
   await stat(join(folder, LOG_FOLDER)).catch(() => {
     throw new ClusterError('not-found', 'NO_STORE', 'there is no store in this folder', {
@@ -36,7 +41,10 @@ export async function checkFolder(folder: string): Promise<FsckReport> {
       },
     });
     const fault = await findWitnessFault(join(folder, WITNESS_FILE), report.headSeq);
-    if (fault === undefined) return report;
+    if (fault === undefined) {
+      if (report.ok) await clearOpening(folder);
+      return report;
+    }
     const finding: StoreFinding = { ...fault, where: join(folder, WITNESS_FILE) };
     return { ...report, ok: false, findings: [finding, ...report.findings] };
   } finally {

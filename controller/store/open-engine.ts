@@ -32,6 +32,7 @@ import { loadState, SEALED_ROW_PREFIX } from './load-state.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
 import { migrate } from './migrations.ts';
+import { clearOpening, markOpening } from './opening-mark.ts';
 import type { RecoveryMark } from './restore.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
@@ -82,13 +83,23 @@ export const IN_MEMORY = 'memory';
 
 /**
  * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_FOLDER_UNFIT, DATA_FOLDER_VOLATILE,
- * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt (TAIL_LOST and the like)
+ * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt (TAIL_LOST, STORE_ENDS_STARTS and the like)
  */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
-  const { folder, logger, clock } = options;
+  const { folder, logger } = options;
   const volatile = await prepareFolder(folder, options.allowVolatileStore ?? false);
   if (volatile) logger.warn('the data folder lies in memory and is lost at reboot', { folder });
+  await markOpening(folder, logger);
+  try {
+    return await openFolder(options);
+  } finally {
+    await clearOpening(folder);
+  }
+}
+
+async function openFolder(options: OpenEngineOptions): Promise<OpenedEngine> {
+  const { folder, logger, clock } = options;
   const log = await witnessed(await openLog(folder, logger), join(folder, WITNESS_FILE));
   const given = options.disk ?? { ...DISK_LIMITS, ballastBytes: 0 };
   // In memory a ballast would take from everybody what it is to keep for the store; and a cluster that may be lost
