@@ -6,8 +6,8 @@
 import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
-import { watchDrains } from '../../controller/effects/drain-watch.ts';
 import { createHistoryProofs } from '../../controller/effects/agent-link/history-proof.ts';
+import { watchDrains } from '../../controller/effects/drain-watch.ts';
 import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
 import { watchLostHosts } from '../../controller/effects/lost-hosts.ts';
 import { createPlanningLoop } from '../../controller/effects/planning-loop.ts';

@@ -133,7 +133,6 @@ async function join(ports: EnrolServicePorts, request: JoinRequest, context: Cal
 }
 
 function requireName(hostName: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused.
   if (hostName.length <= HOST_NAME_CHARACTERS_MAX && !/[\u0000-\u001f\u007f]/.test(hostName)) return hostName;
   throw fieldInvalid('hostName', `must be at most ${HOST_NAME_CHARACTERS_MAX} characters without controls`);
 }

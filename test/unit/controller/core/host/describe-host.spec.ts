@@ -6,7 +6,7 @@ import type { HostOrderEvent } from '../../../../../controller/core/host/events.
 import { hostId } from '../../../../kit/builders.ts';
 
 const id = hostId('1');
-const tokenHash = 'abcdef'.repeat(10) + 'abcd';
+const tokenHash = `${'abcdef'.repeat(10)}abcd`;
 const issued = { hostId: id, generation: 1, serial: 'aa', notAfterMs: 1 };
 
 const FACTS: readonly (EnrolEvent | HostOrderEvent)[] = [

@@ -19,7 +19,7 @@ t.test('one user holds so many, another one is not touched, and an end makes roo
   const limit = createStreamLimit(clock);
   const ends: (() => void)[] = [];
   for (let count = 0; count < STREAMS_PER_USER_MAX; count += 1) ends.push(limit.enter('user:ann'));
-  await clock.advance(60_000);
+  clock.advance(60_000);
   t.throws(() => limit.enter('user:ann'), REFUSED);
   t.doesNotThrow(() => limit.enter('user:bob'));
   ends[0]?.();
@@ -33,7 +33,7 @@ t.test('opening and closing in a loop is slowed down', async (t) => {
   const limit = createStreamLimit(clock);
   for (let count = 0; count < STREAMS_AT_ONCE; count += 1) limit.enter('user:ann')();
   t.throws(() => limit.enter('user:ann'), { ...REFUSED, retryAfterMs: 1_000 / STREAMS_PER_SECOND });
-  await clock.advance(1_000 / STREAMS_PER_SECOND);
+  clock.advance(1_000 / STREAMS_PER_SECOND);
   limit.enter('user:ann')();
   t.throws(() => limit.enter('user:ann'), REFUSED);
 });
