@@ -16,16 +16,19 @@ export interface StartInput {
   readonly secretValues: ReadonlyMap<string, Uint8Array>;
   /** Fires when the task is stopped before it runs, and when the agent stops. */
   readonly signal: AbortSignal;
+  /** From here on the driver may hold something of the task. */
+  readonly onAsked: () => void;
 }
 
 /**
  * Prepares and starts the task.
  *
- * @throws ClusterError of storage or driver; nothing of the task runs then
+ * @throws ClusterError of storage or driver; nothing of the task runs then, unless a driver that was asked did not
+ * answer (kind `unavailable` after onAsked)
  */
 export async function startTask(context: TaskContext, input: StartInput): Promise<StartedTask> {
   const { storage, table } = context;
-  const { entry, spec, driver, secretValues, signal } = input;
+  const { entry, spec, driver, secretValues, signal, onAsked } = input;
   const { key } = entry;
   const prepared = storage.foldersOf(key, spec.projectId);
   // Before anything is fetched: a missing secret is known without a byte of work.
@@ -47,6 +50,7 @@ export async function startTask(context: TaskContext, input: StartInput): Promis
   ]);
   if (signal.aborted)
     throw new ClusterError('cancelled', 'START_CANCELLED', 'the task was stopped before it began');
+  onAsked();
   return driver.start(plan, signal);
 }
 

@@ -100,14 +100,27 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
     table.beginPreparation(entry);
     const { signal } = preparation;
+    let asked = false;
+    const onAsked = (): void => {
+      asked = true;
+    };
     try {
-      const started = await startTask(context, { entry, spec, driver, secretValues, signal });
+      const started = await startTask(context, { entry, spec, driver, secretValues, signal, onAsked });
       await table.advance(entry, [{ type: 'started', started }], { durable: false });
       return true;
     } catch (error) {
       throwIfStopping(context.signal);
-      return end(exitOfFailedStart(error));
+      return asked ? settleStart(driver, error) : end(exitOfFailedStart(error));
     }
+  }
+
+  /** A start without an answer may have taken effect: it has failed only when the driver says that it holds nothing. */
+  async function settleStart(driver: Driver, error: unknown): Promise<boolean> {
+    if (toClusterError(error).kind !== 'unavailable') return end(exitOfFailedStart(error));
+    const found = await lookUntilKnown(context, entry, driver);
+    if (found.state === 'running' || found.state === 'exited') return adopt(driver, found);
+    if (found.state === 'created') await driver.remove(entry.key);
+    return end(exitOfFailedStart(error));
   }
 
   function exitOfFailedStart(error: unknown): Exit {

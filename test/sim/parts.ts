@@ -198,7 +198,8 @@ export interface Wrappers {
   down(envelope: ControllerEnvelope, host: Host): ControllerEnvelope;
   late(lane: Lane): void;
   ended(lane: Lane): void;
-  decide(inner: typeof decide): typeof decide;
+  /** `leads`: whoever decides may still commit what it decides. */
+  decide(inner: typeof decide, leads: () => boolean): typeof decide;
   planner(inner: Planner): Planner;
   lead(engine: Engine): Engine;
   deaf(engine: Engine): Engine;

@@ -158,9 +158,9 @@ export class Planted implements Wrappers {
       .catch(() => undefined);
   }
 
-  decide(inner: Decide): Decide {
+  decide(inner: Decide, leads: () => boolean): Decide {
     const { bug } = this.#sim;
-    const told = decideOrdersWrongly(bug, this.#withTruth(inner));
+    const told = decideOrdersWrongly(bug, this.#withTruth(inner, leads));
     if (bug === 'no-request-memory') {
       return (reader, command, context) => {
         if (!('request' in command)) return inner(reader, command, context);
@@ -204,10 +204,13 @@ export class Planted implements Wrappers {
     return told;
   }
 
-  /** Notes which GPUs the cluster was told of as lost, in the order in which it was told. */
-  #withTruth(inner: Decide): Decide {
+  /**
+   * Notes which GPUs the cluster was told of as lost, in the order in which it was told. What a deposed leader hears
+   * is old by then and lost with it.
+   */
+  #withTruth(inner: Decide, leads: () => boolean): Decide {
     return (reader, command, context) => {
-      if (command.type === 'register-host') {
+      if (command.type === 'register-host' && leads()) {
         const host = this.#sim.hostOf(command.hostId);
         const known = new Map(host?.toldLost);
         host?.toldLost.clear();

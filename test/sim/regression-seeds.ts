@@ -43,4 +43,9 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     found:
       'orders that came between the welcome and the first echo were fenced at once, by the contact before',
   },
+  {
+    seed: 1564,
+    steps: 5_000,
+    found: 'a start whose answer was lost counted as failed when its stop was ordered; its GPU was freed',
+  },
 ];

@@ -56,7 +56,7 @@ export class SimController implements Controller {
       epoch,
       chainHash,
       onFatal: (error) => this.die(error),
-      decide: sim.planted.decide(decide),
+      decide: sim.planted.decide(decide, () => sim.logDisk.disk.head.epoch === epoch),
     });
     if (this.state.clusterId === '') await this.#found();
     this.#openLink();
