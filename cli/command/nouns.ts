@@ -179,9 +179,6 @@ const METRICS_HINT = 'write metrics to artifacts; nabla gpus list shows the load
 
 const REFUSED_VERBS: readonly RefusedVerb[] = [
   { path: ['jobs', 'port-forward'], hint: 'publish ports with --ports; nabla jobs show JOB names them' },
-  { path: ['jobs', 'update'], hint: 'stop the job and create it anew' },
-  { path: ['jobs', 'hold'], hint: 'stop the job and retry it later' },
-  { path: ['jobs', 'release'], hint: 'nabla jobs retry JOB queues it again' },
   { path: ['jobs', 'why'], hint: 'nabla jobs show JOB says why a job waits' },
   { path: ['jobs', 'metrics'], hint: METRICS_HINT },
   {

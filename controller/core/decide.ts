@@ -15,14 +15,17 @@ import { decideCreateToken, decideRevokeToken } from './identity/decide-token.ts
 import { decideChangeUserRole, decideCreateUser, decideRevokeUser } from './identity/decide-user.ts';
 import { decideCreateJob } from './job/decide-create-job.ts';
 import { decideDeclareLost } from './job/decide-declare-lost.ts';
+import { decideJobChange } from './job/decide-job-change.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
+import { withDependents } from './job/dependencies.ts';
 import {
   decideAliasMachineType,
   decideCreateMachineType,
   decideDeleteMachineType,
 } from './machine-type/decide-machine-type.ts';
 import { decidePlacement } from './placement/decide-placement.ts';
+import { decideScheduling } from './policy/decide-scheduling.ts';
 import {
   DEFAULT_PROJECT_NAME,
   decideCreateProject,
@@ -39,8 +42,27 @@ export interface FoundCluster {
   readonly projectId: ProjectId;
 }
 
+type JobOrderType =
+  | 'create-job'
+  | 'stop-job'
+  | 'delete-job'
+  | 'retry-job'
+  | 'hold-job'
+  | 'release-job'
+  | 'update-job'
+  | 'tag-job';
+
 /** What the command does to the state behind `reader`, or why not. Never throws, never mutates. */
 export function decide(
+  reader: ClusterReader,
+  command: Command | FoundCluster,
+  context: CommandContext,
+): Decision {
+  return withDependents(reader, decideAlone(reader, command, context));
+}
+
+/** Without what follows for jobs that come after others. */
+function decideAlone(
   reader: ClusterReader,
   command: Command | FoundCluster,
   context: CommandContext,
@@ -79,15 +101,23 @@ export function decide(
     case 'alias-machine-type':
       return decideAliasMachineType(reader, command);
     case 'create-job':
-      return decideCreateJob(reader, command, context);
     case 'stop-job':
-      return decideStopJob(reader, command);
     case 'delete-job':
-      return decideDeleteJob(reader, command);
     case 'retry-job':
-      return decideRetryJob(reader, command, context);
+    case 'hold-job':
+    case 'release-job':
+    case 'update-job':
     case 'tag-job':
-      return decideTagJob(reader, command);
+      return decideAboutJob(reader, command, context);
+    case 'create-queue':
+    case 'update-queue':
+    case 'delete-queue':
+    case 'set-quota':
+    case 'delete-quota':
+    case 'set-policy':
+    case 'create-reservation':
+    case 'delete-reservation':
+      return decideScheduling(reader, command, context);
     case 'register-host':
       return decideRegisterHost(reader, command);
     case 'create-join-token':
@@ -107,6 +137,31 @@ export function decide(
       return decideDeclareLost(reader, command, context);
     case 'place-jobs':
       return decidePlacement(reader, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function decideAboutJob(
+  reader: ClusterReader,
+  command: Extract<Command, { readonly type: JobOrderType }>,
+  context: CommandContext,
+): Decision {
+  switch (command.type) {
+    case 'create-job':
+      return decideCreateJob(reader, command, context);
+    case 'stop-job':
+      return decideStopJob(reader, command);
+    case 'delete-job':
+      return decideDeleteJob(reader, command);
+    case 'retry-job':
+      return decideRetryJob(reader, command, context);
+    case 'hold-job':
+    case 'release-job':
+    case 'update-job':
+      return decideJobChange(reader, command);
+    case 'tag-job':
+      return decideTagJob(reader, command);
     default:
       return assertNever(command);
   }
