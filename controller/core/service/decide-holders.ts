@@ -67,7 +67,7 @@ function startInOrder(order: readonly RankedJob[], pass: Pass): readonly string[
     if (free + pass.touchableGpuMilli < (needsBehind[at] as number)) break;
     if ((free >= job.gpuMilli && packing.tryPlace(job.id)) || makeRoom(ranked, pass)) starts.push(job.id);
     // Else an endless stream of fresh jobs, all in their minimum runs, would keep a large one out for ever.
-    else if (ranked.band === BAND.lane && couldHaveRoom(ranked, order, pass)) break;
+    else if (ranked.band === BAND.elder && couldHaveRoom(ranked, order, pass)) break;
   }
   return [...starts, ...moved];
 }

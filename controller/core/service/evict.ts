@@ -21,7 +21,7 @@ export interface Pass {
   readonly inVain: Map<number, number>;
 }
 
-/** The running jobs outside the lane and past the minimum run. */
+/** The running jobs that are no elders and are past their minimum run. */
 export function touchableOf(
   order: readonly RankedJob[],
   { minRunMs }: Pick<ServiceParameters, 'minRunMs'>,
@@ -29,7 +29,7 @@ export function touchableOf(
 ): RankedJob[] {
   return order
     .filter(({ job: { heldSinceMs }, band }) => {
-      return band !== BAND.lane && heldSinceMs !== undefined && nowMs - heldSinceMs >= minRunMs;
+      return band !== BAND.elder && heldSinceMs !== undefined && nowMs - heldSinceMs >= minRunMs;
     })
     .reverse();
 }
@@ -100,14 +100,14 @@ function noteGone(gone: readonly RankedJob[], movers: readonly RankedJob[], pass
 }
 
 /**
- * Whether a job of the lane that found no room would find it if all outside the lane were gone, which they may be once
+ * Whether an elder that found no room would find it if all but the elders were gone, which they may be once
  * their minimum runs are over.
  */
 export function couldHaveRoom(ranked: RankedJob, order: readonly RankedJob[], pass: Pass): boolean {
   const { packing, evicted } = pass;
   const mark = packing.mark();
   for (const { job, band } of order) {
-    if (band !== BAND.lane && job.heldSinceMs !== undefined && !evicted.has(job.id)) packing.release(job.id);
+    if (band !== BAND.elder && job.heldSinceMs !== undefined && !evicted.has(job.id)) packing.release(job.id);
   }
   const fits = packing.tryPlace(ranked.job.id);
   packing.undo(mark);
@@ -115,7 +115,7 @@ export function couldHaveRoom(ranked: RankedJob, order: readonly RankedJob[], pa
 }
 
 function mayEvict(ranked: RankedJob, other: RankedJob, hysteresis: number): boolean {
-  if (ranked.band === BAND.lane) return true;
+  if (ranked.band === BAND.elder) return true;
   if (other.band !== BAND.byScore) return false;
   return ranked.band === BAND.firstSlice || ranked.score >= hysteresis * other.score;
 }

@@ -17,7 +17,7 @@ import type { ServiceParameters } from './service-parameters.ts';
 const PRIOR_END_CHANCE_MAX = 0.8;
 
 export interface ServiceIndex {
-  /** Expected completions per millisecond of service and GPU, at the start of the job's bin; above 0. */
+  /** Expected completions per millisecond of service and (damped) GPU, at the start of the job's bin; above 0. */
   scoreOf(keys: ServiceKeys, attainedMs: number): number;
   /** The same without what the group tells. */
   groupBlindScoreOf(keys: ServiceKeys, attainedMs: number): number;
@@ -65,7 +65,7 @@ export function createServiceIndex(history: ServiceHistory, parameters: ServiceP
     return made;
   };
   const scoreIn = (pooled: Pooled, gpuMilli: number, attainedMs: number): number =>
-    ((pooled.index[binOf(attainedMs, parameters)] as number) * 1_000) / gpuMilli;
+    (pooled.index[binOf(attainedMs, parameters)] as number) / (gpuMilli / 1_000) ** parameters.sizeExponent;
   return {
     scoreOf: (keys, attainedMs) => scoreIn(poolGroup(keys), keys.gpuMilli, attainedMs),
     groupBlindScoreOf: (keys, attainedMs) => scoreIn(poolSize(keys.gpuMilli), keys.gpuMilli, attainedMs),

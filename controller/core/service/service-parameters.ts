@@ -21,16 +21,16 @@ export interface ServiceParameters {
   readonly groupsMax: number;
   /** Service that every job gets before what its siblings did counts, in milliseconds. 0 turns it off. */
   readonly firstSliceMs: number;
-  /** A job's score doubles with each such time of waiting, all its waits together, in milliseconds. 0 turns it off. */
-  readonly agingMs: number;
+  /** The score is divided by the GPUs to this power, 0 to 1. Below 1 large jobs, which are hard to place, wait less. */
+  readonly sizeExponent: number;
   /** A job takes GPUs from another only with at least so many times its score; 1 or more. */
   readonly hysteresis: number;
   /** A job keeps its GPUs at least so long, in milliseconds. */
   readonly minRunMs: number;
   /** Share of the GPUs, 0 to 1, that belongs to the jobs submitted first; always enough for the very first. 0 turns it off. */
-  readonly laneShare: number;
-  /** Since its submit, before a job may get into that lane, in milliseconds. */
-  readonly laneAfterMs: number;
+  readonly elderShare: number;
+  /** Age, since its submit, from which a job may be one of the elders, in milliseconds. */
+  readonly elderAfterMs: number;
   /** Running jobs moved at most to make room for one that fits nowhere although enough is free. 0 turns it off. */
   readonly movesMax: number;
 }
@@ -41,14 +41,14 @@ export const DEFAULT_SERVICE_PARAMETERS: ServiceParameters = {
   priorWeight: 40,
   priorHorizonMs: 300_000_000,
   sizeWeight: 40,
-  groupWeight: 0.3,
+  groupWeight: 0.1,
   completionsMax: 20_000,
   groupsMax: 4_096,
   firstSliceMs: 1_200_000,
-  agingMs: 0,
+  sizeExponent: 0.85,
   hysteresis: 1.5,
   minRunMs: 300_000,
-  laneShare: 0.1,
-  laneAfterMs: 1_209_600_000,
+  elderShare: 0.02,
+  elderAfterMs: 7_776_000_000,
   movesMax: 8,
 };

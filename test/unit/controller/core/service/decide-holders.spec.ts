@@ -148,9 +148,9 @@ t.test('hysteresis and the minimum run save evictions', async (t) => {
 });
 
 t.test(
-  'an endless stream of fresh jobs starves nobody: waits are bounded by the age for the lane',
+  'an endless stream of fresh jobs starves nobody: waits are bounded by the age of elders',
   async (t) => {
-    const parameters = { ...DEFAULT_SERVICE_PARAMETERS, laneShare: 0.1, laneAfterMs: 24 * HOUR_MS };
+    const parameters = { ...DEFAULT_SERVICE_PARAMETERS, elderShare: 0.1, elderAfterMs: 24 * HOUR_MS };
     // Five GPU-hours an hour more than one host has, in jobs that are all within their first slice.
     const stream = Array.from({ length: 1_600 }, (_, at) => ({
       id: `s${String(at).padStart(4, '0')}`,
@@ -161,13 +161,13 @@ t.test(
     const large = { id: 'large', gpus: 8, submittedMs: MINUTE_MS, workMs: 3 * HOUR_MS };
     const { ends } = simulate([large, ...stream], 1, parameters, 40 * HOUR_MS);
     const boundMs =
-      large.submittedMs + parameters.laneAfterMs + parameters.minRunMs + 19 * MINUTE_MS + large.workMs;
+      large.submittedMs + parameters.elderAfterMs + parameters.minRunMs + 19 * MINUTE_MS + large.workMs;
     t.ok(
       (ends.get('large') ?? Number.POSITIVE_INFINITY) <= boundMs,
       `ended at ${ends.get('large')}, bound ${boundMs}`,
     );
-    const without = simulate([large, ...stream], 1, { ...parameters, laneShare: 0 }, 40 * HOUR_MS);
-    t.notOk(without.ends.has('large'), 'without the lane it never gets a host for itself');
+    const without = simulate([large, ...stream], 1, { ...parameters, elderShare: 0 }, 40 * HOUR_MS);
+    t.notOk(without.ends.has('large'), 'without elders it never gets a host for itself');
   },
 );
 

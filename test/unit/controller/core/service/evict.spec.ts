@@ -90,18 +90,18 @@ t.test('the minimum run protects, to the millisecond', async (t) => {
     ),
     ['b'],
   );
-  const lane = { ...running('c', 1, 1), band: BAND.lane };
-  t.same(touchableOf([lane], parameters, NOW_MS), [], 'and the lane does');
+  const elder = { ...running('c', 1, 1), band: BAND.elder };
+  t.same(touchableOf([elder], parameters, NOW_MS), [], 'and elders are too');
 });
 
 t.test(
-  'a first slice takes from any score but not from another first slice; the lane takes from both',
+  'a first slice takes from any score but not from another first slice; an elder takes from both',
   async (t) => {
     for (const [band, other, made] of [
       [BAND.firstSlice, BAND.byScore, true],
       [BAND.firstSlice, BAND.firstSlice, false],
       [BAND.byScore, BAND.firstSlice, false],
-      [BAND.lane, BAND.firstSlice, true],
+      [BAND.elder, BAND.firstSlice, true],
     ] as const) {
       const wants = ranked('w', 8, 0.001, { band });
       const [pass] = aPass(1, [[{ ...running('a', 8, 1), band: other }, 0]], wants);
@@ -135,13 +135,13 @@ t.test('a better job moves when that makes room, within the bound', async (t) =>
   );
 });
 
-t.test('a lane job waits for room only where room could be', async (t) => {
-  const wants = ranked('w', 8, 0, { band: BAND.lane });
+t.test('an elder waits for room only where room could be', async (t) => {
+  const wants = ranked('w', 8, 0, { band: BAND.elder });
   const fresh = running('a', 8, 1, NOW_MS);
   const [pass, packing] = aPass(1, [[fresh, 0]], wants);
   t.notOk(makeRoom(wants, pass));
   t.ok(couldHaveRoom(wants, [wants, fresh], pass));
   t.same([...packing.places.keys()], ['a'], 'asking changes nothing');
-  const other = { ...fresh, band: BAND.lane };
+  const other = { ...fresh, band: BAND.elder };
   t.notOk(couldHaveRoom(wants, [wants, other], aPass(1, [[other, 0]], wants)[0]));
 });

@@ -1,10 +1,15 @@
-/** Aim: lane, then first slice, then score; ties by age and name. Method: few jobs, an index that says what the test wants. */
+/** Aim: elders, then first slice, then score; ties by age and name. Method: few jobs, an index that says what the test wants. */
 import t from 'tap';
 import { BAND, rankJobs } from '../../../../../controller/core/service/rank-jobs.ts';
 import type { ServiceJob } from '../../../../../controller/core/service/service-job.ts';
 import { DEFAULT_SERVICE_PARAMETERS } from '../../../../../controller/core/service/service-parameters.ts';
 
-const parameters = { ...DEFAULT_SERVICE_PARAMETERS, laneShare: 0.25, laneAfterMs: 1_000, firstSliceMs: 100 };
+const parameters = {
+  ...DEFAULT_SERVICE_PARAMETERS,
+  elderShare: 0.25,
+  elderAfterMs: 1_000,
+  firstSliceMs: 100,
+};
 
 function aJob(id: string, more: Partial<ServiceJob> = {}): ServiceJob {
   return { id, group: id, gpuMilli: 1_000, shape: 1, submittedMs: 9_500, attainedMs: 500, ...more };
@@ -28,21 +33,21 @@ t.test('a job in its first slice goes before all scores, and its group does not 
   t.same(rank(jobs, { a: 50, b: 0.01 }), ['b1', 'a2', 'c2']);
 });
 
-t.test('the lane takes the oldest that are old enough, up to its share', async (t) => {
+t.test('elders are the oldest that are old enough, up to their share', async (t) => {
   const old = { submittedMs: 9_000 };
   const older = { submittedMs: 8_000 };
   const jobs = [aJob('a', old), aJob('b', older), aJob('c', { ...old, gpuMilli: 500 }), aJob('d')];
-  t.same(rank(jobs, { d: 9 }), ['b0', 'a0', 'd2', 'c2'], 'two of eight GPUs are its share');
+  t.same(rank(jobs, { d: 9 }), ['b0', 'a0', 'd2', 'c2'], 'two of eight GPUs are their share');
   t.same(rank([aJob('a', { submittedMs: 9_001 })]), ['a2'], 'too young by a millisecond');
 });
 
-t.test('the lane is never too small for the very first', async (t) => {
+t.test('their share is never too small for the very first', async (t) => {
   const jobs = [
     aJob('a', { submittedMs: 1, gpuMilli: 8_000 }),
     aJob('b', { submittedMs: 2, gpuMilli: 1_000 }),
   ];
   t.same(rank(jobs), ['a0', 'b2']);
-  t.same(BAND, { lane: 0, firstSlice: 1, byScore: 2 });
+  t.same(BAND, { elder: 0, firstSlice: 1, byScore: 2 });
 });
 
 t.test('the order of the input does not matter', async (t) => {

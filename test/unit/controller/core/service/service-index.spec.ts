@@ -23,7 +23,8 @@ t.test('with nothing learned, fresh and small jobs are worth more', async (t) =>
   const index = createServiceIndex(emptyServiceHistory(parameters), parameters);
   const one = { gpuMilli: 1_000, group: 'a' };
   t.ok(index.scoreOf(one, 0) > index.scoreOf(one, HOUR_MS));
-  t.equal(index.scoreOf(one, 0), 8 * index.scoreOf({ ...one, gpuMilli: 8_000 }, 0), 'per GPU');
+  const eight = index.scoreOf({ ...one, gpuMilli: 8_000 }, 0);
+  t.equal(index.scoreOf(one, 0), 8 ** parameters.sizeExponent * eight, 'per damped GPU');
   t.ok(index.scoreOf(one, 1e15) > 0, 'never nothing');
 });
 
@@ -53,7 +54,7 @@ t.test('a size class lends to groups of its size only in so far as its own jobs 
   const history = emptyServiceHistory(parameters);
   const index = createServiceIndex(history, parameters);
   teach(history, 8, 'a', 60_000, 200);
-  const eight = index.scoreOf({ gpuMilli: 8_000, group: 'new' }, 0) * 8;
+  const eight = index.scoreOf({ gpuMilli: 8_000, group: 'new' }, 0) * 8 ** parameters.sizeExponent;
   const one = index.scoreOf({ gpuMilli: 1_000, group: 'new' }, 0);
   t.ok(eight > one, 'per job the size that was seen to be short is worth more');
 });
