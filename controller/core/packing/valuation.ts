@@ -104,6 +104,9 @@ export class Valuation {
   valueOfDraft(layout: number, cpu: number, count: number): number {
     const { draft } = this;
     const crowd = this.#crowd;
+    let most = 0;
+    for (let slot = 0; slot < count; slot += 1)
+      if ((draft[slot] as number) > most) most = draft[slot] as number;
     let value = 0;
     for (const group of this.#tableOf(layout).groups) {
       const { cpus, prices, typical } = group;
@@ -112,7 +115,7 @@ export class Valuation {
           value += (prices[i] as number) * Math.floor(cpu / (cpus[i] as number));
         continue;
       }
-      if ((cpus[0] as number) > cpu) continue;
+      if (group.gpuMilli > most || (cpus[0] as number) > cpu) continue;
       const { perGpu, slots } = group;
       let places = 0;
       let usable = 0;
