@@ -13,6 +13,7 @@ import type {
   Verdict,
 } from '../domain/job.ts';
 import type { AfterCondition, QuotaKind } from '../domain/scheduling.ts';
+import type { UsageGrouping } from '../domain/scheduling-views.ts';
 import type { DesiredPhase, TaskPhase } from '../domain/task.ts';
 import * as agent from '../gen/nabla/v1/agent_pb.ts';
 import * as catalog from '../gen/nabla/v1/catalog_pb.ts';
@@ -173,4 +174,11 @@ export const afterConditionBridge = bridge<typeof job.AfterCondition, AfterCondi
 export const quotaKindBridge = bridge<typeof scheduling.QuotaKind, QuotaKind>()({
   [scheduling.QuotaKind.GROUP]: 'group',
   [scheduling.QuotaKind.PROJECT]: 'project',
+});
+
+export const usageGroupingBridge = bridge<typeof scheduling.UsageGrouping, UsageGrouping>()({
+  [scheduling.UsageGrouping.PROJECT]: 'project',
+  [scheduling.UsageGrouping.USER]: 'user',
+  [scheduling.UsageGrouping.QUEUE]: 'queue',
+  [scheduling.UsageGrouping.DAY]: 'day',
 });
