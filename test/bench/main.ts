@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   openb: async () => (await import('./openb/openb.ts')).benchOpenb,
   muri: async () => (await import('./muri/muri.ts')).benchMuri,
   decisions: async () => (await import('./decisions/decisions.ts')).benchDecisions,
+  tenants: async () => (await import('./tenants/tenants.ts')).benchTenants,
   fleet: async () => (await import('./fleet/bench-fleet.ts')).benchFleet,
 };
 
