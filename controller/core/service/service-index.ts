@@ -13,9 +13,6 @@ import {
 } from './service-history.ts';
 import type { ServiceParameters } from './service-parameters.ts';
 
-/** The prior never expects more jobs than this to end in one bin. */
-const PRIOR_END_CHANCE_MAX = 0.8;
-
 export interface ServiceIndex {
   /** Expected completions per millisecond of service and (damped) GPU, at the start of the job's bin; above 0. */
   scoreOf(keys: ServiceKeys, attainedMs: number): number;
@@ -105,7 +102,8 @@ function priorOf(parameters: ServiceParameters): Pick<Pooled, 'completions' | 'e
     const widthMs = binWidthMs(bin, parameters);
     const startMs = Math.max(binStartMs(bin, parameters), parameters.firstBinMs / 2);
     const doublings = Math.log2(parameters.priorHorizonMs / startMs);
-    const endChance = doublings <= 1 ? PRIOR_END_CHANCE_MAX : Math.min(PRIOR_END_CHANCE_MAX, 1 / doublings);
+    const most = parameters.priorEndChanceMax;
+    const endChance = doublings <= 1 ? most : Math.min(most, 1 / doublings);
     exposureMs[bin] = parameters.priorWeight * widthMs;
     completions[bin] = -Math.log(1 - endChance) * parameters.priorWeight;
   }

@@ -11,6 +11,11 @@ export interface ServiceParameters {
   readonly priorWeight: number;
   /** Service at which the prior expects about every job to end, in milliseconds. */
   readonly priorHorizonMs: number;
+  /**
+   * Share of jobs that the prior expects to end in one bin at most, above 0, below 1. Higher: long jobs are run to their
+   * ends one after the other (better averages); lower: side by side (the last one ends sooner).
+   */
+  readonly priorEndChanceMax: number;
   /** At most so many jobs' worth of the counters of all jobs is lent to a size class, per bin, above 0. */
   readonly sizeWeight: number;
   /** At most so many jobs' worth of the size class's counters is lent to a group. Below 1: siblings count more. */
@@ -40,8 +45,9 @@ export const DEFAULT_SERVICE_PARAMETERS: ServiceParameters = {
   binCount: 22,
   priorWeight: 40,
   priorHorizonMs: 300_000_000,
+  priorEndChanceMax: 0.6,
   sizeWeight: 40,
-  groupWeight: 0.1,
+  groupWeight: 0.2,
   completionsMax: 20_000,
   groupsMax: 4_096,
   firstSliceMs: 1_200_000,
