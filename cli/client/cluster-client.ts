@@ -22,6 +22,7 @@ import type { BulkClient } from './bulk-client.ts';
 import type { HostOrderCalls } from './host-order-calls.ts';
 import type { IdentityCalls } from './identity-calls.ts';
 import type { Page } from './page.ts';
+import type { SchedulingCalls } from './scheduling-calls.ts';
 
 /** A job inside a project; an empty project is the caller's default one. */
 export interface JobRef {
@@ -198,6 +199,8 @@ export interface ClusterClient extends IdentityCalls {
   readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;
+  /** Queues, quotas, policy, reservations and usage. */
+  scheduling(): Promise<SchedulingCalls>;
   /** The HTTP side, for bulk bytes. */
   bulk(): Promise<BulkClient>;
   close(): void;
