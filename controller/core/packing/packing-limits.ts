@@ -65,12 +65,12 @@ export const CPU_ONLY_UNIT_MILLI = 12_000;
 export const NABLA_PACKING: PackingPolicy = {
   scarcityExponent: 1.5,
   scarcityFloor: 1,
-  filling: { crowdExponent: 0.8, sizeExponent: -0.5, largeWeight: 2 },
-  steady: { crowdExponent: 1, sizeExponent: 1, largeWeight: 4 },
+  filling: { crowdExponent: 0.8, sizeExponent: -0.5, largeWeight: 1.5 },
+  steady: { crowdExponent: 1, sizeExponent: 1.3, largeWeight: 6 },
   cpuOnlyWeight: 0.03,
   fragmentationWeight: 1,
   typicalShare: 0.95,
   fullPriceShare: 0.02,
-  refreshShare: 0.02,
+  refreshShare: 0.005,
   refreshArrivals: 200,
 };
