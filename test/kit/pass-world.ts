@@ -3,6 +3,7 @@
  * the input of one pass drawn from them.
  */
 import { buildQuotaTree, type QuotaNodeSpec } from '../../controller/core/quota/quota-tree.ts';
+import { type HostRooms, openHostRooms } from '../../controller/core/scheduling/host-rooms.ts';
 import type { Packing, Placing } from '../../controller/core/scheduling/packing-port.ts';
 import type { PendingJob, RunningJob, ScheduleInput } from '../../controller/core/scheduling/pass-input.ts';
 import type { JobId, ProjectId } from '../../proto/domain/ids.ts';
@@ -30,6 +31,20 @@ export function shapeOf(gpuMilli: number): number {
   const at = SHAPES.findIndex((shape) => shape.gpuMilli === gpuMilli);
   if (at < 0) throw new Error(`no shape has ${gpuMilli} thousandths`);
   return at;
+}
+
+/** Production's room on hosts with so many GPUs each, for {@link SHAPES}. */
+export function openRooms(gpuCounts: readonly number[]): HostRooms {
+  return openHostRooms({
+    hosts: gpuCounts.map((gpuCount) => ({
+      gpuCount,
+      cpuMilli: 64_000,
+      memoryBytes: 2 ** 40,
+      diskBytes: 2 ** 40,
+    })),
+    needs: SHAPES.map(({ gpuMilli, cpuMilli = 0 }) => ({ gpuMilli, cpuMilli, memoryBytes: 0, diskBytes: 0 })),
+    suits: () => true,
+  });
 }
 
 export interface JobWords {

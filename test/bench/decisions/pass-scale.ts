@@ -2,6 +2,7 @@
  * What whole scheduling passes cost: 500 gangs that wait for 256 hosts of 8 GPUs, and quota called back on 1,000 hosts
  * that another project has filled. The slowest of several situations counts.
  */
+import type { Packing } from '../../../controller/core/scheduling/packing-port.ts';
 import type {
   PendingJob,
   RunningJob,
@@ -9,8 +10,7 @@ import type {
 } from '../../../controller/core/scheduling/pass-input.ts';
 import { schedule } from '../../../controller/core/scheduling/schedule.ts';
 import { createRng } from '../../../proto/runtime/rng.ts';
-import { aNode, aPass, aPending, aRunning, HOUR_MS, NOON_MS, SHAPES } from '../../kit/pass-world.ts';
-import { type PlainPacking, plainPacking } from '../../kit/plain-packing.ts';
+import { aNode, aPass, aPending, aRunning, HOUR_MS, NOON_MS, openRooms } from '../../kit/pass-world.ts';
 import { type Metric, metric, percentile } from '../bench-report.ts';
 
 const PENDING = 500;
@@ -54,11 +54,8 @@ function medianMs(input: ScheduleInput, repeats: number): number {
   return percentile(times, 50);
 }
 
-function openHosts(count: number): PlainPacking {
-  return plainPacking(
-    Array.from({ length: count }, () => ({ gpuCount: 8 })),
-    SHAPES,
-  );
+function openHosts(count: number): Packing {
+  return openRooms(Array.from({ length: count }, () => 8));
 }
 
 function passSituations(): readonly (readonly [string, ScheduleInput])[] {
@@ -86,7 +83,7 @@ function waitingGangs(): readonly PendingJob[] {
 }
 
 /** Until that share of the GPUs is held, by jobs of one to eight of them with ends at different times. */
-function fillUp(packing: PlainPacking, share: number): readonly RunningJob[] {
+function fillUp(packing: Packing, share: number): readonly RunningJob[] {
   const rng = createRng(SEED).split('running');
   const running: RunningJob[] = [];
   let leftMilli = share * packing.hostCount * 8000;

@@ -12,8 +12,7 @@ import type { SchedulePlan } from '../../../controller/core/scheduling/pass-plan
 import { schedule } from '../../../controller/core/scheduling/schedule.ts';
 import type { ProjectId } from '../../../proto/domain/ids.ts';
 import type { SchedulingPolicy } from '../../../proto/domain/scheduling-policy.ts';
-import { aNode, aPass, aPending, MINUTE_MS, NOON_MS, SHAPES } from '../../kit/pass-world.ts';
-import { plainPacking } from '../../kit/plain-packing.ts';
+import { aNode, aPass, aPending, MINUTE_MS, NOON_MS, openRooms } from '../../kit/pass-world.ts';
 import { GPUS_PER_HOST, TENANT_HOSTS, TENANTS, type TenantsTrace, type TraceJob } from './tenants-trace.ts';
 import { startWithoutBackfill } from './without-backfill.ts';
 
@@ -58,10 +57,7 @@ export function playTenants(trace: TenantsTrace, policy: Partial<SchedulingPolic
 class TenantsRun {
   readonly #trace: TenantsTrace;
   readonly #policy: Partial<SchedulingPolicy>;
-  readonly #packing = plainPacking(
-    Array.from({ length: TENANT_HOSTS }, () => ({ gpuCount: GPUS_PER_HOST })),
-    SHAPES,
-  );
+  readonly #packing = openRooms(Array.from({ length: TENANT_HOSTS }, () => GPUS_PER_HOST));
   readonly #works = new Map<string, Work>();
   readonly #waiting = new Map<string, Work>();
   readonly #running = new Map<string, RunningJob>();
