@@ -10,6 +10,7 @@ import type { Decision } from './decision.ts';
 import { accept, refuse } from './decision.ts';
 import { decideAboutHost } from './host/decide-about-host.ts';
 import { decideRegisterHost } from './host/decide-register.ts';
+import type { IdentityCommand } from './identity/commands.ts';
 import { decideAddMember, decideRemoveMember } from './identity/decide-member.ts';
 import { decideCreateToken, decideRevokeToken } from './identity/decide-token.ts';
 import { decideChangeUserRole, decideCreateUser, decideRevokeUser } from './identity/decide-user.ts';
@@ -81,19 +82,13 @@ function decideAlone(
     case 'delete-secret':
       return decideDeleteSecret(reader, command);
     case 'create-user':
-      return decideCreateUser(reader, command);
     case 'change-user-role':
-      return decideChangeUserRole(reader, command);
     case 'revoke-user':
-      return decideRevokeUser(reader, command);
     case 'create-token':
-      return decideCreateToken(reader, command, context);
     case 'revoke-token':
-      return decideRevokeToken(reader, command);
     case 'add-member':
-      return decideAddMember(reader, command);
     case 'remove-member':
-      return decideRemoveMember(reader, command);
+      return decideAboutPeople(reader, command, context);
     case 'create-machine-type':
       return decideCreateMachineType(reader, command);
     case 'delete-machine-type':
@@ -137,6 +132,31 @@ function decideAlone(
       return decideDeclareLost(reader, command, context);
     case 'place-jobs':
       return decidePlacement(reader, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function decideAboutPeople(
+  reader: ClusterReader,
+  command: IdentityCommand,
+  context: CommandContext,
+): Decision {
+  switch (command.type) {
+    case 'create-user':
+      return decideCreateUser(reader, command);
+    case 'change-user-role':
+      return decideChangeUserRole(reader, command);
+    case 'revoke-user':
+      return decideRevokeUser(reader, command);
+    case 'create-token':
+      return decideCreateToken(reader, command, context);
+    case 'revoke-token':
+      return decideRevokeToken(reader, command);
+    case 'add-member':
+      return decideAddMember(reader, command);
+    case 'remove-member':
+      return decideRemoveMember(reader, command);
     default:
       return assertNever(command);
   }

@@ -17,6 +17,7 @@ import { context, createJob, testOptions } from '../../kit/stores-engine.ts';
 import {
   fillStore,
   fillStoreWithPeople,
+  fillStoreWithScheduling,
   SECRET_VALUE,
   TOKEN_DIGEST,
   tamper,
@@ -86,13 +87,15 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
   });
 }
 
-t.test('a store with people in it is whole, and stays so', async (t) => {
+t.test('a store with people and policies in it is whole, and stays so', async (t) => {
   await withFolder(async (folder) => {
     await fillStore(folder);
     await fillStoreWithPeople(folder);
+    await fillStoreWithScheduling(folder);
     const engine = await openEngine(testOptions(folder));
-    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 11 });
+    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 15 });
     await checkPeople(t, engine);
+    await checkScheduling(t, engine);
     await engine.close();
   });
 });
