@@ -73,9 +73,10 @@ export function capKeysOf(job: WaitingJob): readonly string[] {
 
 /** The caps that are set on the job. */
 export function findCaps(job: WaitingJob, findQueue: ReadinessReads['findQueue']): readonly Cap[] {
-  const [userKey, arrayKey] = capKeysOf(job);
   const perUser = findQueue(queueOf(job))?.limits.runningPerUser ?? 0;
   const perArray = job.spec.array?.concurrency ?? 0;
+  if (perUser === 0 && perArray === 0) return [];
+  const [userKey, arrayKey] = capKeysOf(job);
   const caps: Cap[] = [];
   if (perArray > 0 && arrayKey !== undefined) {
     caps.push({ key: arrayKey, most: perArray, code: 'ARRAY_LIMIT' });
