@@ -19,7 +19,6 @@ import { decideDeclareLost } from './job/decide-declare-lost.ts';
 import { decideJobChange } from './job/decide-job-change.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
-import { decidePreemption } from './job/decide-preemption.ts';
 import { withDependents } from './job/dependencies.ts';
 import {
   decideAliasMachineType,
@@ -133,8 +132,6 @@ function decideAlone(
       return decideDeclareLost(reader, command, context);
     case 'place-jobs':
       return decidePlacement(reader, command);
-    case 'preempt-jobs':
-      return decidePreemption(reader, command);
     default:
       return assertNever(command);
   }
