@@ -87,6 +87,12 @@ function placeEntries({ key, spec, view }: EnvironmentInput): readonly (readonly
     ['NABLA_PROJECT', spec.projectName],
     ['NABLA_RANK', String(spec.rank)],
     ['NABLA_WORLD_SIZE', String(spec.worldSize)],
+    ...(spec.job.array === undefined
+      ? []
+      : ([
+          ['NABLA_ARRAY_INDEX', String(spec.job.array.index)],
+          ['NABLA_ARRAY_ID', spec.job.array.arrayId],
+        ] as const)),
     ['NABLA_STORAGE', view.storage],
     ['NABLA_ARTIFACTS', view.artifacts],
     ['NABLA_WORKSPACE', view.workspace],

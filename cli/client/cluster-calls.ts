@@ -55,6 +55,8 @@ export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget
         told,
         ({ event }) => (event === undefined ? undefined : fromWireEventRecord(event)),
       ),
+    // Their messages are built for those who send them.
+    scheduling: async () => (await import('./scheduling-calls.ts')).createSchedulingCalls(channel, told),
     async bulk() {
       const { openBulkClient } = await import('./bulk-client.ts');
       const httpAddress = target.httpAddress ?? withPort(target.grpcAddress, (await whoAmI()).httpPort);

@@ -5,7 +5,9 @@
 import type { EventRecord, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { ExecStartPayload } from '../../proto/domain/frame.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
+import type { ArrayRange } from '../../proto/domain/job-array.ts';
 import type { ListOptions } from '../../proto/domain/list-query.ts';
+import type { Dependency } from '../../proto/domain/scheduling.ts';
 import type {
   Artifact,
   DryRunPlan,
@@ -20,6 +22,7 @@ import type { BulkClient } from './bulk-client.ts';
 import type { HostOrderCalls } from './host-order-calls.ts';
 import type { IdentityCalls } from './identity-calls.ts';
 import type { Page } from './page.ts';
+import type { SchedulingCalls } from './scheduling-calls.ts';
 
 /** A job inside a project; an empty project is the caller's default one. */
 export interface JobRef {
@@ -68,6 +71,32 @@ export type ExecOutput =
   | { readonly kind: 'stdout' | 'stderr'; readonly bytes: Uint8Array }
   | { readonly kind: 'exit'; readonly code: number; readonly signal: number };
 
+/** Of an array: `job` is its first element. */
+export interface CreatedJob {
+  readonly job?: JobView;
+  readonly plan?: DryRunPlan;
+  readonly arrayId?: string;
+  /** In order of the indices. */
+  readonly jobIds?: readonly string[];
+}
+
+/** What an order was carried out on. */
+export interface OrderedJobs {
+  /** Of an array: the first element that it was carried out on. */
+  readonly job: JobView;
+  /** Those elements; empty when a job was named. */
+  readonly jobIds: readonly string[];
+}
+
+/** What is absent stays. */
+export interface JobChanges {
+  readonly priority?: number;
+  readonly timeLimitMs?: number;
+  readonly constraints?: Readonly<Record<string, string>>;
+  readonly queue?: string;
+  readonly after?: readonly Dependency[];
+}
+
 export interface JobCalls {
   /** With `dryRun` nothing is stored and `plan` says where it would go. */
   create(request: {
@@ -75,10 +104,17 @@ export interface JobCalls {
     readonly spec: JobSpec;
     readonly requestId: string;
     readonly dryRun: boolean;
-  }): Promise<{ readonly job?: JobView; readonly plan?: DryRunPlan }>;
+    /** It waits until it is released by hand. */
+    readonly hold?: boolean;
+    readonly array?: ArrayRange;
+  }): Promise<CreatedJob>;
   get(ref: JobRef): Promise<JobView>;
   list(project: string, options: ListOptions): Promise<Page<JobView>>;
-  stop(ref: JobRef & { readonly graceMs?: number }): Promise<JobView>;
+  /** These four take the id of an array, too, for all its elements. */
+  stop(ref: JobRef & { readonly graceMs?: number }): Promise<OrderedJobs>;
+  hold(ref: JobRef): Promise<OrderedJobs>;
+  release(ref: JobRef): Promise<OrderedJobs>;
+  update(ref: JobRef & JobChanges): Promise<OrderedJobs>;
   delete(ref: JobRef): Promise<void>;
   retry(ref: JobRef & { readonly requestId: string }): Promise<JobView>;
   tag(
@@ -163,6 +199,8 @@ export interface ClusterClient extends IdentityCalls {
   readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;
+  /** Queues, quotas, policy, reservations and usage. */
+  scheduling(): Promise<SchedulingCalls>;
   /** The HTTP side, for bulk bytes. */
   bulk(): Promise<BulkClient>;
   close(): void;

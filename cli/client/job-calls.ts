@@ -9,22 +9,29 @@ import type { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import type { ServiceClient } from '../../proto/rpc/method-types.ts';
 import { toWireListOptions } from '../../proto/wire/catalog-wire.ts';
 import { logStreamBridge } from '../../proto/wire/enum-wire.ts';
-import { toWireJobSpec } from '../../proto/wire/job-spec-wire.ts';
+import { toWireDependency, toWireJobSpec } from '../../proto/wire/job-spec-wire.ts';
 import { fromWireArtifact, fromWireDryRunPlan, fromWireJob } from '../../proto/wire/job-wire.ts';
 import { fromInt64, fromPresent, present } from '../../proto/wire/scalar-wire.ts';
-import type { ExecInput, ExecOutput, JobCalls, LogChunk } from './cluster-client.ts';
+import type { ExecInput, ExecOutput, JobCalls, LogChunk, OrderedJobs } from './cluster-client.ts';
 import { relabel, relabelStream, type Whereabouts } from './connection-error.ts';
 
 export function createJobCalls(client: ServiceClient<typeof JobService>, told: Whereabouts): JobCalls {
   const jobOf = async (answer: Promise<{ readonly job?: wire.Job | undefined }>) =>
     fromWireJob(fromPresent((await relabel(answer, told)).job, 'job'));
+  const orderOf = async (
+    answer: Promise<{ readonly job?: wire.Job | undefined; readonly jobIds: string[] }>,
+  ): Promise<OrderedJobs> => {
+    const { job, jobIds } = await relabel(answer, told);
+    return { job: fromWireJob(fromPresent(job, 'job')), jobIds };
+  };
   return {
-    async create({ project, spec, requestId, dryRun }) {
-      const request = { project, spec: toWireJobSpec(spec), requestId, dryRun };
-      const { job, plan } = await relabel(client.createJob(request), told);
+    async create({ spec, array, hold = false, ...rest }) {
+      const request = { ...rest, spec: toWireJobSpec(spec), hold, ...present('array', array) };
+      const { job, plan, arrayId, jobIds } = await relabel(client.createJob(request), told);
       return {
         ...present('job', job === undefined ? undefined : fromWireJob(job)),
         ...present('plan', plan === undefined ? undefined : fromWireDryRunPlan(plan)),
+        ...(arrayId === '' ? {} : { arrayId, jobIds }),
       };
     },
     get: (ref) => jobOf(client.getJob(ref)),
@@ -36,10 +43,24 @@ export function createJobCalls(client: ServiceClient<typeof JobService>, told: W
       };
     },
     stop: ({ graceMs, ...ref }) =>
-      jobOf(
+      orderOf(
         client.stopJob({
           ...ref,
           ...present('graceMs', graceMs === undefined ? undefined : BigInt(graceMs)),
+        }),
+      ),
+    hold: (ref) => orderOf(client.holdJob(ref)),
+    release: (ref) => orderOf(client.releaseJob(ref)),
+    update: ({ project, job, priority, timeLimitMs, constraints, queue, after }) =>
+      orderOf(
+        client.updateJob({
+          project,
+          job,
+          ...present('priority', priority),
+          ...present('timeLimitMs', timeLimitMs === undefined ? undefined : BigInt(timeLimitMs)),
+          ...present('constraints', constraints && { constraints: { ...constraints } }),
+          ...present('queue', queue),
+          ...present('after', after && { after: after.map(toWireDependency) }),
         }),
       ),
     async delete(ref) {

@@ -21,7 +21,10 @@ export type CompletionSource =
   | 'secret'
   | 'profile'
   | 'user'
-  | 'token';
+  | 'token'
+  | 'queue'
+  | 'quota'
+  | 'reservation';
 
 export interface Field {
   /** lowerCamelCase; `--kebab-case` and `--camelCase` are both accepted. */

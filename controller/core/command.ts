@@ -3,11 +3,21 @@
  * who) as data. `decide` turns one into events or a refusal. Ids inside are minted by the shell.
  */
 import type { Capacity, Inventory } from '../../proto/domain/catalog.ts';
-import type { HostId, JobId, Principal, ProjectId, SecretId, UserId } from '../../proto/domain/ids.ts';
+import type {
+  ArrayId,
+  HostId,
+  JobId,
+  Principal,
+  ProjectId,
+  SecretId,
+  UserId,
+} from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
+import type { Dependency } from '../../proto/domain/scheduling.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
 import type { HostCommand } from './host/commands.ts';
 import type { IdentityCommand } from './identity/commands.ts';
+import type { SchedulingCommand } from './policy/commands.ts';
 
 /** A secret that arrives with a command; the ciphertext goes to a sealed row, the id into the event. */
 export interface SealedSecret {
@@ -24,8 +34,17 @@ export interface RequestMark {
   readonly contentHash: string;
 }
 
+export interface NewArray {
+  readonly id: ArrayId;
+  /** In order of ids and of indices; at least one. */
+  readonly elements: readonly { readonly id: JobId; readonly index: number }[];
+  /** Elements that may run at the same time; 0: all. */
+  readonly concurrency: number;
+}
+
 export type Command =
   | IdentityCommand
+  | SchedulingCommand
   | {
       readonly type: 'create-project';
       readonly id: ProjectId;
@@ -73,6 +92,24 @@ export type Command =
       readonly spec: JobSpec;
       readonly secrets: readonly SealedSecret[];
       readonly request?: RequestMark;
+      /** It waits until it is released by hand. */
+      readonly hold?: boolean;
+      /** One job per element instead of one; the first has the command's id. */
+      readonly array?: NewArray;
+    }
+  /** `job` in these: a job, or the id of an array for all elements that wait. */
+  | { readonly type: 'hold-job' | 'release-job'; readonly project: string; readonly job: string }
+  | {
+      readonly type: 'update-job';
+      readonly project: string;
+      readonly job: string;
+      readonly priority?: number;
+      readonly timeLimitMs?: number;
+      /** All of them after the change. */
+      readonly constraints?: Readonly<Record<string, string>>;
+      readonly queue?: string;
+      /** All of them after the change, with references as people write them. */
+      readonly after?: readonly Dependency[];
     }
   | { readonly type: 'stop-job'; readonly project: string; readonly job: string; readonly graceMs?: number }
   | { readonly type: 'delete-job'; readonly project: string; readonly job: string }

@@ -10,19 +10,23 @@ import type { Decision } from './decision.ts';
 import { accept, refuse } from './decision.ts';
 import { decideAboutHost } from './host/decide-about-host.ts';
 import { decideRegisterHost } from './host/decide-register.ts';
+import type { IdentityCommand } from './identity/commands.ts';
 import { decideAddMember, decideRemoveMember } from './identity/decide-member.ts';
 import { decideCreateToken, decideRevokeToken } from './identity/decide-token.ts';
 import { decideChangeUserRole, decideCreateUser, decideRevokeUser } from './identity/decide-user.ts';
 import { decideCreateJob } from './job/decide-create-job.ts';
 import { decideDeclareLost } from './job/decide-declare-lost.ts';
+import { decideJobChange } from './job/decide-job-change.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
+import { withDependents } from './job/dependencies.ts';
 import {
   decideAliasMachineType,
   decideCreateMachineType,
   decideDeleteMachineType,
 } from './machine-type/decide-machine-type.ts';
 import { decidePlacement } from './placement/decide-placement.ts';
+import { decideScheduling } from './policy/decide-scheduling.ts';
 import {
   DEFAULT_PROJECT_NAME,
   decideCreateProject,
@@ -39,8 +43,27 @@ export interface FoundCluster {
   readonly projectId: ProjectId;
 }
 
+type JobOrderType =
+  | 'create-job'
+  | 'stop-job'
+  | 'delete-job'
+  | 'retry-job'
+  | 'hold-job'
+  | 'release-job'
+  | 'update-job'
+  | 'tag-job';
+
 /** What the command does to the state behind `reader`, or why not. Never throws, never mutates. */
 export function decide(
+  reader: ClusterReader,
+  command: Command | FoundCluster,
+  context: CommandContext,
+): Decision {
+  return withDependents(reader, decideAlone(reader, command, context));
+}
+
+/** Without what follows for jobs that come after others. */
+function decideAlone(
   reader: ClusterReader,
   command: Command | FoundCluster,
   context: CommandContext,
@@ -59,19 +82,13 @@ export function decide(
     case 'delete-secret':
       return decideDeleteSecret(reader, command);
     case 'create-user':
-      return decideCreateUser(reader, command);
     case 'change-user-role':
-      return decideChangeUserRole(reader, command);
     case 'revoke-user':
-      return decideRevokeUser(reader, command);
     case 'create-token':
-      return decideCreateToken(reader, command, context);
     case 'revoke-token':
-      return decideRevokeToken(reader, command);
     case 'add-member':
-      return decideAddMember(reader, command);
     case 'remove-member':
-      return decideRemoveMember(reader, command);
+      return decideAboutPeople(reader, command, context);
     case 'create-machine-type':
       return decideCreateMachineType(reader, command);
     case 'delete-machine-type':
@@ -79,15 +96,23 @@ export function decide(
     case 'alias-machine-type':
       return decideAliasMachineType(reader, command);
     case 'create-job':
-      return decideCreateJob(reader, command, context);
     case 'stop-job':
-      return decideStopJob(reader, command);
     case 'delete-job':
-      return decideDeleteJob(reader, command);
     case 'retry-job':
-      return decideRetryJob(reader, command, context);
+    case 'hold-job':
+    case 'release-job':
+    case 'update-job':
     case 'tag-job':
-      return decideTagJob(reader, command);
+      return decideAboutJob(reader, command, context);
+    case 'create-queue':
+    case 'update-queue':
+    case 'delete-queue':
+    case 'set-quota':
+    case 'delete-quota':
+    case 'set-policy':
+    case 'create-reservation':
+    case 'delete-reservation':
+      return decideScheduling(reader, command, context);
     case 'register-host':
       return decideRegisterHost(reader, command);
     case 'create-join-token':
@@ -107,6 +132,56 @@ export function decide(
       return decideDeclareLost(reader, command, context);
     case 'place-jobs':
       return decidePlacement(reader, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function decideAboutPeople(
+  reader: ClusterReader,
+  command: IdentityCommand,
+  context: CommandContext,
+): Decision {
+  switch (command.type) {
+    case 'create-user':
+      return decideCreateUser(reader, command);
+    case 'change-user-role':
+      return decideChangeUserRole(reader, command);
+    case 'revoke-user':
+      return decideRevokeUser(reader, command);
+    case 'create-token':
+      return decideCreateToken(reader, command, context);
+    case 'revoke-token':
+      return decideRevokeToken(reader, command);
+    case 'add-member':
+      return decideAddMember(reader, command);
+    case 'remove-member':
+      return decideRemoveMember(reader, command);
+    default:
+      return assertNever(command);
+  }
+}
+
+function decideAboutJob(
+  reader: ClusterReader,
+  command: Extract<Command, { readonly type: JobOrderType }>,
+  context: CommandContext,
+): Decision {
+  switch (command.type) {
+    case 'create-job':
+      return decideCreateJob(reader, command, context);
+    case 'stop-job':
+      return decideStopJob(reader, command);
+    case 'delete-job':
+      return decideDeleteJob(reader, command);
+    case 'retry-job':
+      return decideRetryJob(reader, command, context);
+    case 'hold-job':
+    case 'release-job':
+    case 'update-job':
+      return decideJobChange(reader, command);
+    case 'tag-job':
+      return decideTagJob(reader, command);
     default:
       return assertNever(command);
   }

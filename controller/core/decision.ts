@@ -20,6 +20,8 @@ export interface DecisionOutcome {
   /** Id (or name) of the record made or changed. */
   readonly subject: string;
   readonly replayed: boolean;
+  /** Of an order about an array: the elements that it was carried out on. */
+  readonly subjects?: readonly string[];
   readonly ignored?: number;
   readonly refused?: readonly RefusedPlacement[];
   readonly declared?: readonly string[];

@@ -7,6 +7,7 @@ import type { Description } from './description.ts';
 import type { ClusterEvent, StampedEvent } from './event.ts';
 import { describeHost } from './host/describe-host.ts';
 import { describeIdentity } from './identity/describe-identity.ts';
+import { describeScheduling } from './policy/describe-scheduling.ts';
 
 export function describeEvent(stamped: StampedEvent): EventRecord {
   const { seq, epoch, timeMs, principal, event } = stamped;
@@ -54,6 +55,15 @@ function describe(event: ClusterEvent): Description {
       return { subject: event.name, message: 'a machine type got an alias', fields: { alias: event.alias } };
     case 'machine-type-unaliased':
       return { subject: event.name, message: 'a machine type lost an alias', fields: { alias: event.alias } };
+    case 'queue-created':
+    case 'queue-updated':
+    case 'queue-deleted':
+    case 'quota-set':
+    case 'quota-deleted':
+    case 'policy-set':
+    case 'reservation-created':
+    case 'reservation-deleted':
+      return describeScheduling(event);
     default:
       return describeHost(event);
   }
@@ -96,6 +106,15 @@ function describeJob(event: OfJob): Pick<Description, 'message' | 'fields'> {
       };
     case 'job-tagged':
       return { message: 'the tags of the job changed', fields: { tags: event.tags.join(',') } };
+    case 'job-held':
+      return { message: 'the job is held' };
+    case 'job-hold-released':
+      return { message: 'the job is no longer held' };
+    case 'job-updated':
+      return {
+        message: 'what the job asks for was changed',
+        fields: { changed: Object.keys(event.change).sort().join(',') },
+      };
     case 'job-deleted':
       return { message: 'the job was deleted' };
     case 'attempt-placed':

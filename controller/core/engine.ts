@@ -15,6 +15,8 @@ export interface CommandOutcome {
   readonly seq: number;
   /** The same request id was answered before; nothing was changed now. */
   readonly replayed: boolean;
+  /** Of an order about an array: the elements that it was carried out on. */
+  readonly subjects?: readonly string[];
   /** Of observe-tasks: reports about tasks that this host does not hold, or that cannot follow. */
   readonly ignored?: number;
   /** Of place-jobs: the proposals that no longer hold; the rest were committed. */

@@ -8,6 +8,7 @@ import type { HostEvent, HostOrderEvent } from './host/events.ts';
 import type { IdentityEvent } from './identity/events.ts';
 import type { JobEvent } from './job/events.ts';
 import type { MachineTypeEvent } from './machine-type/events.ts';
+import type { SchedulingEvent } from './policy/events.ts';
 import type { ProjectEvent } from './project/events.ts';
 import type { SecretEvent } from './secret/events.ts';
 
@@ -26,6 +27,7 @@ export type ClusterEvent =
   | HostEvent
   | HostOrderEvent
   | EnrolEvent
+  | SchedulingEvent
   | JobEvent;
 
 /** An event with its place in the log, when, and by whom. */

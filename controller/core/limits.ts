@@ -23,6 +23,23 @@ export const REASON_CHARACTERS_MAX = 256;
 export const SECRETS_PER_SCOPE_MAX = 1_000;
 export const MACHINE_TYPES_MAX = 1_000;
 export const ALIASES_MAX = 2_000;
+export const QUEUES_MAX = 1_000;
+export const QUOTA_NODES_MAX = 20_000;
+/** From the root's children down. */
+export const QUOTA_DEPTH_MAX = 8;
+/** Older versions are forgotten; the log goes on naming them. */
+export const POLICY_VERSIONS_KEPT = 100;
+export const RESERVATIONS_MAX = 1_000;
+/** After its end a reservation is listed for so long, and forgotten when another one is made. */
+export const RESERVATION_KEPT_MS = 7 * 24 * 60 * 60 * 1000;
+/** Days of the usage ledger before the newest. */
+export const USAGE_DAYS_KEPT = 1_100;
+/** Waiting jobs that name the same job or array as their dependency. */
+export const DEPENDENTS_MAX = 10_000;
+/** Jobs looked at when cycles of dependencies are sought. */
+export const DEPENDENCY_WALK_MAX = 10_000;
+/** Of all specs of one array together, as they are written to the log. */
+export const ARRAY_SPEC_CHARACTERS_MAX = 16 * 1024 * 1024;
 /** Revoked ones included: their names stay taken. */
 export const USERS_MAX = 10_000;
 export const TOKENS_PER_USER_MAX = 64;

@@ -3,7 +3,16 @@
  * are cheap (at worst logarithmic, or in the size of one host).
  */
 import type { MachineType } from '../../proto/domain/catalog.ts';
-import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type {
+  ArrayId,
+  GpuUuid,
+  HostId,
+  JobId,
+  Principal,
+  ProjectId,
+  SecretId,
+  TaskKey,
+} from '../../proto/domain/ids.ts';
 import type { JoinToken } from './enrol/model.ts';
 import type { AttemptRecord, JobRecord } from './job/model.ts';
 import type { ClusterView, Lookup } from './view.ts';
@@ -25,6 +34,16 @@ export interface ClusterReader extends ClusterView {
   job(id: JobId): JobRecord | undefined;
   findJob(projectId: ProjectId, ref: string): Lookup<JobRecord>;
   queue(): readonly JobRecord[];
+  arrayJobs(id: ArrayId): readonly JobRecord[];
+  /** By id or the beginning of one. */
+  findArray(projectId: ProjectId, ref: string): Lookup<ArrayId>;
+  /** Waiting jobs, whether they may start or not. */
+  readonly waitingCount: number;
+  /** Waiting jobs that name the job or array as their dependency, in id order. */
+  dependents(on: JobId | ArrayId): readonly JobRecord[];
+  dependentCount(on: JobId | ArrayId): number;
+  /** Jobs of one user in a queue that have not finished. */
+  unfinishedOf(queue: string, user: Principal): number;
 
   joinTokens(): Iterable<JoinToken>;
   readonly jobCount: number;

@@ -5,18 +5,23 @@
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { Member, ProjectRole, Token, User } from '../../proto/domain/identity.ts';
 import type {
+  ArrayId,
   GpuUuid,
   HostId,
   JobId,
   ProjectId,
+  ReservationId,
   SecretId,
   TaskKey,
   TokenId,
   UserId,
 } from '../../proto/domain/ids.ts';
 import type { Job, StopCause } from '../../proto/domain/job.ts';
+import type { Queue, QuotaNode, Reservation, UsageEntry } from '../../proto/domain/scheduling.ts';
+import type { PolicyVersion } from '../../proto/domain/scheduling-policy.ts';
 import type { DesiredPhase, TaskSpec } from '../../proto/domain/task.ts';
 import type { HostIdentity, JoinToken } from './enrol/model.ts';
+import type { Gate } from './job/readiness.ts';
 
 /** What is promised on one host. Invariant: every figure <= the inventory's capacity. */
 export interface HostUse {
@@ -75,12 +80,39 @@ export interface IdentityView {
   memberships(userId: UserId): readonly Member[];
 }
 
+export interface QueueLoad {
+  readonly waiting: number;
+  readonly running: number;
+}
+
+/** Queues, quotas, policy, reservations and usage. The default queue and the root of the tree are always there. */
+export interface SchedulingView {
+  findQueue(name: string): Queue | undefined;
+  /** By name. */
+  queues(): readonly Queue[];
+  queueLoad(name: string): QueueLoad;
+  /** By name of the node: a project's id for a project. */
+  quota(name: string): QuotaNode | undefined;
+  quotas(): readonly QuotaNode[];
+  /** The version in force. */
+  readonly policy: PolicyVersion;
+  /** Newest first, as far as they are kept. */
+  policies(): readonly PolicyVersion[];
+  /** In id order, those that are over included until they are swept. */
+  reservations(): readonly Reservation[];
+  findReservation(ref: string): Lookup<Reservation>;
+  reservation(id: ReservationId): Reservation | undefined;
+  /** The ledger: attempts that ended, or were proved stopped. In no order. */
+  usage(): Iterable<UsageEntry>;
+}
+
 export interface ClusterView {
   readonly clusterId: string;
   /** Sequence of the newest applied event, also the revision of the whole state. */
   readonly headSeq: number;
   /** Users, tokens, members. */
   readonly identity: IdentityView;
+  readonly scheduling: SchedulingView;
 
   findProject(ref: string): Lookup<Project>;
   /** Id, unambiguous id prefix, or name (the newest job of that name) inside one project. */
@@ -108,10 +140,20 @@ export interface ClusterView {
   /** Listed ones only (none that belong to a job). */
   secrets(projectId: ProjectId | undefined): Iterable<Secret>;
 
-  /** Queued jobs in the order in which they are served: priority, then time, then id. */
+  /**
+   * Queued jobs that may start if they fit, in the order in which they are served: band of their queue, priority,
+   * time, id. Held jobs, those that wait for other jobs and those above a cap are not among them.
+   */
   queue(): readonly Job[];
-  /** 1-based; 0 when not queued. */
+  /** 1-based, among those; 0 for others. */
   queuePosition(id: JobId): number;
+  /** Why a queued job is not among those; undefined for others. */
+  gateOf(id: JobId): Gate | undefined;
+  isReady(id: JobId): boolean;
+  /** Whether some queued job may be kept from starting by something other than room. */
+  readonly hasGated: boolean;
+  /** Elements in order of their indices; empty: there is no such array. */
+  arrayJobs(id: ArrayId): readonly Job[];
   use(hostId: HostId): HostUse;
   /** What the host should hold, sorted by task name, and the revision of that set. */
   wanted(hostId: HostId): { readonly revision: number; readonly tasks: readonly WantedTask[] };

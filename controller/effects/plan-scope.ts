@@ -5,7 +5,6 @@
 import type { JobId } from '../../proto/domain/ids.ts';
 import type { Job } from '../../proto/domain/job.ts';
 import type { ClusterView } from '../core/view.ts';
-import { compareInQueue } from '../state/queue-index.ts';
 
 /** Newcomers that are remembered one by one; beyond that the whole queue is looked at. */
 export const NEWCOMERS_MAX = 4_096;
@@ -17,7 +16,15 @@ const GROWS_CAPACITY: ReadonlySet<string> = new Set([
   'host-registered',
   'host-updated',
   'host-uncordoned',
+  // Who may start changed with these, as far as the jobs themselves say.
+  'job-hold-released',
+  'job-updated',
+  'queue-updated',
 ]);
+/** May let jobs start that come after others, or that a cap kept back: of interest only while there are some. */
+const OPENS_GATES: ReadonlySet<string> = new Set(['job-finished', 'job-requeued', 'job-deleted']);
+
+type ScopeView = Pick<ClusterView, 'job' | 'queuePosition' | 'hasGated'>;
 
 export interface PlanScope {
   /** Takes in the facts of a commit; true when any of them may let a job start. */
@@ -28,21 +35,23 @@ export interface PlanScope {
    * What to look at now, in queue order, and begins anew; undefined for the whole queue. Whatever keeps the plan from
    * being carried out must be followed by {@link widen}.
    */
-  take(view: Pick<ClusterView, 'job'>): readonly Job[] | undefined;
+  take(view: ScopeView): readonly Job[] | undefined;
 }
 
 /** Begins wide: nothing has been looked at. */
 export function createPlanScope(): PlanScope {
   let wide = true;
+  let opened = false;
   const newcomers = new Set<JobId>();
 
   return {
     note(events) {
       let wakes = false;
       for (const { type, subject } of events) {
+        if (OPENS_GATES.has(type)) opened = true;
         if (GROWS_CAPACITY.has(type)) wide = true;
         else if (LENGTHENS_QUEUE.has(type)) newcomers.add(subject as JobId);
-        else continue;
+        else if (!OPENS_GATES.has(type)) continue;
         wakes = true;
       }
       if (newcomers.size > NEWCOMERS_MAX) wide = true;
@@ -54,16 +63,22 @@ export function createPlanScope(): PlanScope {
       newcomers.clear();
     },
     take(view) {
-      const jobs = wide
-        ? undefined
-        : [...newcomers].flatMap((id) => queued(view.job(id))).sort(compareInQueue);
+      const jobs = wide || (opened && view.hasGated) ? undefined : inOrder(view, newcomers);
       wide = false;
+      opened = false;
       newcomers.clear();
       return jobs;
     },
   };
 }
 
-function queued(job: Job | undefined): readonly Job[] {
-  return job?.state === 'queued' ? [job] : [];
+/** As in the queue; those that may not start yet are not in it. */
+function inOrder(view: ScopeView, ids: Iterable<JobId>): readonly Job[] {
+  const found: { readonly job: Job; readonly position: number }[] = [];
+  for (const id of ids) {
+    const position = view.queuePosition(id);
+    const job = position === 0 ? undefined : view.job(id);
+    if (job !== undefined) found.push({ job, position });
+  }
+  return found.sort((left, right) => left.position - right.position).map(({ job }) => job);
 }

@@ -40,6 +40,8 @@ export interface PlanningLoop {
 
 const PLANNER_PRINCIPAL = 'system' as Principal;
 
+const NOTHING: Plan = { placements: [], waiting: [] };
+
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
   const fence = options.selfFenceMs === undefined ? {} : { selfFenceMs: options.selfFenceMs };
@@ -100,6 +102,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       const startedMs = clock.monotonicMs();
       const queue = scope.take(view);
       isWhole = queue === undefined;
+      if (queue?.length === 0) return NOTHING;
       const part = queue === undefined ? {} : { queue };
       const made = options.planner({ view, ...input, ...part, placementsMax: PLACEMENTS_MAX, needKeys });
       planMs = clock.monotonicMs() - startedMs;

@@ -18,6 +18,13 @@ import {
 import { EnrolService, HostControlService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
 import { MemberService, TokenService, UserService } from '../../proto/gen/nabla/v1/identity_pb.ts';
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
+import {
+  PolicyService,
+  QueueService,
+  QuotaService,
+  ReservationService,
+  UsageService,
+} from '../../proto/gen/nabla/v1/scheduling_pb.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import type { Caller, CallMetadata } from '../../proto/rpc/call-context.ts';
 import { createHealthBoard, type HealthBoard } from '../../proto/rpc/health.ts';
@@ -37,9 +44,14 @@ import { createIdentityService } from './service/identity-service.ts';
 import { createJobService } from './service/job-service.ts';
 import { createMachineTypeService } from './service/machine-type-service.ts';
 import { createMemberService } from './service/member-service.ts';
+import { createPolicyService } from './service/policy-service.ts';
 import { createProjectService } from './service/project-service.ts';
+import { createQueueService } from './service/queue-service.ts';
+import { createQuotaService } from './service/quota-service.ts';
+import { createReservationService } from './service/reservation-service.ts';
 import { createSecretService } from './service/secret-service.ts';
 import { createTokenService } from './service/token-service.ts';
+import { createUsageService } from './service/usage-service.ts';
 import { createUserService } from './service/user-service.ts';
 import type { ServicePorts } from './service-ports.ts';
 
@@ -59,6 +71,11 @@ export const NABLA_SERVICES = [
   MemberService,
   EnrolService,
   HostControlService,
+  QueueService,
+  QuotaService,
+  PolicyService,
+  ReservationService,
+  UsageService,
 ] as const;
 
 export interface ControllerRpcOptions {
@@ -104,6 +121,11 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
     receiveBytesMax: ENROL_BYTES_MAX,
   });
   serve(HostControlService, createHostControlService(ports));
+  serve(QueueService, createQueueService(ports));
+  serve(QuotaService, createQuotaService(ports));
+  serve(PolicyService, createPolicyService(ports));
+  serve(ReservationService, createReservationService(ports));
+  serve(UsageService, createUsageService(ports));
   const health = createHealthBoard(NABLA_SERVICES.map(({ typeName }) => typeName));
   server.addService(Health, health.handlers, { open: true });
   const reflection = createReflectionHandlers([...NABLA_SERVICES, Health]);

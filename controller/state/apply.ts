@@ -11,11 +11,13 @@ import type { IdentityEvent } from '../core/identity/events.ts';
 import type { JobEvent } from '../core/job/events.ts';
 import { stepJob } from '../core/job/transition.ts';
 import type { MachineTypeEvent } from '../core/machine-type/events.ts';
+import type { SchedulingEvent } from '../core/policy/events.ts';
 import type { ProjectEvent } from '../core/project/events.ts';
 import { requestKey } from '../core/requests.ts';
 import type { SecretEvent } from '../core/secret/events.ts';
 import { applyEnrol, applyHostOrder } from './apply-enrol.ts';
 import { applyIdentity, forgetMembers } from './apply-identity.ts';
+import { applyScheduling, applyUsage, forgetQuotas } from './apply-scheduling.ts';
 import type { ClusterState } from './cluster-state.ts';
 import type { RowKey } from './rows.ts';
 import { CLUSTER_ROW } from './rows.ts';
@@ -54,6 +56,7 @@ function applyJob(state: ClusterState, event: JobEvent, stamped: StampedEvent, t
   const before = state.jobTable.get(jobId);
   const step = stepJob(before, event, stamped);
   invariant(step.ok, 'EVENT_DOES_NOT_FOLLOW', { jobId, type: event.type, why: step.ok ? '' : step.why });
+  applyUsage(state.schedulingTables, before, event, stamped, (row) => touched.rows.add(row));
   state.jobTable.replace(before, step.next, stamped.seq, (hostId) => touched.hosts.add(hostId));
   touched.rows.add(`job/${jobId}`);
   if (before?.spec !== step.next?.spec) touched.rows.add(`job-spec/${jobId}`);
@@ -123,6 +126,20 @@ function applyCatalog(
     case 'host-removed':
       applyHostOrder(state, event, stamped, touched);
       break;
+    case 'queue-created':
+    case 'queue-updated':
+    case 'queue-deleted':
+      applySchedulingTo(state, event, stamped, touched);
+      // Bands and caps decide where waiting jobs stand.
+      state.jobTable.waiting.rebuild();
+      break;
+    case 'quota-set':
+    case 'quota-deleted':
+    case 'policy-set':
+    case 'reservation-created':
+    case 'reservation-deleted':
+      applySchedulingTo(state, event, stamped, touched);
+      break;
     case 'join-token-created':
     case 'host-joined':
     case 'host-certificate-renewed':
@@ -133,6 +150,16 @@ function applyCatalog(
     default:
       assertNever(event);
   }
+}
+
+function applySchedulingTo(
+  state: ClusterState,
+  event: SchedulingEvent,
+  stamped: StampedEvent,
+  touched: Touched,
+): void {
+  if ('projectId' in event) touched.projects.add(event.projectId);
+  applyScheduling(state.schedulingTables, event, stamped, (row) => touched.rows.add(row));
 }
 
 function applyProject(
@@ -147,6 +174,7 @@ function applyProject(
   if (event.type === 'project-deleted') {
     state.projectTable.delete(projectId);
     forgetMembers(state.identity, projectId, stamped.seq, (row) => touched.rows.add(row));
+    forgetQuotas(state.schedulingTables, projectId, (row) => touched.rows.add(row));
     return;
   }
   const { name, description, tags } = event;

@@ -4,17 +4,28 @@
  * returns is valid until the next change, so readers copy what they keep.
  */
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
-import type { GpuUuid, HostId, JobId, ProjectId, SecretId, TaskKey } from '../../proto/domain/ids.ts';
+import type {
+  ArrayId,
+  GpuUuid,
+  HostId,
+  JobId,
+  Principal,
+  ProjectId,
+  SecretId,
+  TaskKey,
+} from '../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../proto/domain/ids.ts';
 import type { HostIdentity, JoinToken } from '../core/enrol/model.ts';
 import type { JobRecord } from '../core/job/model.ts';
+import type { Gate } from '../core/job/readiness.ts';
 import type { AttemptOnHost, ClusterReader, RememberedRequest } from '../core/reader.ts';
-import type { HostUse, Lookup, WantedTask } from '../core/view.ts';
+import type { HostUse, Lookup, SchedulingView, WantedTask } from '../core/view.ts';
 import { MachineTypeTable, NamedTable, SecretTable } from './catalog-tables.ts';
 import { EnrolTable } from './enrol-table.ts';
 import { IdentityTables } from './identity-tables.ts';
 import { JobTable } from './job-table.ts';
 import { RequestMemory } from './request-memory.ts';
+import { SchedulingTables } from './scheduling-tables.ts';
 
 export class ClusterState implements ClusterReader {
   clusterId = '';
@@ -23,7 +34,9 @@ export class ClusterState implements ClusterReader {
   readonly hostTable = new NamedTable<HostId, Host>(ID_PREFIXES.host);
   readonly secretTable = new SecretTable();
   readonly machineTypeTable = new MachineTypeTable(() => this.hostTable.list());
-  readonly jobTable = new JobTable();
+  readonly schedulingTables = new SchedulingTables();
+  readonly jobTable = new JobTable((name) => this.schedulingTables.findQueue(name));
+  readonly scheduling: SchedulingView = viewOf(this.schedulingTables, this.jobTable);
   readonly enrolTable = new EnrolTable();
   readonly identity = new IdentityTables();
   readonly requests: RequestMemory;
@@ -105,12 +118,50 @@ export class ClusterState implements ClusterReader {
   }
 
   queue(): readonly JobRecord[] {
-    return this.jobTable.queue.jobs;
+    return this.jobTable.waiting.ready;
   }
 
   queuePosition(id: JobId): number {
     const job = this.jobTable.get(id);
-    return job === undefined ? 0 : this.jobTable.queue.positionOf(job);
+    return job === undefined ? 0 : this.jobTable.waiting.positionOf(job);
+  }
+
+  gateOf(id: JobId): Gate | undefined {
+    const job = this.jobTable.get(id);
+    return job === undefined ? undefined : this.jobTable.waiting.gateOf(job);
+  }
+
+  isReady(id: JobId): boolean {
+    const job = this.jobTable.get(id);
+    return job !== undefined && this.jobTable.waiting.isReady(job);
+  }
+
+  get hasGated(): boolean {
+    return this.jobTable.waiting.hasGated;
+  }
+
+  get waitingCount(): number {
+    return this.jobTable.waiting.size;
+  }
+
+  arrayJobs(id: ArrayId): readonly JobRecord[] {
+    return Array.from(this.jobTable.groups.elements(id), (element) => this.jobTable.get(element)!);
+  }
+
+  findArray(projectId: ProjectId, ref: string): Lookup<ArrayId> {
+    return this.jobTable.groups.findArray(projectId, ref);
+  }
+
+  dependents(on: JobId | ArrayId): readonly JobRecord[] {
+    return Array.from(this.jobTable.groups.dependents(on), (id) => this.jobTable.get(id)!);
+  }
+
+  dependentCount(on: JobId | ArrayId): number {
+    return this.jobTable.groups.dependentCount(on);
+  }
+
+  unfinishedOf(queue: string, user: Principal): number {
+    return this.jobTable.groups.unfinishedOf(queue, user);
   }
 
   use(hostId: HostId): HostUse {
@@ -128,7 +179,8 @@ export class ClusterState implements ClusterReader {
     const { own, aliases } = this.machineTypeTable;
     const { tokens, identities } = this.enrolTable;
     const named = this.projectTable.size + this.hostTable.size + own.size + aliases.size;
-    const catalog = named + tokens.size + identities.size + this.identity.rowCount;
+    const catalog =
+      named + tokens.size + identities.size + this.identity.rowCount + this.schedulingTables.rowCount;
     return founded + catalog + 2 * this.secretTable.size + 2 * this.jobTable.size + this.requests.size;
   }
 
@@ -183,4 +235,22 @@ export class ClusterState implements ClusterReader {
   request(key: string): RememberedRequest | undefined {
     return this.requests.get(key);
   }
+}
+
+function viewOf(tables: SchedulingTables, jobs: JobTable): SchedulingView {
+  return {
+    findQueue: (name) => tables.findQueue(name),
+    queues: () => tables.queues(),
+    queueLoad: (name) => jobs.groups.loadOf(name),
+    quota: (name) => tables.quota(name),
+    quotas: () => tables.quotas(),
+    get policy() {
+      return tables.policy;
+    },
+    policies: () => tables.policies(),
+    reservations: () => tables.reservations(),
+    findReservation: (ref) => tables.findReservation(ref),
+    reservation: (id) => tables.reservationTable.get(id),
+    usage: () => tables.usage.all(),
+  };
 }

@@ -10,7 +10,7 @@ import { holdsResources, isWanted, latestAttempt, runAttemptsMax } from '../core
 import type { ClusterState } from './cluster-state.ts';
 import { checkEnrolment } from './enrol-invariants.ts';
 import { checkIdentity } from './identity-invariants.ts';
-import { compareInQueue } from './queue-index.ts';
+import { checkScheduling } from './scheduling-invariants.ts';
 
 /** Sentences about what is wrong; empty when all is well. Never throws. */
 export function findViolations(state: ClusterState): readonly string[] {
@@ -36,7 +36,7 @@ export function* checkInSteps(state: ClusterState, report: (rule: string) => voi
   checkGpuIndex(state, gpus, report);
   for (const host of state.hosts()) checkHost(state, host.id, sums.get(host.id) ?? emptySum(), report);
   yield;
-  checkQueue(state, report);
+  checkScheduling(state, report);
   yield;
   checkCounts(state, report);
   checkEnrolment(state, report);
@@ -153,14 +153,6 @@ function checkHost(state: ClusterState, hostId: HostId, sum: Sum, report: Report
   if (asked.memoryBytes > 0 && sum.memoryBytes > capacity.memoryBytes)
     report(`${hostId}: memory is over-committed`);
   if (asked.diskBytes > 0 && sum.diskBytes > capacity.diskBytes) report(`${hostId}: disk is over-committed`);
-}
-
-function checkQueue(state: ClusterState, report: Report): void {
-  const expected = [...state.jobs()].filter((job) => job.state === 'queued').sort(compareInQueue);
-  const queue = state.queue();
-  if (queue.length !== expected.length || expected.some((job, index) => queue[index] !== job)) {
-    report('the queue is not the queued jobs in order');
-  }
 }
 
 function checkCounts(state: ClusterState, report: Report): void {

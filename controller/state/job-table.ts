@@ -3,13 +3,15 @@
  * One function replaces a record and carries the difference into each index.
  */
 import type { GpuUuid, HostId, JobId, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
+import type { Queue } from '../../proto/domain/scheduling.ts';
 import type { AttemptRecord, JobRecord } from '../core/job/model.ts';
 import { holdsResources } from '../core/job/model.ts';
 import { LOOKUP_MATCHES_MAX } from '../core/limits.ts';
 import type { Lookup } from '../core/view.ts';
 import { HostLoad } from './host-load.ts';
-import { QueueIndex } from './queue-index.ts';
+import { JobGroups } from './job-groups.ts';
 import { SortedIds } from './sorted-ids.ts';
+import { WaitingJobs } from './waiting-jobs.ts';
 
 const ID_PREFIX = 'job_';
 
@@ -24,7 +26,18 @@ export class JobTable {
   readonly #projects = new Map<ProjectId, ProjectJobs>();
   readonly #loads = new Map<HostId, HostLoad>();
   readonly gpuHolders = new Map<GpuUuid, TaskKey>();
-  readonly queue = new QueueIndex();
+  readonly groups = new JobGroups();
+  readonly waiting: WaitingJobs;
+
+  constructor(findQueue: (name: string) => Queue | undefined) {
+    const { groups } = this;
+    const jobs = this.#jobs;
+    this.waiting = new WaitingJobs({
+      findQueue,
+      job: (id) => jobs.get(id),
+      arrayJobs: (id) => Array.from(groups.elements(id), (one) => jobs.get(one)!),
+    });
+  }
 
   get size(): number {
     return this.#jobs.size;
@@ -74,8 +87,8 @@ export class JobTable {
     onHost: (hostId: HostId) => void,
   ): void {
     this.#replaceRecord(before, after);
-    if (before?.state === 'queued' && after?.state !== 'queued') this.queue.remove(before);
-    if (after?.state === 'queued') this.queue.put(after);
+    this.groups.replace(before, after);
+    this.waiting.replace(before, after);
     const count = Math.max(before?.attempts.length ?? 0, after?.attempts.length ?? 0);
     for (let index = 0; index < count; index++) {
       this.#replaceAttempt((after ?? before)!, before?.attempts[index], after?.attempts[index], seq, onHost);

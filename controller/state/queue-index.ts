@@ -1,13 +1,23 @@
 /**
- * Queued jobs in the order in which they are served: priority (higher first), then time of making, then id. The
- * order of a job never changes while it exists, so a requeued job goes back to its place.
+ * Queued jobs in the order in which they are served: band of their queue (higher first), priority (higher first),
+ * time of making, id. A requeued job goes back to its place.
  */
 import type { JobRecord } from '../core/job/model.ts';
+import { queueOf } from '../core/job/model.ts';
 
 type QueuedJob = Pick<JobRecord, 'id' | 'spec' | 'createdAtMs'>;
 
+export type CompareJobs = (left: QueuedJob, right: QueuedJob) => number;
+
 export class QueueIndex {
-  readonly #jobs: JobRecord[] = [];
+  readonly #jobs: JobRecord[];
+  readonly #compare: CompareJobs;
+
+  /** `jobs` must be in order. */
+  constructor(compare: CompareJobs, jobs: JobRecord[] = []) {
+    this.#compare = compare;
+    this.#jobs = jobs;
+  }
 
   /** The live array: valid until the next change of state. */
   get jobs(): readonly JobRecord[] {
@@ -33,22 +43,40 @@ export class QueueIndex {
     return this.#jobs[at]?.id === job.id ? at + 1 : 0;
   }
 
+  /** A new index with these jobs too, which are in order. O(n). */
+  mergedWith(others: readonly JobRecord[]): QueueIndex {
+    const merged: JobRecord[] = [];
+    let at = 0;
+    for (const job of this.#jobs) {
+      while (at < others.length && this.#compare(others[at]!, job) < 0) merged.push(others[at++]!);
+      merged.push(job);
+    }
+    while (at < others.length) merged.push(others[at++]!);
+    return new QueueIndex(this.#compare, merged);
+  }
+
   #lowerBound(job: JobRecord): number {
     let low = 0;
     let high = this.#jobs.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareInQueue(this.#jobs[middle]!, job) < 0) low = middle + 1;
+      if (this.#compare(this.#jobs[middle]!, job) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 }
 
-/** Negative: `left` is served first. Total, so that order is never an accident. */
-export function compareInQueue(left: QueuedJob, right: QueuedJob): number {
-  if (left.spec.priority !== right.spec.priority) return right.spec.priority - left.spec.priority;
-  if (left.createdAtMs !== right.createdAtMs) return left.createdAtMs - right.createdAtMs;
-  if (left.id === right.id) return 0;
-  return left.id < right.id ? -1 : 1;
+/** Negative: `left` is served first. Total, so that order is never an accident. `bandOf` by name of queue. */
+export function compareInQueue(bandOf: (queue: string) => number): CompareJobs {
+  return (left, right) => {
+    if (left.spec.queue !== right.spec.queue) {
+      const bands = bandOf(queueOf(right)) - bandOf(queueOf(left));
+      if (bands !== 0) return bands;
+    }
+    if (left.spec.priority !== right.spec.priority) return right.spec.priority - left.spec.priority;
+    if (left.createdAtMs !== right.createdAtMs) return left.createdAtMs - right.createdAtMs;
+    if (left.id === right.id) return 0;
+    return left.id < right.id ? -1 : 1;
+  };
 }

@@ -4,14 +4,26 @@
  */
 import type { Host, MachineType, Project, Secret } from '../../proto/domain/catalog.ts';
 import type { Member, User } from '../../proto/domain/identity.ts';
-import type { HostId, JobId, ProjectId, SecretId, TokenId, UserId } from '../../proto/domain/ids.ts';
+import type {
+  HostId,
+  JobId,
+  ProjectId,
+  ReservationId,
+  SecretId,
+  TokenId,
+  UserId,
+} from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
+import type { Queue, QuotaNode, Reservation, UsageEntry } from '../../proto/domain/scheduling.ts';
+import type { PolicyVersion } from '../../proto/domain/scheduling-policy.ts';
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
 import type { HostIdentity, JoinToken } from '../core/enrol/model.ts';
 import type { JobRecord } from '../core/job/model.ts';
 import type { RememberedRequest } from '../core/reader.ts';
 import { ClusterState } from './cluster-state.ts';
 import type { TokenRecord } from './identity-tables.ts';
+import type { SchedulingTables } from './scheduling-tables.ts';
+import { usageKey } from './usage-ledger.ts';
 
 /** Stored words: never rename one. A job's spec has a row of its own because it hardly ever changes. */
 export const ROW_KINDS = [
@@ -29,6 +41,11 @@ export const ROW_KINDS = [
   'user',
   'token',
   'member',
+  'queue',
+  'quota',
+  'policy',
+  'reservation',
+  'usage',
 ] as const;
 export type RowKind = (typeof ROW_KINDS)[number];
 export type RowKey = `${RowKind}/${string}`;
@@ -70,6 +87,16 @@ export function rowOf(state: ClusterState, key: RowKey): unknown {
       const [projectId, userId] = id.split('/', 2);
       return state.identity.member(projectId as ProjectId, userId as UserId);
     }
+    case 'queue':
+      return state.schedulingTables.queueRows.get(id);
+    case 'quota':
+      return state.schedulingTables.quotaRows.get(id);
+    case 'policy':
+      return state.schedulingTables.policyRows.get(Number(id));
+    case 'reservation':
+      return state.schedulingTables.reservationTable.get(id as ReservationId);
+    case 'usage':
+      return state.schedulingTables.usage.get(id);
   }
 }
 
@@ -96,6 +123,15 @@ export function* rowKeysOf(state: ClusterState): IterableIterator<RowKey> {
   for (const user of state.identity.users()) yield `user/${user.id}`;
   for (const token of state.identity.tokens()) yield `token/${token.id}`;
   for (const { projectId, userId } of state.identity.allMembers()) yield `member/${projectId}/${userId}`;
+  yield* schedulingKeysOf(state.schedulingTables);
+}
+
+function* schedulingKeysOf(tables: SchedulingTables): IterableIterator<RowKey> {
+  for (const name of tables.queueRows.keys()) yield `queue/${name}`;
+  for (const name of tables.quotaRows.keys()) yield `quota/${name}`;
+  for (const version of tables.policyRows.keys()) yield `policy/${version}`;
+  for (const { id } of tables.reservations()) yield `reservation/${id}`;
+  for (const entry of tables.usage.all()) yield `usage/${usageKey(entry)}`;
 }
 
 /** Takes rows in any order; {@link finish} builds the state from them. */
@@ -156,6 +192,21 @@ export class StateLoader {
         break;
       case 'member':
         state.identity.putMember(value as Member);
+        break;
+      case 'queue':
+        state.schedulingTables.queueRows.set(id, value as Queue);
+        break;
+      case 'quota':
+        state.schedulingTables.quotaRows.set(id, value as QuotaNode);
+        break;
+      case 'policy':
+        state.schedulingTables.putPolicy(value as PolicyVersion);
+        break;
+      case 'reservation':
+        state.schedulingTables.reservationTable.put(value as Reservation);
+        break;
+      case 'usage':
+        state.schedulingTables.usage.put(value as UsageEntry);
         break;
       default:
         throw new ClusterError('corrupt', 'UNKNOWN_ROW', 'the store holds a row of no known kind', {

@@ -5,7 +5,7 @@
  */
 
 /** Version of everything stored. A store of a newer one is refused. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 export interface LogHead {
   readonly schemaVersion: number;

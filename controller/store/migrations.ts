@@ -50,6 +50,12 @@ const MIGRATIONS: readonly Migration[] = [
     summary: 'there may be rows of users, tokens, members, join tokens and certificates of hosts',
     change: async () => undefined,
   },
+  {
+    to: 4,
+    // As before. Attempts that were placed by older versions carry no queue, so that their usage is not counted.
+    summary: 'there may be rows of queues, quotas, policies, reservations and usage',
+    change: async () => undefined,
+  },
 ];
 
 export interface MigrateOptions {

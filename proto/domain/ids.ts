@@ -11,6 +11,9 @@ export type HostId = Brand<string, 'HostId'>;
 export type SecretId = Brand<string, 'SecretId'>;
 export type UserId = Brand<string, 'UserId'>;
 export type TokenId = Brand<string, 'TokenId'>;
+/** All elements of one job array; no job has it. */
+export type ArrayId = Brand<string, 'ArrayId'>;
+export type ReservationId = Brand<string, 'ReservationId'>;
 export type GpuUuid = Brand<string, 'GpuUuid'>;
 /** Who asks: `user:NAME`, `agent:HOST_ID` or `system`. */
 export type Principal = Brand<string, 'Principal'>;
@@ -22,6 +25,8 @@ export const ID_PREFIXES = {
   secret: 'sec_',
   user: 'usr_',
   token: 'tok_',
+  array: 'arr_',
+  reservation: 'rsv_',
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

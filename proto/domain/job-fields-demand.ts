@@ -3,6 +3,7 @@
  */
 import type { JobField } from './job-field.ts';
 import { DEFAULTS, PRIORITIES } from './limits.ts';
+import { DEFAULT_QUEUE } from './scheduling.ts';
 import { formatCpus, formatDuration, formatSize } from './units.ts';
 
 export const RESOURCE_FIELDS: readonly JobField[] = [
@@ -283,5 +284,51 @@ export const POLICY_FIELDS: readonly JobField[] = [
     default: 'wait',
     group: 'policy',
     path: 'spec.onDisconnect',
+  },
+  {
+    key: 'queue',
+    flag: 'queue',
+    aliases: [],
+    type: 'text',
+    valueName: 'name',
+    doc: 'queue to wait in; nabla queues list shows them with their limits',
+    example: 'batch',
+    default: DEFAULT_QUEUE,
+    group: 'policy',
+    path: 'spec.queue',
+  },
+  {
+    key: 'after',
+    flag: 'after',
+    aliases: [],
+    type: 'list',
+    valueName: 'job[:ok|any]',
+    doc: 'job or array that must have finished first: ok only if it succeeded, any in any case',
+    example: 'job_1abc:ok',
+    default: 'ok',
+    repeatable: true,
+    group: 'policy',
+    path: 'spec.after',
+  },
+  {
+    key: 'array',
+    flag: 'array',
+    aliases: [],
+    type: 'text',
+    valueName: 'range',
+    doc: 'one job per index, each told its own in NABLA_ARRAY_INDEX; %N lets N run at a time',
+    example: '0-99%10',
+    group: 'policy',
+    path: 'array',
+  },
+  {
+    key: 'hold',
+    flag: 'hold',
+    aliases: [],
+    type: 'boolean',
+    doc: 'wait until nabla jobs release lets it start',
+    example: 'true',
+    default: 'false',
+    group: 'policy',
   },
 ];

@@ -13,10 +13,6 @@ type Later = readonly [key: string, flag: string, doc: string, hint: string, ...
 /** What product.md promises for later and what Gradient had: known by name, refused with what to do instead. */
 const LATER: readonly Later[] = [
   ['tasksPerHost', 'tasks-per-host', 'tasks on one host', 'jobs of several tasks are not there yet', '1'],
-  ['after', 'after', 'job to wait for', 'job dependencies are not there yet: wait with "nabla jobs wait"'],
-  ['array', 'array', 'run once per index', 'arrays are not there yet: submit the jobs one by one'],
-  ['queue', 'queue', 'queue to wait in', 'only the default queue exists yet: use --priority', 'default'],
-  ['hold', 'hold', 'queue without starting', 'holding is not there yet: submit it when it may run', 'false'],
   ['reservation', 'reservation', 'reservation to run in', 'reservations are not there yet'],
   ['dataset', 'dataset', 'dataset to mount', 'datasets are not there yet: use /storage or the workspace'],
   ['model', 'model', 'model to mount', 'models are not there yet: use /storage'],

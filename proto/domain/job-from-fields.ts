@@ -3,11 +3,14 @@
  * JobSpecInput. What is known but not there is refused by name, never ignored.
  */
 import type { FieldViolation } from '../errors/cluster-error.ts';
+import type { JobId } from './ids.ts';
 import type { Command, Credentials, OnDisconnect, PortMapping, ResourceRequest, Workspace } from './job.ts';
+import { type ArrayRange, parseAfter, parseArrayRange } from './job-array.ts';
 import type { JobField } from './job-field.ts';
 import { JOB_FIELDS } from './job-fields.ts';
 import { isGitUrl } from './job-source.ts';
 import type { JobSpecInput } from './job-validation.ts';
+import type { Dependency } from './scheduling.ts';
 import {
   type Parsed,
   parseBoolean,
@@ -34,6 +37,9 @@ export interface JobRequest {
   /** Folder or zip file that the client must upload first. */
   readonly workspacePath?: string;
   readonly ignoreFiles: readonly string[];
+  /** One job per index instead of one. */
+  readonly array?: ArrayRange;
+  readonly hold?: boolean;
 }
 
 export interface JobRequestRefusal {
@@ -227,7 +233,11 @@ function buildGitWorkspace(read: ReadValues, url: string): Workspace {
   return { kind: 'git', url, ref, ...present('credentials', buildCredentials(read, 'workspace')) };
 }
 
-function buildInput(read: ReadValues, gitUrl: string | undefined): JobSpecInput {
+function buildInput(
+  read: ReadValues,
+  gitUrl: string | undefined,
+  after: readonly Dependency[] | undefined,
+): JobSpecInput {
   const resources = buildResources(read);
   return {
     ...present('name', read.text('name')),
@@ -255,6 +265,8 @@ function buildInput(read: ReadValues, gitUrl: string | undefined): JobSpecInput 
     ...present('warnBeforeMs', read.number('warnBefore')),
     ...present('warnSignal', read.text('warnSignal')),
     ...present('onDisconnect', read.text('onDisconnect') as OnDisconnect | undefined),
+    ...present('queue', read.text('queue')),
+    ...present('after', after),
   };
 }
 
@@ -275,6 +287,24 @@ function findIdleFields(
     idle.push({ path: 'ignoreFiles', reason: 'must come with a folder as workspace' });
   }
   return idle;
+}
+
+function readAfter(read: ReadValues, invalid: FieldViolation[]): readonly Dependency[] | undefined {
+  return read.list('after')?.flatMap((text) => {
+    const parsed = parseAfter(text);
+    if (!parsed.ok) invalid.push({ path: 'after', reason: parsed.reason });
+    // A reference still: the controller puts the id in its place.
+    return parsed.ok ? [{ ...parsed.value, on: parsed.value.on as JobId }] : [];
+  });
+}
+
+function readArray(read: ReadValues, invalid: FieldViolation[]): ArrayRange | undefined {
+  const text = read.text('array');
+  if (text === undefined) return undefined;
+  const parsed = parseArrayRange(text);
+  if (parsed.ok) return parsed.value;
+  invalid.push({ path: 'array', reason: parsed.reason });
+  return undefined;
 }
 
 const isSaid = (raw: unknown): boolean =>
@@ -307,6 +337,8 @@ export function jobSpecFromFields(values: JobFieldValues): JobRequest | JobReque
   const workspacePath =
     workspace === 'none' || workspace === '' || gitUrl !== undefined ? undefined : workspace;
   invalid.push(...findIdleFields(read, gitUrl, workspacePath));
+  const after = readAfter(read, invalid);
+  const array = readArray(read, invalid);
   if (invalid.length > 0) {
     return {
       ok: false,
@@ -320,9 +352,11 @@ export function jobSpecFromFields(values: JobFieldValues): JobRequest | JobReque
   }
   return {
     ok: true,
-    input: buildInput(read, gitUrl),
+    input: buildInput(read, gitUrl, after),
     ...present('project', read.text('project')),
     ...present('workspacePath', workspacePath),
     ignoreFiles: read.list('ignoreFiles') ?? [],
+    ...present('array', array),
+    ...present('hold', read.boolean('hold')),
   };
 }

@@ -23,6 +23,7 @@ import {
 } from './job-source.ts';
 import { DEFAULTS, LIMITS, WARN_SIGNALS } from './limits.ts';
 import { checkDisplayName, checkLabelKey, checkSlug, checkTag, checkText, toTagSet } from './names.ts';
+import { DEFAULT_QUEUE, type Dependency } from './scheduling.ts';
 import { formatDuration } from './units.ts';
 import { createViolations, type Violations } from './violations.ts';
 
@@ -75,6 +76,9 @@ function withDefaults(input: JobSpecInput): JobSpec {
     warnBeforeMs: input.warnBeforeMs ?? 0,
     warnSignal: normalizeSignal(input.warnSignal || DEFAULTS.warnSignal),
     ...((input.onDisconnect ?? 'wait') === 'wait' ? {} : { onDisconnect: input.onDisconnect as 'replace' }),
+    ...((input.queue || DEFAULT_QUEUE) === DEFAULT_QUEUE ? {} : { queue: input.queue as string }),
+    ...((input.after?.length ?? 0) === 0 ? {} : { after: input.after as readonly Dependency[] }),
+    ...(input.array === undefined ? {} : { array: input.array }),
   };
 }
 
@@ -148,6 +152,17 @@ function checkAttempts(spec: JobSpec, violations: Violations): void {
   violations.require(known, 'spec.onDisconnect', `must be one of ${ON_DISCONNECT.join(', ')}`);
 }
 
+function checkWaiting(spec: JobSpec, isCommitted: boolean, violations: Violations): void {
+  const { queue, after = [], array } = spec;
+  if (queue !== undefined) violations.add('spec.queue', checkSlug(queue));
+  const { afterCount } = LIMITS;
+  violations.require(after.length <= afterCount, 'spec.after', `must be at most ${afterCount}`);
+  for (const { on } of after.slice(0, afterCount)) {
+    violations.add('spec.after', on === '' ? 'must not be empty' : checkText(on, LIMITS.nameCharacters));
+  }
+  violations.require(array === undefined || isCommitted, 'spec.array', 'is set by the controller');
+}
+
 function checkPlacement(spec: JobSpec, violations: Violations): void {
   const constraints = Object.entries(spec.constraints);
   const { constraintCount, excludeHostCount, tagCount } = LIMITS;
@@ -198,6 +213,7 @@ export function validateJobSpec(input: JobSpecInput, options: JobValidationOptio
   violations.add('spec.workingDirectory', checkWorkingDirectory(spec.workingDirectory));
   if (spec.workspace) checkWorkspace(spec.workspace, 'spec.workspace', rules, violations);
   checkPlacement(spec, violations);
+  checkWaiting(spec, options.sealed ?? false, violations);
   return violations.fields.length === 0 ? { ok: true, spec } : { ok: false, fields: violations.fields };
 }
 

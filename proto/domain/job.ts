@@ -3,6 +3,7 @@
  * processes. Quantities are integers with their unit in the name.
  */
 import type { GpuUuid, HostId, JobId, Principal, ProjectId, SecretId } from './ids.ts';
+import type { ArrayElement, Dependency } from './scheduling.ts';
 
 export type Command =
   | { readonly kind: 'shell'; readonly line: string }
@@ -77,6 +78,12 @@ export interface JobSpec {
   readonly warnSignal: string;
   /** Absent: `wait`. */
   readonly onDisconnect?: Exclude<OnDisconnect, 'wait'>;
+  /** Absent: the default queue. */
+  readonly queue?: string;
+  /** Absent: none. */
+  readonly after?: readonly Dependency[];
+  /** Set by the controller, for elements of an array only. */
+  readonly array?: ArrayElement;
 }
 
 export const JOB_STATES = ['queued', 'starting', 'running', 'succeeded', 'failed', 'cancelled'] as const;
@@ -170,6 +177,8 @@ export interface Job {
   readonly manualRetries: number;
   /** A queued job is not placed before this time (pause after a failed attempt); absent or 0: at once. */
   readonly notBeforeMs?: number;
+  /** Waits until it is released by hand; absent: it does not. */
+  readonly held?: true;
 }
 
 export function isFinished(state: JobState): boolean {

@@ -82,6 +82,23 @@ export const LIMITS = {
   listFilterCount: 16,
   secretValueBytes: 64 * KIB,
   tokenCharacters: 4096,
+  bandMin: -100,
+  bandMax: 100,
+  queueAllowedProjects: 256,
+  /** Jobs per user of a queue. */
+  jobsPerUser: 1_000_000,
+  afterCount: 64,
+  arrayElements: 1000,
+  arrayIndex: 1_000_000,
+  quotaWeightMax: 10_000,
+  quotaShares: 32,
+  /** Of one node, in each resource's unit; the largest cluster has less. */
+  quotaGpuMilli: 1_000_000 * 1000,
+  quotaCpuMilli: 100_000_000 * 1000,
+  quotaMemoryBytes: 4096 * 1024 * TIB,
+  reservationHosts: 1000,
+  reservationMs: 366 * DAY_MS,
+  noteCharacters: 256,
 } as const;
 
 /** Signal names a job may be warned with. */

@@ -14,6 +14,7 @@ import type {
 import type { Member, Token, User } from './identity.ts';
 import type { Credentials, Exit, JobSpec, ResourceRequest, Workspace } from './job.ts';
 import type { JsonValue } from './list-query.ts';
+import { DEFAULT_QUEUE } from './scheduling.ts';
 import type {
   Artifact,
   AttemptView,
@@ -87,6 +88,9 @@ export function jobSpecJson(spec: JobSpec): JsonRecord {
     warnBeforeMs: spec.warnBeforeMs,
     warnSignal: spec.warnSignal,
     onDisconnect: spec.onDisconnect ?? 'wait',
+    queue: spec.queue ?? DEFAULT_QUEUE,
+    after: (spec.after ?? []).map(({ on, when }) => ({ on, when })),
+    array: spec.array === undefined ? null : { ...spec.array },
   };
 }
 
@@ -139,6 +143,9 @@ export function jobJson(job: JobView): JsonRecord {
     queuePosition: job.queuePosition ?? 0,
     stopRequested: job.stopRequested,
     notBefore: toIsoTime(job.notBeforeMs ?? 0),
+    held: job.held ?? false,
+    arrayId: orNull(job.spec.array?.arrayId),
+    arrayIndex: orNull(job.spec.array?.index),
     revision: job.revision,
     tags: [...job.spec.tags],
     spec: jobSpecJson(job.spec),

@@ -12,12 +12,15 @@ import type {
   StopCause,
   Verdict,
 } from '../domain/job.ts';
+import type { AfterCondition, QuotaKind } from '../domain/scheduling.ts';
+import type { UsageGrouping } from '../domain/scheduling-views.ts';
 import type { DesiredPhase, TaskPhase } from '../domain/task.ts';
 import * as agent from '../gen/nabla/v1/agent_pb.ts';
 import * as catalog from '../gen/nabla/v1/catalog_pb.ts';
 import * as common from '../gen/nabla/v1/common_pb.ts';
 import * as identity from '../gen/nabla/v1/identity_pb.ts';
 import * as job from '../gen/nabla/v1/job_pb.ts';
+import * as scheduling from '../gen/nabla/v1/scheduling_pb.ts';
 import { failField } from './scalar-wire.ts';
 
 /** The named values of a generated enum, without UNSPECIFIED. */
@@ -161,4 +164,21 @@ export const projectRoleBridge = bridge<typeof identity.ProjectRole, ProjectRole
 export const userStateBridge = bridge<typeof identity.UserState, UserState>()({
   [identity.UserState.ACTIVE]: 'active',
   [identity.UserState.REVOKED]: 'revoked',
+});
+
+export const afterConditionBridge = bridge<typeof job.AfterCondition, AfterCondition>()({
+  [job.AfterCondition.OK]: 'ok',
+  [job.AfterCondition.ANY]: 'any',
+});
+
+export const quotaKindBridge = bridge<typeof scheduling.QuotaKind, QuotaKind>()({
+  [scheduling.QuotaKind.GROUP]: 'group',
+  [scheduling.QuotaKind.PROJECT]: 'project',
+});
+
+export const usageGroupingBridge = bridge<typeof scheduling.UsageGrouping, UsageGrouping>()({
+  [scheduling.UsageGrouping.PROJECT]: 'project',
+  [scheduling.UsageGrouping.USER]: 'user',
+  [scheduling.UsageGrouping.QUEUE]: 'queue',
+  [scheduling.UsageGrouping.DAY]: 'day',
 });

@@ -3,7 +3,7 @@
  * request, and no reply, task spec or hash ever carries one.
  */
 import { create } from '@bufbuild/protobuf';
-import type { SecretId } from '../domain/ids.ts';
+import type { ArrayId, JobId, SecretId } from '../domain/ids.ts';
 import type {
   Command,
   Credentials,
@@ -13,9 +13,10 @@ import type {
   Workspace,
 } from '../domain/job.ts';
 import { DEFAULTS } from '../domain/limits.ts';
+import type { ArrayElement, Dependency } from '../domain/scheduling.ts';
 import * as common from '../gen/nabla/v1/common_pb.ts';
 import * as wire from '../gen/nabla/v1/job_pb.ts';
-import { onDisconnectBridge } from './enum-wire.ts';
+import { afterConditionBridge, onDisconnectBridge } from './enum-wire.ts';
 import { failField, fromCount, fromInt64, fromMap, sortedRecord, toInt64 } from './scalar-wire.ts';
 
 export function toWirePort(port: PortMapping): common.PortMapping {
@@ -177,6 +178,9 @@ export function toWireJobSpec(spec: JobSpec): wire.JobSpec {
     warnBeforeMs: toInt64(spec.warnBeforeMs),
     warnSignal: spec.warnSignal,
     onDisconnect: onDisconnectBridge.toWireOptional(spec.onDisconnect),
+    queue: spec.queue ?? '',
+    after: (spec.after ?? []).map(toWireDependency),
+    ...(spec.array && { array: create(wire.ArrayElementSchema, spec.array) }),
   });
 }
 
@@ -215,6 +219,29 @@ export function fromWireJobSpec(spec: wire.JobSpec, path = 'spec'): JobSpec {
     warnBeforeMs: fromInt64(spec.warnBeforeMs, `${path}.warnBeforeMs`),
     warnSignal: spec.warnSignal,
     ...(onDisconnect === undefined || onDisconnect === 'wait' ? {} : { onDisconnect }),
+    ...(spec.queue === '' ? {} : { queue: spec.queue }),
+    ...(spec.after.length === 0 ? {} : { after: fromWireDependencies(spec.after, `${path}.after`) }),
+    ...(spec.array && { array: fromWireElement(spec.array, `${path}.array`) }),
+  };
+}
+
+export function toWireDependency({ on, when }: Dependency): wire.Dependency {
+  return create(wire.DependencySchema, { on, when: afterConditionBridge.toWire(when) });
+}
+
+/** An absent condition is `ok`. */
+export function fromWireDependencies(after: readonly wire.Dependency[], path: string): Dependency[] {
+  return after.map(({ on, when }, index) => ({
+    on: on as JobId,
+    when: afterConditionBridge.fromWireOptional(when, `${path}[${index}].when`) ?? 'ok',
+  }));
+}
+
+function fromWireElement({ arrayId, index, concurrency }: wire.ArrayElement, path: string): ArrayElement {
+  return {
+    arrayId: arrayId as ArrayId,
+    index: fromCount(index, `${path}.index`),
+    concurrency: fromCount(concurrency, `${path}.concurrency`),
   };
 }
 

@@ -94,6 +94,7 @@ export function toWireJob(job: JobView): wire.Job {
     queuePosition: job.queuePosition ?? 0,
     stopRequested: job.stopRequested,
     notBeforeMs: toInt64(job.notBeforeMs ?? 0),
+    held: job.held ?? false,
   });
 }
 
@@ -116,6 +117,7 @@ export function fromWireJob(job: wire.Job, path = 'job'): JobView {
     queuePosition: fromCount(job.queuePosition, `${path}.queuePosition`),
     stopRequested: job.stopRequested,
     ...present('notBeforeMs', fromInt64(job.notBeforeMs, `${path}.notBeforeMs`) || undefined),
+    ...present('held', job.held || undefined),
   };
 }
 

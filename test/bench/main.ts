@@ -8,6 +8,10 @@ import { type Bench, buildReport, renderReport, writeReport } from './bench-repo
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   'job-path': async () => (await import('./job-path/job-path.ts')).benchJobPath,
   durable: async () => (await import('./durable/durable.ts')).benchDurable,
+  openb: async () => (await import('./openb/openb.ts')).benchOpenb,
+  muri: async () => (await import('./muri/muri.ts')).benchMuri,
+  decisions: async () => (await import('./decisions/decisions.ts')).benchDecisions,
+  tenants: async () => (await import('./tenants/tenants.ts')).benchTenants,
   fleet: async () => (await import('./fleet/bench-fleet.ts')).benchFleet,
 };
 

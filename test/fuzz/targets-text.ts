@@ -12,6 +12,7 @@ import { parseYaml } from '../../cli/render/yaml-text.ts';
 import { parseRange } from '../../controller/http/http-range.ts';
 import { matchesGlob } from '../../controller/rpc/artifact-glob.ts';
 import { parseTaskName } from '../../proto/domain/ids.ts';
+import { parseAfter, parseArrayRange, toIndices } from '../../proto/domain/job-array.ts';
 import { jobFromDocument } from '../../proto/domain/job-schema.ts';
 import {
   checkGitRef,
@@ -20,6 +21,8 @@ import {
   checkWorkingDirectory,
 } from '../../proto/domain/job-source.ts';
 import * as names from '../../proto/domain/names.ts';
+import { findPolicyKey, POLICY_KEYS, parseSetting } from '../../proto/domain/scheduling-policy.ts';
+import { parseDay } from '../../proto/domain/scheduling-views.ts';
 import * as units from '../../proto/domain/units.ts';
 import { parseDocument } from '../../proto/runtime/config-file.ts';
 import {
@@ -148,6 +151,19 @@ export const TEXT_TARGETS: readonly FuzzTarget[] = [
     30,
     ['10Gi', '1h30m', '2', '0.5', '8080:80', 'high', 'true'],
     readScalars,
+  ),
+  textTarget(
+    'arrays, dependencies and settings',
+    30,
+    ['0-99%10', '0-10:2', 'job_1abc:ok', 'a:b:any', '7d', 'easy', '500', '2026-01-31'],
+    (text) => {
+      const range = parseArrayRange(text);
+      if (range.ok) toIndices(range.value);
+      parseAfter(text);
+      parseDay(text);
+      for (const key of POLICY_KEYS) parseSetting(key, text);
+      findPolicyKey(text);
+    },
   ),
   textTarget(
     'names',

@@ -7,12 +7,20 @@ import { validateJobSpec } from '../../proto/domain/job-validation.ts';
 import { queryList } from '../../proto/domain/list-query.ts';
 import { hostJson, jobJson } from '../../proto/domain/record-json.ts';
 import { HOST_LIST, JOB_LIST } from '../../proto/domain/record-list.ts';
+import {
+  policyJson,
+  queueJson,
+  quotaJson,
+  reservationJson,
+  usageJson,
+} from '../../proto/domain/scheduling-json.ts';
 import * as adminPb from '../../proto/gen/nabla/v1/admin_pb.ts';
 import * as agentPb from '../../proto/gen/nabla/v1/agent_pb.ts';
 import * as catalogPb from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import * as enrolPb from '../../proto/gen/nabla/v1/enrol_pb.ts';
 import * as identityPb from '../../proto/gen/nabla/v1/identity_pb.ts';
 import * as jobPb from '../../proto/gen/nabla/v1/job_pb.ts';
+import * as schedulingPb from '../../proto/gen/nabla/v1/scheduling_pb.ts';
 import { createDecode, requireMessage } from '../../proto/rpc/codec.ts';
 import type { SplittableRng } from '../../proto/runtime/rng.ts';
 import { fromWireStatus, fromWireStoreCheck } from '../../proto/wire/admin-wire.ts';
@@ -27,6 +35,7 @@ import {
 } from '../../proto/wire/identity-wire.ts';
 import { fromWireJobSpec } from '../../proto/wire/job-spec-wire.ts';
 import { fromWireArtifact, fromWireJob } from '../../proto/wire/job-wire.ts';
+import * as schedulingWire from '../../proto/wire/scheduling-wire.ts';
 import { fromWireAgentMessage, fromWireControllerMessage } from '../../proto/wire/session-wire.ts';
 import { aHostView, aJob, aJobSpec } from '../kit/builders.ts';
 import type { FuzzTarget } from './fuzz-target.ts';
@@ -80,6 +89,16 @@ const READERS: Readonly<Record<string, Reader>> = {
   [identityPb.UserSchema.typeName]: (user: identityPb.User) => fromWireUser(user),
   [identityPb.TokenSchema.typeName]: (token: identityPb.Token) => fromWireToken(token),
   [identityPb.MemberSchema.typeName]: (member: identityPb.Member) => fromWireMember(member),
+  [schedulingPb.QueueSchema.typeName]: (queue: schedulingPb.Queue) =>
+    queueJson(schedulingWire.fromWireQueue(queue)),
+  [schedulingPb.QuotaNodeSchema.typeName]: (quota: schedulingPb.QuotaNode) =>
+    quotaJson(schedulingWire.fromWireQuota(quota)),
+  [schedulingPb.PolicyVersionSchema.typeName]: (version: schedulingPb.PolicyVersion) =>
+    policyJson(schedulingWire.fromWirePolicy(version)),
+  [schedulingPb.ReservationSchema.typeName]: (reservation: schedulingPb.Reservation) =>
+    reservationJson(schedulingWire.fromWireReservation(reservation)),
+  [schedulingPb.UsageRowSchema.typeName]: (row: schedulingPb.UsageRow) =>
+    usageJson(schedulingWire.fromWireUsage(row)),
   [adminPb.StatusResponseSchema.typeName]: fromWireStatus,
   [adminPb.FsckResponseSchema.typeName]: fromWireStoreCheck,
   'nabla.v1.ListOptions': readListOptions,
@@ -155,7 +174,9 @@ function servicesOf(module: object): readonly DescService[] {
 }
 
 export const WIRE_TARGETS: readonly FuzzTarget[] = [
-  ...[adminPb, agentPb, catalogPb, enrolPb, identityPb, jobPb].flatMap(servicesOf).flatMap(serviceTargets),
+  ...[adminPb, agentPb, catalogPb, enrolPb, identityPb, jobPb, schedulingPb]
+    .flatMap(servicesOf)
+    .flatMap(serviceTargets),
   messageTarget('agent session messages', agentPb.SessionRequestSchema, 30),
   messageTarget('controller session messages', agentPb.SessionResponseSchema, 20),
   messageTarget('job specs', jobPb.JobSpecSchema, 20),

@@ -3,9 +3,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
-import { LOG_FOLDER, type OpenEngineOptions, openEngine } from '../../controller/store/open-engine.ts';
-import type { TokenId, UserId } from '../../proto/domain/ids.ts';
-import { aJobSpec, secretId } from './builders.ts';
+import {
+  LOG_FOLDER,
+  type OpenEngineOptions,
+  type OpenedEngine,
+  openEngine,
+} from '../../controller/store/open-engine.ts';
+import type { ArrayId, HostId, JobId, ReservationId, TokenId, UserId } from '../../proto/domain/ids.ts';
+import {
+  aHost,
+  aJobSpec,
+  anExit,
+  anInventory,
+  anObservation,
+  secretId,
+  someGpus,
+  T0_MS,
+} from './builders.ts';
 import { context, createJob, registerHost, testOptions } from './stores-engine.ts';
 
 export async function withFolder(use: (folder: string) => Promise<void>): Promise<void> {
@@ -52,6 +66,61 @@ export async function fillStoreWithPeople(folder: string): Promise<void> {
   const join = { tokenHash, hostName: '', host: '', ttlMs: 3_600_000 } as const;
   await engine.submit({ type: 'create-join-token', ...join }, context);
   await engine.close();
+}
+
+/** Adds to such a store what schema 4 brought: a queue, quotas, a policy, a reservation, an array, and usage. */
+export async function fillStoreWithScheduling(folder: string): Promise<void> {
+  const engine = await openEngine(testOptions(folder));
+  const limits = { runningPerUser: 1, timeLimitMs: 3_600_000 };
+  await engine.submit({ type: 'create-queue', name: 'short', change: { limits, priorityBand: 5 } }, context);
+  const shares = [{ resource: 'gpu', guaranteed: 1000, limit: 4000 }] as const;
+  const quota = { type: 'set-quota', name: 'lab', kind: 'group', shares, removeShares: [] } as const;
+  await engine.submit(quota, context);
+  await engine.submit({ ...quota, name: 'default', kind: 'project', parent: 'lab' }, context);
+  await engine.submit({ type: 'set-policy', settings: { backfill: 'off' }, note: 'quiet' }, context);
+  const reservation = { id: 'rsv_000001' as ReservationId, name: 'course', project: 'default' } as const;
+  const gpus = { hosts: [], gpuMilli: 2000, gpuModel: 'A100', startMs: 0, endMs: T0_MS + 3_600_000 } as const;
+  await engine.submit({ type: 'create-reservation', ...reservation, ...gpus }, context);
+  const id = 'job_array0' as JobId;
+  const elements = [
+    { id, index: 0 },
+    { id: 'job_array1' as JobId, index: 1 },
+  ];
+  const array = { id: 'arr_000001' as ArrayId, elements, concurrency: 1 };
+  const spec = aJobSpec({ queue: 'short', timeLimitMs: 60_000, waitForHosts: true });
+  const create = { type: 'create-job', project: 'default', secrets: [] } as const;
+  await engine.submit({ ...create, id, spec, array }, context);
+  const after = aJobSpec({ after: [{ on: array.id, when: 'ok' }], waitForHosts: true });
+  await engine.submit({ ...create, id: 'job_last' as JobId, spec: after, hold: true }, context);
+  await runForAWhile(engine, 'job_used' as JobId);
+  await engine.close();
+}
+
+/** A job with a GPU that ran for an hour over midnight, so that there is usage on two days. */
+async function runForAWhile(engine: OpenedEngine, id: JobId): Promise<void> {
+  const {
+    id: hostId,
+    name,
+    bootId,
+    agentVersion,
+    inventory,
+  } = aHost({
+    id: 'host_gpu' as HostId,
+    name: 'gpu-1',
+    inventory: anInventory({ gpus: someGpus(1) }),
+  });
+  await engine.submit({ type: 'register-host', hostId, name, bootId, agentVersion, inventory }, context);
+  const spec = aJobSpec({ priority: 1000, resources: { gpuMilli: 1000 } });
+  await engine.submit({ type: 'create-job', project: 'default', secrets: [], id, spec }, context);
+  const { gpus } = inventory;
+  const placement = { jobId: id, attempt: 1, hostId, gpuUuids: [gpus[0]!.uuid], driver: 'process' };
+  const placedAtMs = T0_MS + 86_400_000 - 1_800_000;
+  const at = (nowMs: number) => ({ ...context, nowMs });
+  await engine.submit({ type: 'place-jobs', placements: [placement] }, at(placedAtMs));
+  const key = { jobId: id, attempt: 1, task: 0 };
+  const tasks = [anObservation({ key, phase: 'exited', exit: anExit(), stopped: true, logArchived: true })];
+  const report = { type: 'observe-tasks', hostId, bootId, reportSeq: 1, complete: false, tasks } as const;
+  await engine.submit(report, at(placedAtMs + 3_600_000));
 }
 
 export type Raw = Level<string, Uint8Array>;

@@ -13,17 +13,28 @@ import { apply, Touched } from '../../controller/state/apply.ts';
 import { ClusterState } from '../../controller/state/cluster-state.ts';
 import { findViolations } from '../../controller/state/invariants.ts';
 import type { Host } from '../../proto/domain/catalog.ts';
-import type { HostId, JobId, Principal, ProjectId } from '../../proto/domain/ids.ts';
+import type { ArrayId, HostId, JobId, Principal, ProjectId } from '../../proto/domain/ids.ts';
 import type { JobSpec } from '../../proto/domain/job.ts';
 import type { TaskObservation } from '../../proto/domain/task.ts';
-import { aHost, aJobSpec, anObservation, aPrincipal, hostId, jobId, projectId, T0_MS } from './builders.ts';
+import {
+  aHost,
+  aJobSpec,
+  anInventory,
+  anObservation,
+  aPrincipal,
+  hostId,
+  jobId,
+  projectId,
+  someGpus,
+  T0_MS,
+} from './builders.ts';
 
 export interface Done {
   readonly events: readonly ClusterEvent[];
   readonly outcome: DecisionOutcome;
 }
 
-type SpecPart = Parameters<typeof aJobSpec>[0];
+type SpecPart = NonNullable<Parameters<typeof aJobSpec>[0]>;
 
 export class World {
   readonly state: ClusterState;
@@ -78,10 +89,45 @@ export class World {
     return id;
   }
 
-  addJob(spec: SpecPart = {}): JobId {
-    const id = jobId(String(this.#nextJob++).padStart(6, '0'));
-    this.run({ type: 'create-job', id, project: 'default', spec: this.spec(spec), secrets: [] });
+  addGpuHost(gpuCount: number): HostId {
+    return this.addHost({ inventory: anInventory({ gpus: someGpus(gpuCount) }) });
+  }
+
+  addJob(spec: SpecPart = {}, part: { readonly hold?: boolean } = {}): JobId {
+    const id = this.#mintJob();
+    this.run({ type: 'create-job', id, project: 'default', spec: this.spec(spec), secrets: [], ...part });
     return id;
+  }
+
+  /** One element per index, in their order. */
+  addArray(
+    indices: readonly number[],
+    part: SpecPart & { readonly concurrency?: number } = {},
+  ): readonly JobId[] {
+    const command = this.#newArray(indices, part);
+    this.run(command);
+    return command.array.elements.map(({ id }) => id);
+  }
+
+  arrayRefusal(indices: readonly number[], part: SpecPart = {}): Refusal {
+    return this.refusal(this.#newArray(indices, part));
+  }
+
+  #mintJob(): JobId {
+    return jobId(String(this.#nextJob++).padStart(6, '0'));
+  }
+
+  #newArray(indices: readonly number[], part: SpecPart & { readonly concurrency?: number }) {
+    const { concurrency = 0, ...spec } = part;
+    const elements = indices.map((index) => ({ id: this.#mintJob(), index }));
+    const array = { id: `arr_${elements[0]!.id}x` as ArrayId, elements, concurrency };
+    const base = { type: 'create-job', project: 'default', spec: this.spec(spec), secrets: [] } as const;
+    return { ...base, id: elements[0]!.id, array };
+  }
+
+  /** Ids of the jobs that may start, in order. */
+  queue(): readonly JobId[] {
+    return this.state.queue().map(({ id }) => id);
   }
 
   spec(part: SpecPart = {}): JobSpec {

@@ -186,6 +186,27 @@ async function askLive(context: CommandContext, source: CompletionSource): Promi
         word: name,
         doc: toDoc(description),
       }));
+    case 'queue':
+      return (await (await client.scheduling()).queues.list(options)).records.map(
+        ({ name, description }) => ({
+          word: name,
+          doc: toDoc(description),
+        }),
+      );
+    case 'quota':
+      return (await (await client.scheduling()).quotas.list(options)).records.map(
+        ({ name, projectName, kind }) => ({
+          word: projectName ?? name,
+          doc: kind,
+        }),
+      );
+    case 'reservation':
+      return (await (await client.scheduling()).reservations.list('', options)).records.map(
+        ({ name, id }) => ({
+          word: name,
+          doc: id,
+        }),
+      );
     case 'secret': {
       const { records } = await client.secrets.list(context.variables['NABLA_PROJECT'] ?? '', options);
       return records.map(({ name }) => ({ word: name, doc: '' }));

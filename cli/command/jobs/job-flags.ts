@@ -39,6 +39,7 @@ function toField(field: JobField): Field {
     ...(field.secret === true ? { secret: true, environment: toVariable(field.flag) } : {}),
     ...(field.unsupported === undefined ? {} : { hidden: true }),
     ...(field.key === 'machineType' ? { completes: 'machine-type' as const } : {}),
+    ...(field.key === 'queue' ? { completes: 'queue' as const } : {}),
     ...(field.key === 'workspace' ? { completes: 'folder' as const } : {}),
   };
 }

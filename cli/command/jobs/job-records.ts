@@ -1,13 +1,15 @@
 /**
  * The plain verbs on job records: list, show, stop, retry, delete, tags, events.
  */
+import { jobSpecFromFields } from '../../../proto/domain/job-from-fields.ts';
 import { jobJson } from '../../../proto/domain/record-json.ts';
 import { parseDuration } from '../../../proto/domain/units.ts';
-import type { JobRef } from '../../client/cluster-client.ts';
+import type { JobChanges, JobRef, OrderedJobs } from '../../client/cluster-client.ts';
 import { JOB_LOOK } from '../../render/looks.ts';
 import type { CommandContext } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { newRequestId } from '../request-id.ts';
+import { toKebabCase } from '../spelling.ts';
 import { usageError } from '../usage-error.ts';
 
 async function refOf(context: CommandContext): Promise<JobRef> {
@@ -39,14 +41,65 @@ export async function stopJobs(context: CommandContext): Promise<number> {
   const graceMs = graceOf(context);
   const client = await context.connect();
   const project = await context.project();
-  const stopped = [];
-  for (const job of context.arguments('job')) {
-    stopped.push(await client.jobs.stop({ project, job, ...(graceMs === undefined ? {} : { graceMs }) }));
+  const grace = graceMs === undefined ? {} : { graceMs };
+  return orderJobs(context, 'stopping', (job) => client.jobs.stop({ project, job, ...grace }));
+}
+
+/** One order per argument. A job is shown; of an array, how many of its elements it was and the first of them. */
+async function orderJobs(
+  context: CommandContext,
+  doing: string,
+  order: (job: string) => Promise<OrderedJobs>,
+): Promise<number> {
+  const done = [];
+  for (const ref of context.arguments('job')) {
+    const { job, jobIds } = await order(ref);
+    if (jobIds.length > 0) context.note(`${doing} ${jobIds.length} elements of ${ref}`);
+    done.push(job);
   }
-  const [only] = stopped;
-  if (stopped.length === 1 && only !== undefined) await context.printRecord(jobJson(only), JOB_LOOK);
-  else await context.printRecords(stopped.map(jobJson), JOB_LOOK);
+  const [only] = done;
+  if (done.length === 1 && only !== undefined) await context.printRecord(jobJson(only), JOB_LOOK);
+  else await context.printRecords(done.map(jobJson), JOB_LOOK);
   return 0;
+}
+
+export async function holdJobs(context: CommandContext, verb: 'hold' | 'release'): Promise<number> {
+  const client = await context.connect();
+  const project = await context.project();
+  const doing = verb === 'hold' ? 'holding' : 'releasing';
+  return orderJobs(context, doing, (job) => client.jobs[verb]({ project, job }));
+}
+
+export async function updateJobs(context: CommandContext): Promise<number> {
+  const changes = readChanges(context);
+  const client = await context.connect();
+  const project = await context.project();
+  return orderJobs(context, 'changing', (job) => client.jobs.update({ project, job, ...changes }));
+}
+
+/** The flags are read as those of a new job are. */
+function readChanges(context: CommandContext): JobChanges {
+  const { values } = context;
+  const said: Record<string, unknown> = {};
+  for (const name of ['priority', 'timeLimit', 'queue'])
+    if (values.given(name)) said[name] = values.text(name);
+  for (const name of ['constraint', 'after']) if (values.given(name)) said[name] = values.list(name);
+  const request = jobSpecFromFields(said);
+  if (!request.ok) {
+    const fields = request.fields.map(({ path, reason }) => ({ path: `--${toKebabCase(path)}`, reason }));
+    const [first] = fields;
+    throw usageError('FLAGS_INVALID', `flag ${first?.path} ${first?.reason}`, 'correct the flag', fields);
+  }
+  const { priority, timeLimitMs, constraints, queue, after } = request.input;
+  return {
+    ...(priority === undefined ? {} : { priority }),
+    ...(timeLimitMs === undefined ? {} : { timeLimitMs }),
+    ...(constraints === undefined ? {} : { constraints }),
+    ...(queue === undefined ? {} : { queue }),
+    ...(after === undefined ? {} : { after }),
+    ...(values.flag('noConstraints') ? { constraints: {} } : {}),
+    ...(values.flag('noAfter') ? { after: [] } : {}),
+  };
 }
 
 function graceOf(context: CommandContext): number | undefined {

@@ -36,6 +36,9 @@ const STREAM: Field = {
 };
 const ATTEMPT: Field = { name: 'attempt', type: 'integer', default: 'the latest', doc: 'attempt to read' };
 const TAG: Field = { name: 'tag', type: 'list', aliases: ['tags'], repeatable: true, doc: 'tag' };
+const JOB_OR_ARRAY = 'job id, an unambiguous beginning of it, or name; or the id of an array';
+/** Flags of a new job that can be changed while it waits. */
+const CHANGEABLE: ReadonlySet<string> = new Set(['priority', 'timeLimit', 'constraint', 'queue', 'after']);
 const COMMAND_AFTER = 'program and arguments, run without a shell (--command LINE runs a shell line)';
 const EXPERIMENTS: Refusal = { name: 'experimentId', hint: 'experiments are not there yet; use tags' };
 
@@ -72,6 +75,8 @@ export const JOBS_COMMANDS: readonly CommandSpec[] = [
     examples: [
       'nabla jobs create --gpus 1 --image python:3.12 -- python3 train.py',
       'nabla jobs create -f job.yaml --dry-run',
+      'nabla jobs create --array 0-99%10 --command "sh step.sh $NABLA_ARRAY_INDEX"',
+      'nabla jobs create --after job_1abc:ok -- python3 evaluate.py',
     ],
     fields: [...JOB_FLAGS, FILE, DRY_RUN],
     trailing: COMMAND_AFTER,
@@ -145,8 +150,8 @@ export const JOBS_COMMANDS: readonly CommandSpec[] = [
     path: ['jobs', 'stop'],
     aliases: ['cancel'],
     summary: 'Stop jobs: SIGTERM, a grace period, SIGKILL',
-    examples: ['nabla jobs stop job_1abc --grace 1m'],
-    arguments: [{ ...JOB, repeatable: true }],
+    examples: ['nabla jobs stop job_1abc --grace 1m', 'nabla jobs stop arr_1abc'],
+    arguments: [{ ...JOB, doc: JOB_OR_ARRAY, repeatable: true }],
     fields: [
       {
         name: 'grace',
@@ -159,6 +164,35 @@ export const JOBS_COMMANDS: readonly CommandSpec[] = [
     ],
     output: 'record',
     run: async (context) => (await import('./job-records.ts')).stopJobs(context),
+  },
+  ...(['hold', 'release'] as const).map(
+    (verb): CommandSpec => ({
+      path: ['jobs', verb],
+      summary: verb === 'hold' ? 'Keep waiting jobs from starting' : 'Let held jobs start',
+      examples: [`nabla jobs ${verb} job_1abc`, `nabla jobs ${verb} arr_1abc`],
+      arguments: [{ ...JOB, doc: JOB_OR_ARRAY, repeatable: true }],
+      fields: [PROJECT_FIELD],
+      output: 'record',
+      run: async (context) => (await import('./job-records.ts')).holdJobs(context, verb),
+    }),
+  ),
+  {
+    path: ['jobs', 'update'],
+    summary: 'Change what waiting jobs ask for',
+    description: 'A job that was started is not changed: stop it and create it anew.',
+    examples: [
+      'nabla jobs update job_1abc --priority high --time-limit 2h',
+      'nabla jobs update arr_1abc --queue batch',
+    ],
+    arguments: [{ ...JOB, doc: JOB_OR_ARRAY, repeatable: true }],
+    fields: [
+      ...JOB_FLAGS.filter(({ name }) => CHANGEABLE.has(name)),
+      { name: 'noConstraints', type: 'switch', doc: 'take all constraints away' },
+      { name: 'noAfter', type: 'switch', doc: 'wait for no other job' },
+      PROJECT_FIELD,
+    ],
+    output: 'record',
+    run: async (context) => (await import('./job-records.ts')).updateJobs(context),
   },
   {
     path: ['jobs', 'retry'],

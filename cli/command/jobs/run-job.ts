@@ -9,23 +9,44 @@ import type { ClusterClient, JobRef } from '../../client/cluster-client.ts';
 import { PLAN_LOOK } from '../../render/looks.ts';
 import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-tree.ts';
+import { usageError } from '../usage-error.ts';
 import { type FollowEnd, followJob } from './follow-job.ts';
 import { createJobOutput, type JobOutput } from './job-output.ts';
 import { attemptsOver, attemptText, endText, exitCodeOf, progressText } from './job-progress.ts';
-import { submitJob } from './submit-job.ts';
+import { type Submission, submitJob } from './submit-job.ts';
 
 export async function runJob(context: CommandContext): Promise<number> {
   const interrupt = context.interrupted();
   const dryRun = context.values.flag('dryRun');
-  const { client, project, job, plan } = await submitJob(context, { dryRun, signal: interrupt });
+  if (context.values.given('array') && !context.values.flag('noLogs') && !dryRun) {
+    throw usageError(
+      'ARRAY_NOT_FOLLOWED',
+      'jobs run shows the output of one job, and an array is many',
+      'use nabla jobs create, or add --no-logs',
+      [{ path: '--array', reason: 'must come with --no-logs here' }],
+    );
+  }
+  const submission = await submitJob(context, { dryRun, signal: interrupt });
+  const { client, project, job, plan } = submission;
   if (plan !== undefined || job === undefined) {
     await context.printRecord({ plan: plan === undefined ? null : dryRunPlanJson(plan) }, PLAN_LOOK);
     return 0;
   }
+  if (submission.arrayId !== undefined) return printArray(context, submission);
   if (context.format === 'id') await context.print(`${job.id}\n`);
   else if (!context.values.flag('quiet')) context.note(`job ${job.id}`);
   if (context.values.flag('noLogs')) return 0;
   return followToEnd(context, { client, project, job, interrupt });
+}
+
+/** The array as one record: its id is what further verbs take. */
+async function printArray(
+  context: CommandContext,
+  { arrayId = '', jobIds = [] }: Submission,
+): Promise<number> {
+  const { ARRAY_LOOK } = await import('../../render/scheduling-looks.ts');
+  await context.printRecord({ id: arrayId, count: jobIds.length, jobIds: [...jobIds] }, ARRAY_LOOK);
+  return 0;
 }
 
 export interface Following {
@@ -127,12 +148,14 @@ export async function createJob(context: CommandContext): Promise<number> {
   const { JOB_LOOK } = await import('../../render/looks.ts');
   const dryRun = context.values.flag('dryRun');
   const interrupt = context.interrupted();
-  const { job, plan } = await submitJob(context, { dryRun, signal: interrupt });
+  const submission = await submitJob(context, { dryRun, signal: interrupt });
+  const { job, plan } = submission;
   if (plan !== undefined) {
     const record = { plan: dryRunPlanJson(plan), job: job === undefined ? null : jobJson(job) };
     await context.printRecord(record, PLAN_LOOK);
     return 0;
   }
+  if (submission.arrayId !== undefined) return printArray(context, submission);
   if (job !== undefined) await context.printRecord(jobJson(job), JOB_LOOK);
   return 0;
 }

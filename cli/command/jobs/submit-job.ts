@@ -16,6 +16,9 @@ export interface Submission {
   readonly project: string;
   readonly job?: JobView;
   readonly plan?: DryRunPlan;
+  /** Of an array: its id, and those of its elements in their order. */
+  readonly arrayId?: string;
+  readonly jobIds?: readonly string[];
 }
 
 /** @throws ClusterError with fields named by the user's flags */
@@ -52,6 +55,8 @@ export async function submitJob(
       spec,
       requestId: newRequestId(),
       dryRun: options.dryRun,
+      ...(request.hold === undefined ? {} : { hold: request.hold }),
+      ...(request.array === undefined ? {} : { array: request.array }),
     });
     return { client, project: created.job?.projectId ?? project, ...created };
   } catch (error) {

@@ -135,7 +135,8 @@ export function maySeeJob(view: ClusterView, access: Access, jobId: JobId): bool
 }
 
 /** What everybody may see, so its events, too. What is not named here operators see. */
-const PUBLIC_EVENTS = /^(cluster-founded|host-registered|host-updated|machine-type-[a-z-]+)$/;
+const PUBLIC_EVENTS =
+  /^(cluster-founded|host-registered|host-updated|machine-type-[a-z-]+|queue-[a-z]+|policy-set)$/;
 const ADMIN_EVENTS: ReadonlySet<string> = new Set(IDENTITY_EVENT_TYPES);
 
 export function maySeeEvent(

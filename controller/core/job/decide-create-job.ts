@@ -8,12 +8,20 @@ import type { Command, CommandContext } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
-import { JOBS_MAX, QUEUE_LENGTH_MAX, RUN_ATTEMPTS_MAX, TAGS_PER_RECORD_MAX } from '../limits.ts';
+import {
+  ARRAY_SPEC_CHARACTERS_MAX,
+  JOBS_MAX,
+  QUEUE_LENGTH_MAX,
+  RUN_ATTEMPTS_MAX,
+  TAGS_PER_RECORD_MAX,
+} from '../limits.ts';
 import { requireProject } from '../lookup.ts';
 import { applyMachineType } from '../machine-type/apply-machine-type.ts';
 import { couldAnyHold, explainNoHolder } from '../placement/could-hold.ts';
 import type { ClusterReader } from '../reader.ts';
 import { replayRequest } from '../requests.ts';
+import { resolveDependencies } from './dependencies.ts';
+import { type Entry, enterQueue } from './enter-queue.ts';
 import { secretEnvOf } from './secret-references.ts';
 
 type CreateJob = Extract<Command, { readonly type: 'create-job' }>;
@@ -34,9 +42,12 @@ export function decideCreateJob(
   }
   const resolved = resolveMachineType(reader, command.spec);
   if (!resolved.ok) return resolved.refused;
-  const { spec } = resolved;
+  const entered = resolveQueue(reader, command, found.record, resolved.spec, context);
+  if (!entered.ok) return entered;
+  const { spec } = entered;
   const objection =
-    objectToRoom(reader) ??
+    objectToRoom(reader, countOf(command)) ??
+    objectToArray(command, spec) ??
     objectToUnbuilt(spec) ??
     objectToSecrets(reader, found.record, spec) ??
     objectToHosts(reader, spec);
@@ -52,14 +63,51 @@ function eventsFor(command: CreateJob, project: Project, spec: JobSpec): readonl
     projectId: project.id,
     ownerJobId: command.id,
   }));
-  const queued: ClusterEvent = {
-    type: 'job-queued',
-    jobId: command.id,
-    projectId: project.id,
-    spec,
-    ...(command.request === undefined ? {} : { request: command.request }),
-  };
-  return [...owned, queued];
+  const held = command.hold === true ? { held: true as const } : {};
+  const request = command.request === undefined ? {} : { request: command.request };
+  const { array } = command;
+  const elements = array?.elements.map(({ id, index }) => ({
+    id,
+    spec: { ...spec, array: { arrayId: array.id, index, concurrency: array.concurrency } },
+  }));
+  const queued = (elements ?? [{ id: command.id, spec }]).map(({ id, spec }, at): ClusterEvent => {
+    // The answer to a repeated request leads to the whole array by its first element.
+    const mark = at === 0 ? request : {};
+    return { type: 'job-queued', jobId: id, projectId: project.id, spec, ...held, ...mark };
+  });
+  return [...owned, ...queued];
+}
+
+function countOf({ array }: CreateJob): number {
+  return array?.elements.length ?? 1;
+}
+
+function resolveQueue(
+  reader: ClusterReader,
+  command: CreateJob,
+  project: Project,
+  spec: JobSpec,
+  { principal }: CommandContext,
+): Entry {
+  const count = countOf(command);
+  const after = resolveDependencies(reader, project.id, spec.after ?? [], count);
+  if (!after.ok) return after;
+  const asked = after.record.length === 0 ? spec : { ...spec, after: after.record };
+  return enterQueue(reader, { projectId: project.id, user: principal, spec: asked, count });
+}
+
+/** Each element is a job of its own in the log and in memory, so an array must not be larger than a job may be. */
+function objectToArray({ array, secrets }: CreateJob, spec: JobSpec): Objection {
+  if (array === undefined) return undefined;
+  if (secrets.length > 0) {
+    const field = { path: 'spec', reason: 'carries a password, which an array cannot' };
+    const hint = 'submit the jobs one by one, or let the hosts log in to the registry themselves';
+    return refuseField('unsupported', 'ARRAY_PASSWORD', field, hint);
+  }
+  if (JSON.stringify(spec).length * array.elements.length <= ARRAY_SPEC_CHARACTERS_MAX) return undefined;
+  return refuse('quota', 'ARRAY_TOO_LARGE', 'the elements of the array are too large together', {
+    hint: 'put what is long into the workspace, or make smaller arrays',
+  });
 }
 
 type Resolved =
@@ -79,14 +127,14 @@ function resolveMachineType(reader: ClusterReader, spec: JobSpec): Resolved {
   return { ok: false, refused };
 }
 
-function objectToRoom(reader: ClusterReader): Objection {
-  if (reader.queue().length >= QUEUE_LENGTH_MAX) {
+function objectToRoom(reader: ClusterReader, count: number): Objection {
+  if (reader.waitingCount + count > QUEUE_LENGTH_MAX) {
     return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', {
       hint: 'try again later',
       retryAfterMs: 5_000,
     });
   }
-  if (reader.jobCount < JOBS_MAX) return undefined;
+  if (reader.jobCount + count <= JOBS_MAX) return undefined;
   return refuse('quota', 'JOBS_MAX', 'too many jobs are kept', { hint: 'delete finished jobs' });
 }
 

@@ -6,54 +6,55 @@ import type { Decision } from '../decision.ts';
 import { accept, refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
 import { MANUAL_RETRIES_MAX, QUEUE_LENGTH_MAX } from '../limits.ts';
-import type { Required } from '../lookup.ts';
-import { requireJob, requireProject } from '../lookup.ts';
 import { changeTags, sameTexts } from '../names.ts';
 import type { ClusterReader } from '../reader.ts';
 import { replayRequest } from '../requests.ts';
 import { cancelled } from './conclude-attempt.ts';
 import type { JobRecord } from './model.ts';
 import { latestAttempt } from './model.ts';
+import { objectToReturn } from './return-to-queue.ts';
+import { requireJobIn, requireTargets } from './targets.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
 
-function findIn(
-  reader: ClusterReader,
-  command: { readonly project: string; readonly job: string },
-): Required<JobRecord> {
-  const project = requireProject(reader, command.project);
-  return project.ok ? requireJob(reader, project.record.id, command.job) : project;
-}
-
-/** A queued job is cancelled at once; a placed one once its host has stopped it. Stopping twice is harmless. */
+/**
+ * A queued job is cancelled at once; a placed one once its host has stopped it. Stopping twice is harmless. Of an
+ * array, all that has not finished.
+ */
 export function decideStopJob(reader: ClusterReader, command: Of<'stop-job'>): Decision {
-  const found = findIn(reader, command);
+  const found = requireTargets(reader, command);
   if (!found.ok) return found;
-  const job = found.record;
-  const ids = { jobId: job.id, projectId: job.projectId };
-  if (isFinished(job.state)) {
+  const { jobs, isArray } = found.record;
+  const unfinished = jobs.filter(({ state }) => !isFinished(state));
+  const job = unfinished[0] ?? jobs[0]!;
+  if (unfinished.length === 0) {
     return refuse('precondition', 'JOB_ALREADY_FINISHED', 'the job has finished and cannot be stopped', {
       hint: 'show it with nabla jobs show',
       details: { jobId: job.id, state: job.state },
     });
   }
-  if (job.stopRequested) return accept(job.id, []);
+  const events = unfinished.flatMap((one) => stopEvents(one, command.graceMs));
+  const subjects = isArray ? { subjects: unfinished.map(({ id }) => id) } : {};
+  return { ok: true, events, outcome: { subject: job.id, replayed: false, ...subjects } };
+}
+
+function stopEvents(job: JobRecord, graceMs = job.spec.graceMs): readonly ClusterEvent[] {
+  const ids = { jobId: job.id, projectId: job.projectId };
+  if (job.stopRequested) return [];
   const requested: ClusterEvent = { type: 'job-stop-requested', ...ids, cause: 'user' };
-  if (job.state === 'queued') return accept(job.id, [requested, cancelled(job)]);
+  if (job.state === 'queued') return [requested, cancelled(job)];
   const attempt = latestAttempt(job);
-  if (attempt === undefined || attempt.phase === 'ended' || attempt.stopCause !== undefined) {
-    return accept(job.id, [requested]);
-  }
-  const graceMs = command.graceMs ?? job.spec.graceMs;
-  return accept(job.id, [
+  if (attempt === undefined || attempt.phase === 'ended' || attempt.stopCause !== undefined)
+    return [requested];
+  return [
     requested,
     { type: 'attempt-stop-requested', ...ids, attempt: attempt.number, cause: 'user', graceMs },
-  ]);
+  ];
 }
 
 /** Deletes a finished job whose resources are proved free, with the secrets that were made for it. */
 export function decideDeleteJob(reader: ClusterReader, command: Of<'delete-job'>): Decision {
-  const found = findIn(reader, command);
+  const found = requireJobIn(reader, command);
   if (!found.ok) return found;
   const job = found.record;
   if (!isFinished(job.state)) return refuseUnfinished(job, 'deleted', 'stop it first');
@@ -90,7 +91,7 @@ export function decideRetryJob(
 ): Decision {
   const replay = replayRequest(reader, command.request, context);
   if (replay !== undefined) return replay;
-  const found = findIn(reader, command);
+  const found = requireJobIn(reader, command);
   if (!found.ok) return found;
   const job = found.record;
   if (!isFinished(job.state)) return refuseUnfinished(job, 'retried', 'wait for its end, or stop it first');
@@ -99,7 +100,9 @@ export function decideRetryJob(
       hint: 'create a new job',
     });
   }
-  if (reader.queue().length >= QUEUE_LENGTH_MAX) {
+  const objection = objectToReturn(reader, job);
+  if (objection !== undefined) return objection;
+  if (reader.waitingCount >= QUEUE_LENGTH_MAX) {
     return refuse('quota', 'QUEUE_FULL', 'too many jobs wait', {
       hint: 'try again later',
       retryAfterMs: 5_000,
@@ -110,7 +113,7 @@ export function decideRetryJob(
 }
 
 export function decideTagJob(reader: ClusterReader, command: Of<'tag-job'>): Decision {
-  const found = findIn(reader, command);
+  const found = requireJobIn(reader, command);
   if (!found.ok) return found;
   const job = found.record;
   const tags = changeTags(job.spec.tags, command.add, command.remove);

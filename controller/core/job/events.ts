@@ -3,6 +3,7 @@
  */
 import type { GpuUuid, HostId, JobId, ProjectId, SecretId } from '../../../proto/domain/ids.ts';
 import type { AttemptOutcome, Exit, JobSpec, PortMapping, StopCause } from '../../../proto/domain/job.ts';
+import type { Dependency } from '../../../proto/domain/scheduling.ts';
 import type { RequestMark } from '../command.ts';
 
 interface OfJob {
@@ -25,6 +26,8 @@ export interface JobQueued extends OfJob {
   readonly type: 'job-queued';
   readonly spec: JobSpec;
   readonly request?: RequestMark;
+  /** It was made to wait until it is released by hand. */
+  readonly held?: true;
 }
 export interface JobRequeued extends OfJob {
   readonly type: 'job-requeued';
@@ -54,6 +57,26 @@ export interface JobTagged extends OfJob {
   /** All tags after the change. */
   readonly tags: readonly string[];
 }
+export interface JobHeld extends OfJob {
+  readonly type: 'job-held';
+}
+export interface JobHoldReleased extends OfJob {
+  readonly type: 'job-hold-released';
+}
+/** What of a waiting job changed; what is absent stayed. */
+export interface JobChange {
+  readonly priority?: number;
+  readonly timeLimitMs?: number;
+  /** All of them after the change. */
+  readonly constraints?: Readonly<Record<string, string>>;
+  readonly queue?: string;
+  /** All of them after the change. */
+  readonly after?: readonly Dependency[];
+}
+export interface JobUpdated extends OfJob {
+  readonly type: 'job-updated';
+  readonly change: JobChange;
+}
 export interface JobDeleted extends OfJob {
   readonly type: 'job-deleted';
 }
@@ -72,6 +95,8 @@ export interface AttemptPlaced extends OfAttempt {
   readonly bootId?: string;
   /** With a job that does not wait for a lost host: its host stops it after so long without contact. */
   readonly selfFenceMs?: number;
+  /** What its usage is counted under; absent in events of earlier versions, whose usage was not counted. */
+  readonly queue?: string;
 }
 export interface AttemptAccepted extends OfAttempt {
   readonly type: 'attempt-accepted';
@@ -147,6 +172,9 @@ export type JobOnlyEvent =
   | JobStopRequested
   | JobFinished
   | JobTagged
+  | JobHeld
+  | JobHoldReleased
+  | JobUpdated
   | JobDeleted
   | AttemptPlaced;
 

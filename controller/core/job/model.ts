@@ -5,6 +5,7 @@
 import type { SecretId } from '../../../proto/domain/ids.ts';
 import type { Attempt, AttemptOutcome, Job } from '../../../proto/domain/job.ts';
 import { INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
+import { DEFAULT_QUEUE } from '../../../proto/domain/scheduling.ts';
 import { RUN_ATTEMPTS_DEFAULT } from '../limits.ts';
 
 export interface AttemptRecord extends Attempt {
@@ -23,6 +24,8 @@ export interface AttemptRecord extends Attempt {
   readonly placedBootId?: string;
   /** Its host stops it after so long without contact; absent: it never does. */
   readonly selfFenceMs?: number;
+  /** What its usage is counted under; absent in records of earlier versions, whose usage was not counted. */
+  readonly queue?: string;
   /** Boot of the host in which it was last seen; empty until the host reported it. */
   readonly seenBootId: string;
   /** Outcome as decided when the main process ended; absent before. */
@@ -37,6 +40,16 @@ export interface JobRecord extends Omit<Job, 'attempts' | 'notBeforeMs'> {
   readonly notBeforeMs: number;
   /** Automatic retries after the user's own failures so far: 0 <= retriesUsed <= spec.retries. */
   readonly retriesUsed: number;
+}
+
+/** The queue that the job waits or waited in. */
+export function queueOf(job: { readonly spec: Pick<JobRecord['spec'], 'queue'> }): string {
+  return job.spec.queue ?? DEFAULT_QUEUE;
+}
+
+/** An attempt of it is under way. */
+export function isActive(job: Pick<JobRecord, 'state'>): boolean {
+  return job.state === 'starting' || job.state === 'running';
 }
 
 /** The newest attempt; undefined before the first placement. */

@@ -4,11 +4,19 @@
  */
 
 import type { Principal } from '../../../proto/domain/ids.ts';
-import type { JobState } from '../../../proto/domain/job.ts';
+import type { JobSpec, JobState } from '../../../proto/domain/job.ts';
+import { DEFAULT_QUEUE } from '../../../proto/domain/scheduling.ts';
 import { assertNever } from '../../../proto/errors/cluster-error.ts';
 import type { Halt } from './attempt-transition.ts';
 import { stepAttempt } from './attempt-transition.ts';
-import type { AttemptEvent, AttemptPlaced, JobEvent, JobFinished, JobOnlyEvent } from './events.ts';
+import type {
+  AttemptEvent,
+  AttemptPlaced,
+  JobChange,
+  JobEvent,
+  JobFinished,
+  JobOnlyEvent,
+} from './events.ts';
 import type { AttemptRecord, JobRecord } from './model.ts';
 import { latestAttempt } from './model.ts';
 
@@ -35,6 +43,9 @@ const WORKING: Row = {
   'job-finished': 'succeeded',
   'job-tagged': 'same',
   'job-deleted': 'illegal',
+  'job-held': 'illegal',
+  'job-hold-released': 'illegal',
+  'job-updated': 'illegal',
   'attempt-placed': 'illegal',
 };
 
@@ -46,6 +57,9 @@ const FINISHED: Row = {
   'job-finished': 'duplicate',
   'job-tagged': 'same',
   'job-deleted': 'gone',
+  'job-held': 'stale',
+  'job-hold-released': 'stale',
+  'job-updated': 'stale',
   'attempt-placed': 'stale',
 };
 
@@ -59,6 +73,9 @@ export const JOB_MOVES: Readonly<Record<JobState | 'absent', Row>> = {
     'job-finished': 'illegal',
     'job-tagged': 'illegal',
     'job-deleted': 'duplicate',
+    'job-held': 'illegal',
+    'job-hold-released': 'illegal',
+    'job-updated': 'illegal',
     'attempt-placed': 'illegal',
   },
   queued: {
@@ -69,6 +86,9 @@ export const JOB_MOVES: Readonly<Record<JobState | 'absent', Row>> = {
     'job-finished': 'cancelled',
     'job-tagged': 'same',
     'job-deleted': 'illegal',
+    'job-held': 'same',
+    'job-hold-released': 'same',
+    'job-updated': 'same',
     'attempt-placed': 'starting',
   },
   starting: WORKING,
@@ -134,6 +154,7 @@ function queuedJob(event: Extract<JobEvent, { type: 'job-queued' }>, stamp: Even
     manualRetries: 0,
     notBeforeMs: 0,
     retriesUsed: 0,
+    ...(event.held === undefined ? {} : { held: event.held }),
   };
 }
 
@@ -170,6 +191,12 @@ function moveJob(
       return finish(now, event, stamp);
     case 'job-tagged':
       return { ok: true, next: { ...now, spec: { ...now.spec, tags: event.tags }, revision } };
+    case 'job-held':
+      return now.held ? halt('duplicate') : { ok: true, next: { ...now, held: true, revision } };
+    case 'job-hold-released':
+      return now.held ? { ok: true, next: { ...unheld(now), revision } } : halt('duplicate');
+    case 'job-updated':
+      return { ok: true, next: { ...now, spec: changedSpec(now.spec, event.change), revision } };
     case 'job-deleted':
       return { ok: true, next: undefined };
     default:
@@ -200,6 +227,7 @@ function place(now: JobRecord, event: AttemptPlaced, stamp: EventStamp): JobStep
     projectName: event.projectName,
     ...(event.bootId === undefined ? {} : { placedBootId: event.bootId }),
     ...(event.selfFenceMs === undefined ? {} : { selfFenceMs: event.selfFenceMs }),
+    ...(event.queue === undefined ? {} : { queue: event.queue }),
     secretIds: event.secretIds,
     graceMs: now.spec.graceMs,
     orderedSeq: stamp.seq,
@@ -220,8 +248,26 @@ function place(now: JobRecord, event: AttemptPlaced, stamp: EventStamp): JobStep
   };
 }
 
+function unheld(now: JobRecord): JobRecord {
+  const { held: _dropped, ...rest } = now;
+  return rest;
+}
+
+/** The default queue and no dependencies are told by absence, as in specs that never named any. */
+export function changedSpec(spec: JobSpec, { queue, after, ...values }: JobChange): JobSpec {
+  const { queue: queueBefore, after: afterBefore, ...rest } = spec;
+  const queueNow = queue ?? queueBefore;
+  const afterNow = after ?? afterBefore;
+  return {
+    ...rest,
+    ...values,
+    ...(queueNow === undefined || queueNow === DEFAULT_QUEUE ? {} : { queue: queueNow }),
+    ...(afterNow === undefined || afterNow.length === 0 ? {} : { after: afterNow }),
+  };
+}
+
 function retried(now: JobRecord, revision: number): JobRecord {
-  const { exitCode: _dropped, ...rest } = now;
+  const { exitCode: _dropped, ...rest } = unheld(now);
   return {
     ...rest,
     state: 'queued',
@@ -242,7 +288,7 @@ function finish(now: JobRecord, event: JobFinished, stamp: EventStamp): JobStep 
   return {
     ok: true,
     next: {
-      ...now,
+      ...unheld(now),
       state: event.state,
       reason: event.reason,
       reasonMessage: event.message,

@@ -8,6 +8,7 @@ import type { Command } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import type { RefusedPlacement } from '../engine.ts';
 import type { ClusterEvent } from '../event.ts';
+import { queueOf } from '../job/model.ts';
 import { secretIdsOf } from '../job/secret-references.ts';
 import type { ClusterReader } from '../reader.ts';
 import { checkPlacement } from './check-placement.ts';
@@ -32,7 +33,9 @@ export function decidePlacement(
     const { jobId, hostId } = placement;
     const job = placed.has(jobId) ? undefined : reader.job(jobId);
     const room = roomOf(hostId);
-    const check = checkPlacement(job, placement, room);
+    // As many of a cap's kind are ready as may run, so whichever of them are placed together, the cap is kept.
+    const isWaiting = job?.state === 'queued' && !reader.isReady(jobId);
+    const check = isWaiting ? NOT_READY : checkPlacement(job, placement, room);
     const clash = placement.gpuUuids.some((uuid) => taken.has(uuid));
     if (!check.ok || clash || job === undefined || room === undefined) {
       refused.push({ jobId, hostId, code: check.ok ? 'NO_FREE_GPU' : check.code });
@@ -55,6 +58,7 @@ export function decidePlacement(
       secretIds: secretIdsOf(reader, job.projectId, job.spec),
       projectName: reader.project(job.projectId)?.name ?? '',
       bootId: room.host.bootId,
+      queue: queueOf(job),
       ...(job.spec.onDisconnect === undefined || selfFenceMs === 0 ? {} : { selfFenceMs }),
     });
   }
@@ -65,6 +69,8 @@ export function decidePlacement(
     outcome: { subject, replayed: false, ...(refused.length === 0 ? {} : { refused }) },
   };
 }
+
+const NOT_READY = { ok: false, code: 'JOB_NOT_READY' } as const;
 
 function roomFor(reader: ClusterReader, hostId: HostId): Room | undefined {
   const host = reader.host(hostId);

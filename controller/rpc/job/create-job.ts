@@ -2,8 +2,9 @@
  * Accepting a job: the whole request is checked, passwords are sealed, and only then a command is given. A dry run
  * goes the same way up to the decision and stores nothing.
  */
-import type { JobId, SecretId } from '../../../proto/domain/ids.ts';
+import type { ArrayId, JobId, SecretId } from '../../../proto/domain/ids.ts';
 import type { Credentials, JobSpec } from '../../../proto/domain/job.ts';
+import { type ArrayRange, checkArrayRange, toIndices } from '../../../proto/domain/job-array.ts';
 import { requireJobSpec } from '../../../proto/domain/job-validation.ts';
 import type { DryRunPlan } from '../../../proto/domain/views.ts';
 import { ClusterError } from '../../../proto/errors/cluster-error.ts';
@@ -11,7 +12,7 @@ import type { CreateJobRequest } from '../../../proto/gen/nabla/v1/job_pb.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { fromWireJobSpec, redactJobSpec } from '../../../proto/wire/job-spec-wire.ts';
 import { workspaceKey } from '../../blobs/blob-layout.ts';
-import type { Command, CommandContext, SealedSecret } from '../../core/command.ts';
+import type { Command, CommandContext, NewArray, SealedSecret } from '../../core/command.ts';
 import { decide } from '../../core/decide.ts';
 import { foundProject } from '../../core/found-record.ts';
 import { planDryRun } from '../../core/placement/explain.ts';
@@ -35,14 +36,43 @@ export async function toCreateJobCommand(
   if (!request.dryRun) await requireWorkspace(ports, project, asked);
   await requireHosts(ports, asked);
   const requestId = checkRequestId(request.requestId);
+  const range = readRange(request);
+  const ids = mintIds(ports, range);
   const { spec, secrets } = await sealPasswords(ports, asked);
   return {
     type: 'create-job',
-    id: ports.ids.mint('job') as JobId,
+    id: ids[0]!,
     project,
     spec,
     secrets,
-    ...(requestId === '' ? {} : { request: { requestId, contentHash: hashContent(project, asked) } }),
+    ...(request.hold ? { hold: true } : {}),
+    ...(range === undefined ? {} : { array: newArray(ports, range, ids) }),
+    ...(requestId === ''
+      ? {}
+      : { request: { requestId, contentHash: hashContent(project, asked, request) } }),
+  };
+}
+
+/** @throws ClusterError invalid REQUEST_INVALID */
+function readRange({ array }: CreateJobRequest): ArrayRange | undefined {
+  if (array === undefined) return undefined;
+  const { first, last, step, concurrency } = array;
+  const range = { first, last, step: step === 0 ? 1 : step, concurrency };
+  const reason = checkArrayRange(range);
+  return reason === undefined ? range : failRequest('array', reason);
+}
+
+/** Ids rise with the indices, so that elements are served in their order. */
+function mintIds({ ids }: CreateJobPorts, range: ArrayRange | undefined): readonly JobId[] {
+  const count = range === undefined ? 1 : toIndices(range).length;
+  return Array.from({ length: count }, () => ids.mint('job') as JobId);
+}
+
+function newArray({ ids }: CreateJobPorts, range: ArrayRange, jobIds: readonly JobId[]): NewArray {
+  return {
+    id: ids.mint('array') as ArrayId,
+    elements: toIndices(range).map((index, at) => ({ id: jobIds[at]!, index })),
+    concurrency: range.concurrency,
   };
 }
 
@@ -50,8 +80,10 @@ export async function toCreateJobCommand(
  * Passwords are left out: a hash of a guessable one would stand in the log for ever. Reading a request fixes the order
  * of its fields and sorts its maps, so equal requests have equal text.
  */
-function hashContent(project: string, spec: JobSpec): string {
-  return sha256Hex(`create-job\n${project}\n${JSON.stringify(redactJobSpec(spec))}`);
+function hashContent(project: string, spec: JobSpec, { hold, array }: CreateJobRequest): string {
+  const how = array === undefined ? '' : `\n${array.first}-${array.last}:${array.step}%${array.concurrency}`;
+  const text = `create-job\n${project}\n${JSON.stringify(redactJobSpec(spec))}${how}${hold ? '\nhold' : ''}`;
+  return sha256Hex(text);
 }
 
 /** The archive must be there before the job is: an attempt without its workspace could only fail. */

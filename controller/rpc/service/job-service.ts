@@ -6,13 +6,16 @@ import { LIMITS } from '../../../proto/domain/limits.ts';
 import { JOB_LIST } from '../../../proto/domain/record-list.ts';
 import type { JobView } from '../../../proto/domain/views.ts';
 import { type Job, JobSchema, type JobService } from '../../../proto/gen/nabla/v1/job_pb.ts';
+import type { CallContext } from '../../../proto/rpc/call-context.ts';
 import type { ServiceHandlers } from '../../../proto/rpc/method-types.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { toWireDryRunPlan, toWireJob } from '../../../proto/wire/job-wire.ts';
 import { fromInt64 } from '../../../proto/wire/scalar-wire.ts';
 import { found, foundJob, foundProject } from '../../core/found-record.ts';
 import { visibleJobs } from '../../core/identity/access.ts';
+import type { ClusterView } from '../../core/view.ts';
 import { requireAccess } from '../auth/door.ts';
+import { type JobOrder, toUpdateCommand } from '../job/change-job.ts';
 import { dryRunJob, toCreateJobCommand } from '../job/create-job.ts';
 import { createJobReads } from '../job/job-reads.ts';
 import { listPage } from '../list-page.ts';
@@ -36,6 +39,11 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       const record = found(lookup, { ref: id, noun: 'job', list: 'jobs list' });
       return toWireJob(toJobView(view, record, reasonOf, clock.nowMs()));
     });
+  /** Orders that an array may be given, too. */
+  const order = async (command: JobOrder, context: CallContext) => {
+    const { subject, subjects = [] } = await engine.submit(command, commandContext(ports, context));
+    return { job: await show(subject), jobIds: [...subjects] };
+  };
   return {
     ...createJobReads(ports),
     async createJob(request, context) {
@@ -46,7 +54,8 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       }
       const { subject, replayed } = await engine.submit(command, commandContext(ports, context));
       // The planner has hardly seen a new job; to ask it would index the reasons of the whole queue.
-      return { job: await show(subject, replayed ? waitReason : () => undefined) };
+      const reasonOf = replayed ? waitReason : () => undefined;
+      return { job: await show(subject, reasonOf), ...(await engine.read((view) => arrayOf(view, subject))) };
     },
     async getJob(request) {
       const project = projectReference(request.project);
@@ -75,12 +84,11 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
         request.graceMs === undefined
           ? {}
           : { graceMs: requireWithin(fromInt64(request.graceMs, 'graceMs'), 'graceMs', 0, LIMITS.graceMs) };
-      const { subject } = await engine.submit(
-        { type: 'stop-job', ...toReference(request), ...graceMs },
-        commandContext(ports, context),
-      );
-      return { job: await show(subject) };
+      return order({ type: 'stop-job', ...toReference(request), ...graceMs }, context);
     },
+    holdJob: (request, context) => order({ type: 'hold-job', ...toReference(request) }, context),
+    releaseJob: (request, context) => order({ type: 'release-job', ...toReference(request) }, context),
+    updateJob: (request, context) => order(toUpdateCommand(request, toReference(request)), context),
     async deleteJob(request, context) {
       await engine.submit({ type: 'delete-job', ...toReference(request) }, commandContext(ports, context));
       return {};
@@ -105,6 +113,13 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
       return { job: await show(subject) };
     },
   };
+}
+
+/** What the answer to a creation says beside the job, if that is an element of an array. */
+function arrayOf(view: ClusterView, id: string): { readonly arrayId?: string; readonly jobIds?: string[] } {
+  const array = view.job(id as JobId)?.spec.array;
+  if (array === undefined) return {};
+  return { arrayId: array.arrayId, jobIds: view.arrayJobs(array.arrayId).map((job) => job.id) };
 }
 
 const ABSENT = { found: false, why: 'absent', matches: [] } as const;

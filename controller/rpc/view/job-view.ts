@@ -53,6 +53,8 @@ function withStart(job: JobView): JobView {
 
 function toWaiting(view: ClusterView, job: Job, waitReason: FindWaitReason, nowMs: number): JobView {
   if (job.state !== 'queued') return job;
+  const gate = view.gateOf(job.id);
+  if (gate !== undefined) return { ...job, queuePosition: 0, reason: gate.code, reasonMessage: gate.message };
   const queuePosition = view.queuePosition(job.id);
   // While it pauses after a failed attempt, that is the reason; the planner did not look at it.
   if ((job.notBeforeMs ?? 0) > nowMs) return { ...job, queuePosition };

@@ -17,6 +17,7 @@ import { context, createJob, testOptions } from '../../kit/stores-engine.ts';
 import {
   fillStore,
   fillStoreWithPeople,
+  fillStoreWithScheduling,
   SECRET_VALUE,
   TOKEN_DIGEST,
   tamper,
@@ -39,6 +40,23 @@ async function checkPeople(t: Test, engine: OpenedEngine): Promise<void> {
   t.match(found, { token: { userName: 'ann', name: 'laptop' }, projects: [{ role: 'owner' }] });
 }
 
+async function checkScheduling(t: Test, engine: OpenedEngine): Promise<void> {
+  await engine.read((view) => {
+    const { scheduling } = view;
+    t.match(scheduling.findQueue('short'), { priorityBand: 5, limits: { runningPerUser: 1 } });
+    t.match(scheduling.quota('lab'), { parent: 'root', shares: [{ resource: 'gpu', limit: 4000 }] });
+    t.match(scheduling.policy, { version: 1, policy: { backfill: 'off' }, note: 'quiet' });
+    t.match(scheduling.reservations(), [{ name: 'course', gpuMilli: 2000 }]);
+    t.same(
+      [...scheduling.usage()].map(({ gpuMilliMs }) => gpuMilliMs),
+      [1_800_000_000, 1_800_000_000],
+      'half an hour of a GPU on each side of midnight',
+    );
+    t.match(view.gateOf(jobId('array1')), { code: 'ARRAY_LIMIT' });
+    t.match(view.gateOf(jobId('last')), { code: 'HELD' });
+  });
+}
+
 for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
   t.test(`a store of schema ${schema} opens, whole, and stays that way`, async (t) => {
     await withFolder(async (folder) => {
@@ -47,13 +65,14 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
         const engine = await openEngine(testOptions(folder));
         t.match(
           await engine.maintenance.fsck(),
-          { ok: true, findings: [], schemaVersion: SCHEMA_VERSION, jobs: 6 },
+          { ok: true, findings: [], schemaVersion: SCHEMA_VERSION, jobs: schema >= 4 ? 10 : 6 },
           round,
         );
         t.match(await engine.read((view) => view.job(jobId(1))), { state: 'cancelled' });
         const sealed = await engine.sealedSecret(secretId('1'));
         t.equal(Buffer.from(await engine.sealer.open(secretId('1'), sealed!)).toString(), SECRET_VALUE);
         if (schema >= 3) await checkPeople(t, engine);
+        if (schema >= 4) await checkScheduling(t, engine);
         await engine.close();
       }
       const reopened = await openEngine(testOptions(folder));
@@ -68,13 +87,15 @@ for (let schema = 1; schema <= SCHEMA_VERSION; schema += 1) {
   });
 }
 
-t.test('a store with people in it is whole, and stays so', async (t) => {
+t.test('a store with people and policies in it is whole, and stays so', async (t) => {
   await withFolder(async (folder) => {
     await fillStore(folder);
     await fillStoreWithPeople(folder);
+    await fillStoreWithScheduling(folder);
     const engine = await openEngine(testOptions(folder));
-    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 11 });
+    t.match(await engine.maintenance.fsck(), { ok: true, findings: [], jobs: 15 });
     await checkPeople(t, engine);
+    await checkScheduling(t, engine);
     await engine.close();
   });
 });

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nabla/v1/job.proto.
  */
 export const file_nabla_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSLDBgoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGjIKEENvbnN0cmFpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUILCglfcHJpb3JpdHkipgEKBEV4aXQSEQoEY29kZRgBIAEoBUgAiAEBEg4KBnNpZ25hbBgCIAEoBRIVCg1vdXRfb2ZfbWVtb3J5GAMgASgIEiIKB3ZlcmRpY3QYBCABKA4yES5uYWJsYS52MS5WZXJkaWN0Eg4KBnJlYXNvbhgFIAEoCRIPCgdtZXNzYWdlGAYgASgJEhYKDmZpbmlzaGVkX2F0X21zGAcgASgDQgcKBV9jb2RlIoMDCgdBdHRlbXB0Eg4KBm51bWJlchgBIAEoBRIlCgVwaGFzZRgCIAEoDjIWLm5hYmxhLnYxLkF0dGVtcHRQaGFzZRIpCgdvdXRjb21lGAMgASgOMhgubmFibGEudjEuQXR0ZW1wdE91dGNvbWUSDwoHaG9zdF9pZBgEIAEoCRIRCglncHVfdXVpZHMYBSADKAkSFAoMcGxhY2VkX2F0X21zGAYgASgDEhUKDXN0YXJ0ZWRfYXRfbXMYByABKAMSEwoLZW5kZWRfYXRfbXMYCCABKAMSHAoEZXhpdBgJIAEoCzIOLm5hYmxhLnYxLkV4aXQSJAoFcG9ydHMYCiADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIQCghwcm9ncmVzcxgLIAEoCRIWCg5wcm9ncmVzc19ieXRlcxgMIAEoAxIcChRwcm9ncmVzc190b3RhbF9ieXRlcxgNIAEoAxIRCglsb2dfYnl0ZXMYDiABKAMSEQoJaG9zdF9uYW1lGA8gASgJIo8DCgNKb2ISCgoCaWQYASABKAkSEgoKcHJvamVjdF9pZBgCIAEoCRISCgpjcmVhdGVkX2J5GAMgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBCABKAMSHwoEc3BlYxgFIAEoCzIRLm5hYmxhLnYxLkpvYlNwZWMSIQoFc3RhdGUYBiABKA4yEi5uYWJsYS52MS5Kb2JTdGF0ZRIOCgZyZWFzb24YByABKAkSFgoOcmVhc29uX21lc3NhZ2UYCCABKAkSIwoIYXR0ZW1wdHMYCSADKAsyES5uYWJsYS52MS5BdHRlbXB0EhUKDXN0YXJ0ZWRfYXRfbXMYCiABKAMSFgoOZmluaXNoZWRfYXRfbXMYCyABKAMSEAoIcmV2aXNpb24YDCABKAMSFgoJZXhpdF9jb2RlGA0gASgFSACIAQESFgoOcXVldWVfcG9zaXRpb24YDiABKAUSFgoOc3RvcF9yZXF1ZXN0ZWQYDyABKAgSFQoNbm90X2JlZm9yZV9tcxgQIAEoA0IMCgpfZXhpdF9jb2RlImkKEENyZWF0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRIfCgRzcGVjGAIgASgLMhEubmFibGEudjEuSm9iU3BlYxISCgpyZXF1ZXN0X2lkGAMgASgJEg8KB2RyeV9ydW4YBCABKAgiUwoRQ3JlYXRlSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEiIKBHBsYW4YAiABKAsyFC5uYWJsYS52MS5EcnlSdW5QbGFuIn0KCkRyeVJ1blBsYW4SEAoIZml0c19ub3cYASABKAgSDwoHaG9zdF9pZBgCIAEoCRIRCglob3N0X25hbWUYAyABKAkSEQoJZ3B1X3V1aWRzGAQgAygJEg4KBnJlYXNvbhgFIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgGIAEoCSItCg1HZXRKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJIiwKDkdldEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiJKCg9MaXN0Sm9ic1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRImCgdvcHRpb25zGAIgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiSAoQTGlzdEpvYnNSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0ubmFibGEudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJSCg5TdG9wSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIVCghncmFjZV9tcxgDIAEoA0gAiAEBQgsKCV9ncmFjZV9tcyItCg9TdG9wSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIjAKEERlbGV0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiQwoPUmV0cnlKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiLgoQUmV0cnlKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiUQoUVXBkYXRlSm9iVGFnc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSCwoDYWRkGAMgAygJEg4KBnJlbW92ZRgEIAMoCSIzChVVcGRhdGVKb2JUYWdzUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIkcKD1dhdGNoSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgDIAEoAyIuChBXYXRjaEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiKnAQoPUmVhZExvZ3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDAoEdGFzaxgEIAEoBRIOCgZvZmZzZXQYBSABKAMSDgoGZm9sbG93GAYgASgIEhIKCnRhaWxfbGluZXMYByABKAUSIwoGc3RyZWFtGAggASgOMhMubmFibGEudjEuTG9nU3RyZWFtIqwBChBSZWFkTG9nc1Jlc3BvbnNlEg4KBm9mZnNldBgBIAEoAxITCgtuZXh0X29mZnNldBgCIAEoAxIjCgZzdHJlYW0YAyABKA4yEy5uYWJsYS52MS5Mb2dTdHJlYW0SDwoHdGltZV9tcxgEIAEoAxIMCgRkYXRhGAUgASgMEhEKCWdhcF9ieXRlcxgGIAEoAxILCgNlb2YYByABKAgSDwoHYXR0ZW1wdBgIIAEoBSItCgxUZXJtaW5hbFNpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFIuoBCglFeGVjU3RhcnQSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDAoEdGFzaxgDIAEoBRIMCgRhcmd2GAQgAygJEgsKA3R0eRgFIAEoCBIkCgRzaXplGAYgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplEikKA2VudhgHIAMoCzIcLm5hYmxhLnYxLkV4ZWNTdGFydC5FbnZFbnRyeRIZChF3b3JraW5nX2RpcmVjdG9yeRgIIAEoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgtFeGVjUmVxdWVzdBIkCgVzdGFydBgBIAEoCzITLm5hYmxhLnYxLkV4ZWNTdGFydEgAEg8KBXN0ZGluGAIgASgMSAASEwoJc3RkaW5fZW9mGAMgASgISAASKAoGcmVzaXplGAQgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplSAASEAoGc2lnbmFsGAUgASgJSABCCQoHbWVzc2FnZSJ0CgxFeGVjUmVzcG9uc2USEQoHc3RhcnRlZBgBIAEoCEgAEhAKBnN0ZG91dBgCIAEoDEgAEhAKBnN0ZGVychgDIAEoDEgAEiIKBGV4aXQYBCABKAsyEi5uYWJsYS52MS5FeGVjRXhpdEgAQgkKB21lc3NhZ2UiKAoIRXhlY0V4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUiZQoIQXJ0aWZhY3QSDAoEcGF0aBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhYKDm1vZGlmaWVkX2F0X21zGAMgASgDEg8KB2F0dGVtcHQYBCABKAUSDgoGc2hhMjU2GAUgASgJImgKFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkSEgoKcGFnZV90b2tlbhgFIAEoCSJXChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USJQoJYXJ0aWZhY3RzGAEgAygLMhIubmFibGEudjEuQXJ0aWZhY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlcKF0Rlc3Ryb3lBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkiQgoYRGVzdHJveUFydGlmYWN0c1Jlc3BvbnNlEhEKCWRlc3Ryb3llZBgBIAEoBRITCgtmcmVlZF9ieXRlcxgCIAEoAyp4CgxPbkRpc2Nvbm5lY3QSHQoZT05fRElTQ09OTkVDVF9VTlNQRUNJRklFRBAAEhYKEk9OX0RJU0NPTk5FQ1RfV0FJVBABEhkKFU9OX0RJU0NPTk5FQ1RfUkVQTEFDRRACEhYKEk9OX0RJU0NPTk5FQ1RfU1RPUBADKrIBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFgoSSk9CX1NUQVRFX1NUQVJUSU5HEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBircAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRVkVSRElDVF9VU0VSX0NPREUQARIZChVWRVJESUNUX09VVF9PRl9NRU1PUlkQAhIRCg1WRVJESUNUX0lNQUdFEAMSEAoMVkVSRElDVF9EQVRBEAQSEAoMVkVSRElDVF9IT1NUEAUSDwoLVkVSRElDVF9HUFUQBhITCg9WRVJESUNUX05FVFdPUksQBxIWChJWRVJESUNUX1RJTUVfTElNSVQQCBIRCg1WRVJESUNUX1FVT1RBEAkqtgEKDEF0dGVtcHRQaGFzZRIdChlBVFRFTVBUX1BIQVNFX1VOU1BFQ0lGSUVEEAASGAoUQVRURU1QVF9QSEFTRV9QTEFDRUQQARIbChdBVFRFTVBUX1BIQVNFX1BSRVBBUklORxACEhkKFUFUVEVNUFRfUEhBU0VfUlVOTklORxADEhwKGEFUVEVNUFRfUEhBU0VfRklOQUxJWklORxAEEhcKE0FUVEVNUFRfUEhBU0VfRU5ERUQQBSrEAQoOQXR0ZW1wdE91dGNvbWUSHwobQVRURU1QVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHQoZQVRURU1QVF9PVVRDT01FX1NVQ0NFRURFRBABEhoKFkFUVEVNUFRfT1VUQ09NRV9GQUlMRUQQAhIdChlBVFRFTVBUX09VVENPTUVfQ0FOQ0VMTEVEEAMSHQoZQVRURU1QVF9PVVRDT01FX1BSRUVNUFRFRBAEEhgKFEFUVEVNUFRfT1VUQ09NRV9MT1NUEAUqVQoJTG9nU3RyZWFtEhoKFkxPR19TVFJFQU1fVU5TUEVDSUZJRUQQABIVChFMT0dfU1RSRUFNX1NURE9VVBABEhUKEUxPR19TVFJFQU1fU1RERVJSEAIy3wYKCkpvYlNlcnZpY2USRAoJQ3JlYXRlSm9iEhoubmFibGEudjEuQ3JlYXRlSm9iUmVxdWVzdBobLm5hYmxhLnYxLkNyZWF0ZUpvYlJlc3BvbnNlEjsKBkdldEpvYhIXLm5hYmxhLnYxLkdldEpvYlJlcXVlc3QaGC5uYWJsYS52MS5HZXRKb2JSZXNwb25zZRJBCghMaXN0Sm9icxIZLm5hYmxhLnYxLkxpc3RKb2JzUmVxdWVzdBoaLm5hYmxhLnYxLkxpc3RKb2JzUmVzcG9uc2USPgoHU3RvcEpvYhIYLm5hYmxhLnYxLlN0b3BKb2JSZXF1ZXN0GhkubmFibGEudjEuU3RvcEpvYlJlc3BvbnNlEkQKCURlbGV0ZUpvYhIaLm5hYmxhLnYxLkRlbGV0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5EZWxldGVKb2JSZXNwb25zZRJBCghSZXRyeUpvYhIZLm5hYmxhLnYxLlJldHJ5Sm9iUmVxdWVzdBoaLm5hYmxhLnYxLlJldHJ5Sm9iUmVzcG9uc2USUAoNVXBkYXRlSm9iVGFncxIeLm5hYmxhLnYxLlVwZGF0ZUpvYlRhZ3NSZXF1ZXN0Gh8ubmFibGEudjEuVXBkYXRlSm9iVGFnc1Jlc3BvbnNlEkMKCFdhdGNoSm9iEhkubmFibGEudjEuV2F0Y2hKb2JSZXF1ZXN0GhoubmFibGEudjEuV2F0Y2hKb2JSZXNwb25zZTABEkMKCFJlYWRMb2dzEhkubmFibGEudjEuUmVhZExvZ3NSZXF1ZXN0GhoubmFibGEudjEuUmVhZExvZ3NSZXNwb25zZTABEjkKBEV4ZWMSFS5uYWJsYS52MS5FeGVjUmVxdWVzdBoWLm5hYmxhLnYxLkV4ZWNSZXNwb25zZSgBMAESUAoNTGlzdEFydGlmYWN0cxIeLm5hYmxhLnYxLkxpc3RBcnRpZmFjdHNSZXF1ZXN0Gh8ubmFibGEudjEuTGlzdEFydGlmYWN0c1Jlc3BvbnNlElkKEERlc3Ryb3lBcnRpZmFjdHMSIS5uYWJsYS52MS5EZXN0cm95QXJ0aWZhY3RzUmVxdWVzdBoiLm5hYmxhLnYxLkRlc3Ryb3lBcnRpZmFjdHNSZXNwb25zZWIGcHJvdG8z", [file_nabla_v1_common]);
+  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSKeBwoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBINCgVxdWV1ZRgbIAEoCRIjCgVhZnRlchgcIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kSJQoFYXJyYXkYHSABKAsyFi5uYWJsYS52MS5BcnJheUVsZW1lbnQaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5IkAKCkRlcGVuZGVuY3kSCgoCb24YASABKAkSJgoEd2hlbhgCIAEoDjIYLm5hYmxhLnYxLkFmdGVyQ29uZGl0aW9uIkQKDEFycmF5RWxlbWVudBIQCghhcnJheV9pZBgBIAEoCRINCgVpbmRleBgCIAEoBRITCgtjb25jdXJyZW5jeRgDIAEoBSKmAQoERXhpdBIRCgRjb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgFEhUKDW91dF9vZl9tZW1vcnkYAyABKAgSIgoHdmVyZGljdBgEIAEoDjIRLm5hYmxhLnYxLlZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSFgoOZmluaXNoZWRfYXRfbXMYByABKANCBwoFX2NvZGUigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEiUKBXBoYXNlGAIgASgOMhYubmFibGEudjEuQXR0ZW1wdFBoYXNlEikKB291dGNvbWUYAyABKA4yGC5uYWJsYS52MS5BdHRlbXB0T3V0Y29tZRIPCgdob3N0X2lkGAQgASgJEhEKCWdwdV91dWlkcxgFIAMoCRIUCgxwbGFjZWRfYXRfbXMYBiABKAMSFQoNc3RhcnRlZF9hdF9tcxgHIAEoAxITCgtlbmRlZF9hdF9tcxgIIAEoAxIcCgRleGl0GAkgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgKIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAsgASgJEhYKDnByb2dyZXNzX2J5dGVzGAwgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGA0gASgDEhEKCWxvZ19ieXRlcxgOIAEoAxIRCglob3N0X25hbWUYDyABKAkinQMKA0pvYhIKCgJpZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhIKCmNyZWF0ZWRfYnkYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoAxIfCgRzcGVjGAUgASgLMhEubmFibGEudjEuSm9iU3BlYxIhCgVzdGF0ZRgGIAEoDjISLm5hYmxhLnYxLkpvYlN0YXRlEg4KBnJlYXNvbhgHIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgIIAEoCRIjCghhdHRlbXB0cxgJIAMoCzIRLm5hYmxhLnYxLkF0dGVtcHQSFQoNc3RhcnRlZF9hdF9tcxgKIAEoAxIWCg5maW5pc2hlZF9hdF9tcxgLIAEoAxIQCghyZXZpc2lvbhgMIAEoAxIWCglleGl0X2NvZGUYDSABKAVIAIgBARIWCg5xdWV1ZV9wb3NpdGlvbhgOIAEoBRIWCg5zdG9wX3JlcXVlc3RlZBgPIAEoCBIVCg1ub3RfYmVmb3JlX21zGBAgASgDEgwKBGhlbGQYESABKAhCDAoKX2V4aXRfY29kZSKcAQoQQ3JlYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEh8KBHNwZWMYAiABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIMCgRob2xkGAUgASgIEiMKBWFycmF5GAYgASgLMhQubmFibGEudjEuQXJyYXlSYW5nZSJMCgpBcnJheVJhbmdlEg0KBWZpcnN0GAEgASgFEgwKBGxhc3QYAiABKAUSDAoEc3RlcBgDIAEoBRITCgtjb25jdXJyZW5jeRgEIAEoBSJ2ChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISIgoEcGxhbhgCIAEoCzIULm5hYmxhLnYxLkRyeVJ1blBsYW4SEAoIYXJyYXlfaWQYAyABKAkSDwoHam9iX2lkcxgEIAMoCSJ9CgpEcnlSdW5QbGFuEhAKCGZpdHNfbm93GAEgASgIEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhEKCWdwdV91dWlkcxgEIAMoCRIOCgZyZWFzb24YBSABKAkSFgoOcmVhc29uX21lc3NhZ2UYBiABKAkiLQoNR2V0Sm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSIsCg5HZXRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiSgoPTGlzdEpvYnNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJgoHb3B0aW9ucxgCIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIkgKEExpc3RKb2JzUmVzcG9uc2USGwoEam9icxgBIAMoCzINLm5hYmxhLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiUgoOU3RvcEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSFQoIZ3JhY2VfbXMYAyABKANIAIgBAUILCglfZ3JhY2VfbXMiPgoPU3RvcEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIvYBChBVcGRhdGVKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhUKCHByaW9yaXR5GAMgASgFSACIAQESGgoNdGltZV9saW1pdF9tcxgEIAEoA0gBiAEBEiwKC2NvbnN0cmFpbnRzGAUgASgLMhcubmFibGEudjEuQ29uc3RyYWludFNldBISCgVxdWV1ZRgGIAEoCUgCiAEBEiYKBWFmdGVyGAcgASgLMhcubmFibGEudjEuRGVwZW5kZW5jeVNldEILCglfcHJpb3JpdHlCEAoOX3RpbWVfbGltaXRfbXNCCAoGX3F1ZXVlIoIBCg1Db25zdHJhaW50U2V0Ej0KC2NvbnN0cmFpbnRzGAEgAygLMigubmFibGEudjEuQ29uc3RyYWludFNldC5Db25zdHJhaW50c0VudHJ5GjIKEENvbnN0cmFpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI0Cg1EZXBlbmRlbmN5U2V0EiMKBWFmdGVyGAEgAygLMhQubmFibGEudjEuRGVwZW5kZW5jeSJAChFVcGRhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSIuCg5Ib2xkSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSI+Cg9Ib2xkSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAkiMQoRUmVsZWFzZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiQQoSUmVsZWFzZUpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIjAKEERlbGV0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiQwoPUmV0cnlKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiLgoQUmV0cnlKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiUQoUVXBkYXRlSm9iVGFnc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSCwoDYWRkGAMgAygJEg4KBnJlbW92ZRgEIAMoCSIzChVVcGRhdGVKb2JUYWdzUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIkcKD1dhdGNoSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgDIAEoAyIuChBXYXRjaEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiKnAQoPUmVhZExvZ3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDAoEdGFzaxgEIAEoBRIOCgZvZmZzZXQYBSABKAMSDgoGZm9sbG93GAYgASgIEhIKCnRhaWxfbGluZXMYByABKAUSIwoGc3RyZWFtGAggASgOMhMubmFibGEudjEuTG9nU3RyZWFtIqwBChBSZWFkTG9nc1Jlc3BvbnNlEg4KBm9mZnNldBgBIAEoAxITCgtuZXh0X29mZnNldBgCIAEoAxIjCgZzdHJlYW0YAyABKA4yEy5uYWJsYS52MS5Mb2dTdHJlYW0SDwoHdGltZV9tcxgEIAEoAxIMCgRkYXRhGAUgASgMEhEKCWdhcF9ieXRlcxgGIAEoAxILCgNlb2YYByABKAgSDwoHYXR0ZW1wdBgIIAEoBSItCgxUZXJtaW5hbFNpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFIuoBCglFeGVjU3RhcnQSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDAoEdGFzaxgDIAEoBRIMCgRhcmd2GAQgAygJEgsKA3R0eRgFIAEoCBIkCgRzaXplGAYgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplEikKA2VudhgHIAMoCzIcLm5hYmxhLnYxLkV4ZWNTdGFydC5FbnZFbnRyeRIZChF3b3JraW5nX2RpcmVjdG9yeRgIIAEoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgtFeGVjUmVxdWVzdBIkCgVzdGFydBgBIAEoCzITLm5hYmxhLnYxLkV4ZWNTdGFydEgAEg8KBXN0ZGluGAIgASgMSAASEwoJc3RkaW5fZW9mGAMgASgISAASKAoGcmVzaXplGAQgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplSAASEAoGc2lnbmFsGAUgASgJSABCCQoHbWVzc2FnZSJ0CgxFeGVjUmVzcG9uc2USEQoHc3RhcnRlZBgBIAEoCEgAEhAKBnN0ZG91dBgCIAEoDEgAEhAKBnN0ZGVychgDIAEoDEgAEiIKBGV4aXQYBCABKAsyEi5uYWJsYS52MS5FeGVjRXhpdEgAQgkKB21lc3NhZ2UiKAoIRXhlY0V4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUiZQoIQXJ0aWZhY3QSDAoEcGF0aBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhYKDm1vZGlmaWVkX2F0X21zGAMgASgDEg8KB2F0dGVtcHQYBCABKAUSDgoGc2hhMjU2GAUgASgJImgKFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkSEgoKcGFnZV90b2tlbhgFIAEoCSJXChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USJQoJYXJ0aWZhY3RzGAEgAygLMhIubmFibGEudjEuQXJ0aWZhY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlcKF0Rlc3Ryb3lBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkiQgoYRGVzdHJveUFydGlmYWN0c1Jlc3BvbnNlEhEKCWRlc3Ryb3llZBgBIAEoBRITCgtmcmVlZF9ieXRlcxgCIAEoAypiCg5BZnRlckNvbmRpdGlvbhIfChtBRlRFUl9DT05ESVRJT05fVU5TUEVDSUZJRUQQABIWChJBRlRFUl9DT05ESVRJT05fT0sQARIXChNBRlRFUl9DT05ESVRJT05fQU5ZEAIqeAoMT25EaXNjb25uZWN0Eh0KGU9OX0RJU0NPTk5FQ1RfVU5TUEVDSUZJRUQQABIWChJPTl9ESVNDT05ORUNUX1dBSVQQARIZChVPTl9ESVNDT05ORUNUX1JFUExBQ0UQAhIWChJPTl9ESVNDT05ORUNUX1NUT1AQAyqyAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhYKEkpPQl9TVEFURV9TVEFSVElORxACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYq3AEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVZFUkRJQ1RfVVNFUl9DT0RFEAESGQoVVkVSRElDVF9PVVRfT0ZfTUVNT1JZEAISEQoNVkVSRElDVF9JTUFHRRADEhAKDFZFUkRJQ1RfREFUQRAEEhAKDFZFUkRJQ1RfSE9TVBAFEg8KC1ZFUkRJQ1RfR1BVEAYSEwoPVkVSRElDVF9ORVRXT1JLEAcSFgoSVkVSRElDVF9USU1FX0xJTUlUEAgSEQoNVkVSRElDVF9RVU9UQRAJKrYBCgxBdHRlbXB0UGhhc2USHQoZQVRURU1QVF9QSEFTRV9VTlNQRUNJRklFRBAAEhgKFEFUVEVNUFRfUEhBU0VfUExBQ0VEEAESGwoXQVRURU1QVF9QSEFTRV9QUkVQQVJJTkcQAhIZChVBVFRFTVBUX1BIQVNFX1JVTk5JTkcQAxIcChhBVFRFTVBUX1BIQVNFX0ZJTkFMSVpJTkcQBBIXChNBVFRFTVBUX1BIQVNFX0VOREVEEAUqxAEKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGUFUVEVNUFRfT1VUQ09NRV9TVUNDRUVERUQQARIaChZBVFRFTVBUX09VVENPTUVfRkFJTEVEEAISHQoZQVRURU1QVF9PVVRDT01FX0NBTkNFTExFRBADEh0KGUFUVEVNUFRfT1VUQ09NRV9QUkVFTVBURUQQBBIYChRBVFRFTVBUX09VVENPTUVfTE9TVBAFKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMq4ICgpKb2JTZXJ2aWNlEkQKCUNyZWF0ZUpvYhIaLm5hYmxhLnYxLkNyZWF0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5DcmVhdGVKb2JSZXNwb25zZRI7CgZHZXRKb2ISFy5uYWJsYS52MS5HZXRKb2JSZXF1ZXN0GhgubmFibGEudjEuR2V0Sm9iUmVzcG9uc2USQQoITGlzdEpvYnMSGS5uYWJsYS52MS5MaXN0Sm9ic1JlcXVlc3QaGi5uYWJsYS52MS5MaXN0Sm9ic1Jlc3BvbnNlEj4KB1N0b3BKb2ISGC5uYWJsYS52MS5TdG9wSm9iUmVxdWVzdBoZLm5hYmxhLnYxLlN0b3BKb2JSZXNwb25zZRJECglEZWxldGVKb2ISGi5uYWJsYS52MS5EZWxldGVKb2JSZXF1ZXN0GhsubmFibGEudjEuRGVsZXRlSm9iUmVzcG9uc2USQQoIUmV0cnlKb2ISGS5uYWJsYS52MS5SZXRyeUpvYlJlcXVlc3QaGi5uYWJsYS52MS5SZXRyeUpvYlJlc3BvbnNlElAKDVVwZGF0ZUpvYlRhZ3MSHi5uYWJsYS52MS5VcGRhdGVKb2JUYWdzUmVxdWVzdBofLm5hYmxhLnYxLlVwZGF0ZUpvYlRhZ3NSZXNwb25zZRJECglVcGRhdGVKb2ISGi5uYWJsYS52MS5VcGRhdGVKb2JSZXF1ZXN0GhsubmFibGEudjEuVXBkYXRlSm9iUmVzcG9uc2USPgoHSG9sZEpvYhIYLm5hYmxhLnYxLkhvbGRKb2JSZXF1ZXN0GhkubmFibGEudjEuSG9sZEpvYlJlc3BvbnNlEkcKClJlbGVhc2VKb2ISGy5uYWJsYS52MS5SZWxlYXNlSm9iUmVxdWVzdBocLm5hYmxhLnYxLlJlbGVhc2VKb2JSZXNwb25zZRJDCghXYXRjaEpvYhIZLm5hYmxhLnYxLldhdGNoSm9iUmVxdWVzdBoaLm5hYmxhLnYxLldhdGNoSm9iUmVzcG9uc2UwARJDCghSZWFkTG9ncxIZLm5hYmxhLnYxLlJlYWRMb2dzUmVxdWVzdBoaLm5hYmxhLnYxLlJlYWRMb2dzUmVzcG9uc2UwARI5CgRFeGVjEhUubmFibGEudjEuRXhlY1JlcXVlc3QaFi5uYWJsYS52MS5FeGVjUmVzcG9uc2UoATABElAKDUxpc3RBcnRpZmFjdHMSHi5uYWJsYS52MS5MaXN0QXJ0aWZhY3RzUmVxdWVzdBofLm5hYmxhLnYxLkxpc3RBcnRpZmFjdHNSZXNwb25zZRJZChBEZXN0cm95QXJ0aWZhY3RzEiEubmFibGEudjEuRGVzdHJveUFydGlmYWN0c1JlcXVlc3QaIi5uYWJsYS52MS5EZXN0cm95QXJ0aWZhY3RzUmVzcG9uc2ViBnByb3RvMw", [file_nabla_v1_common]);
 
 /**
  * @generated from message nabla.v1.Command
@@ -349,6 +349,27 @@ export type JobSpec = Message<"nabla.v1.JobSpec"> & {
    * @generated from field: nabla.v1.OnDisconnect on_disconnect = 26;
    */
   onDisconnect: OnDisconnect;
+
+  /**
+   * Empty means the queue named "default".
+   *
+   * @generated from field: string queue = 27;
+   */
+  queue: string;
+
+  /**
+   * What must have finished before it may start. Bound: 64.
+   *
+   * @generated from field: repeated nabla.v1.Dependency after = 28;
+   */
+  after: Dependency[];
+
+  /**
+   * Set by the server for elements of an array; refused in a request.
+   *
+   * @generated from field: nabla.v1.ArrayElement array = 29;
+   */
+  array?: ArrayElement | undefined;
 };
 
 /**
@@ -357,6 +378,61 @@ export type JobSpec = Message<"nabla.v1.JobSpec"> & {
  */
 export const JobSpecSchema: GenMessage<JobSpec> = /*@__PURE__*/
   messageDesc(file_nabla_v1_job, 6);
+
+/**
+ * @generated from message nabla.v1.Dependency
+ */
+export type Dependency = Message<"nabla.v1.Dependency"> & {
+  /**
+   * In a request: id, unambiguous id prefix or name of a job of the same project, or the id of an array.
+   *
+   * @generated from field: string on = 1;
+   */
+  on: string;
+
+  /**
+   * Absent means OK.
+   *
+   * @generated from field: nabla.v1.AfterCondition when = 2;
+   */
+  when: AfterCondition;
+};
+
+/**
+ * Describes the message nabla.v1.Dependency.
+ * Use `create(DependencySchema)` to create a new message.
+ */
+export const DependencySchema: GenMessage<Dependency> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 7);
+
+/**
+ * @generated from message nabla.v1.ArrayElement
+ */
+export type ArrayElement = Message<"nabla.v1.ArrayElement"> & {
+  /**
+   * @generated from field: string array_id = 1;
+   */
+  arrayId: string;
+
+  /**
+   * @generated from field: int32 index = 2;
+   */
+  index: number;
+
+  /**
+   * Elements that may run at the same time; 0 means all.
+   *
+   * @generated from field: int32 concurrency = 3;
+   */
+  concurrency: number;
+};
+
+/**
+ * Describes the message nabla.v1.ArrayElement.
+ * Use `create(ArrayElementSchema)` to create a new message.
+ */
+export const ArrayElementSchema: GenMessage<ArrayElement> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 8);
 
 /**
  * How a task's main process ended.
@@ -411,7 +487,7 @@ export type Exit = Message<"nabla.v1.Exit"> & {
  * Use `create(ExitSchema)` to create a new message.
  */
 export const ExitSchema: GenMessage<Exit> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 7);
+  messageDesc(file_nabla_v1_job, 9);
 
 /**
  * @generated from message nabla.v1.Attempt
@@ -502,7 +578,7 @@ export type Attempt = Message<"nabla.v1.Attempt"> & {
  * Use `create(AttemptSchema)` to create a new message.
  */
 export const AttemptSchema: GenMessage<Attempt> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 8);
+  messageDesc(file_nabla_v1_job, 10);
 
 /**
  * @generated from message nabla.v1.Job
@@ -593,6 +669,13 @@ export type Job = Message<"nabla.v1.Job"> & {
    * @generated from field: int64 not_before_ms = 16;
    */
   notBeforeMs: bigint;
+
+  /**
+   * Waits until it is released by hand.
+   *
+   * @generated from field: bool held = 17;
+   */
+  held: boolean;
 };
 
 /**
@@ -600,7 +683,7 @@ export type Job = Message<"nabla.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 9);
+  messageDesc(file_nabla_v1_job, 11);
 
 /**
  * @generated from message nabla.v1.CreateJobRequest
@@ -629,6 +712,20 @@ export type CreateJobRequest = Message<"nabla.v1.CreateJobRequest"> & {
    * @generated from field: bool dry_run = 4;
    */
   dryRun: boolean;
+
+  /**
+   * It waits until it is released by hand.
+   *
+   * @generated from field: bool hold = 5;
+   */
+  hold: boolean;
+
+  /**
+   * One job per index instead of one job.
+   *
+   * @generated from field: nabla.v1.ArrayRange array = 6;
+   */
+  array?: ArrayRange | undefined;
 };
 
 /**
@@ -636,13 +733,53 @@ export type CreateJobRequest = Message<"nabla.v1.CreateJobRequest"> & {
  * Use `create(CreateJobRequestSchema)` to create a new message.
  */
 export const CreateJobRequestSchema: GenMessage<CreateJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 10);
+  messageDesc(file_nabla_v1_job, 12);
+
+/**
+ * Indices first, first + step, … up to last.
+ *
+ * @generated from message nabla.v1.ArrayRange
+ */
+export type ArrayRange = Message<"nabla.v1.ArrayRange"> & {
+  /**
+   * @generated from field: int32 first = 1;
+   */
+  first: number;
+
+  /**
+   * @generated from field: int32 last = 2;
+   */
+  last: number;
+
+  /**
+   * 0 means 1.
+   *
+   * @generated from field: int32 step = 3;
+   */
+  step: number;
+
+  /**
+   * Elements that may run at the same time; 0 means all.
+   *
+   * @generated from field: int32 concurrency = 4;
+   */
+  concurrency: number;
+};
+
+/**
+ * Describes the message nabla.v1.ArrayRange.
+ * Use `create(ArrayRangeSchema)` to create a new message.
+ */
+export const ArrayRangeSchema: GenMessage<ArrayRange> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 13);
 
 /**
  * @generated from message nabla.v1.CreateJobResponse
  */
 export type CreateJobResponse = Message<"nabla.v1.CreateJobResponse"> & {
   /**
+   * Of an array: its first element.
+   *
    * @generated from field: nabla.v1.Job job = 1;
    */
   job?: Job | undefined;
@@ -653,6 +790,18 @@ export type CreateJobResponse = Message<"nabla.v1.CreateJobResponse"> & {
    * @generated from field: nabla.v1.DryRunPlan plan = 2;
    */
   plan?: DryRunPlan | undefined;
+
+  /**
+   * Of an array: its id, and the ids of all elements in order of their indices.
+   *
+   * @generated from field: string array_id = 3;
+   */
+  arrayId: string;
+
+  /**
+   * @generated from field: repeated string job_ids = 4;
+   */
+  jobIds: string[];
 };
 
 /**
@@ -660,7 +809,7 @@ export type CreateJobResponse = Message<"nabla.v1.CreateJobResponse"> & {
  * Use `create(CreateJobResponseSchema)` to create a new message.
  */
 export const CreateJobResponseSchema: GenMessage<CreateJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 11);
+  messageDesc(file_nabla_v1_job, 14);
 
 /**
  * @generated from message nabla.v1.DryRunPlan
@@ -702,7 +851,7 @@ export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
  * Use `create(DryRunPlanSchema)` to create a new message.
  */
 export const DryRunPlanSchema: GenMessage<DryRunPlan> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 12);
+  messageDesc(file_nabla_v1_job, 15);
 
 /**
  * @generated from message nabla.v1.GetJobRequest
@@ -726,7 +875,7 @@ export type GetJobRequest = Message<"nabla.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 13);
+  messageDesc(file_nabla_v1_job, 16);
 
 /**
  * @generated from message nabla.v1.GetJobResponse
@@ -743,7 +892,7 @@ export type GetJobResponse = Message<"nabla.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 14);
+  messageDesc(file_nabla_v1_job, 17);
 
 /**
  * @generated from message nabla.v1.ListJobsRequest
@@ -765,7 +914,7 @@ export type ListJobsRequest = Message<"nabla.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 15);
+  messageDesc(file_nabla_v1_job, 18);
 
 /**
  * @generated from message nabla.v1.ListJobsResponse
@@ -787,7 +936,7 @@ export type ListJobsResponse = Message<"nabla.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 16);
+  messageDesc(file_nabla_v1_job, 19);
 
 /**
  * @generated from message nabla.v1.StopJobRequest
@@ -799,6 +948,8 @@ export type StopJobRequest = Message<"nabla.v1.StopJobRequest"> & {
   project: string;
 
   /**
+   * As in GetJobRequest, or the id of an array.
+   *
    * @generated from field: string job = 2;
    */
   job: string;
@@ -816,16 +967,25 @@ export type StopJobRequest = Message<"nabla.v1.StopJobRequest"> & {
  * Use `create(StopJobRequestSchema)` to create a new message.
  */
 export const StopJobRequestSchema: GenMessage<StopJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 17);
+  messageDesc(file_nabla_v1_job, 20);
 
 /**
  * @generated from message nabla.v1.StopJobResponse
  */
 export type StopJobResponse = Message<"nabla.v1.StopJobResponse"> & {
   /**
+   * Of an array: the first one that was stopped.
+   *
    * @generated from field: nabla.v1.Job job = 1;
    */
   job?: Job | undefined;
+
+  /**
+   * All that it was done to, when an array was named.
+   *
+   * @generated from field: repeated string job_ids = 2;
+   */
+  jobIds: string[];
 };
 
 /**
@@ -833,7 +993,206 @@ export type StopJobResponse = Message<"nabla.v1.StopJobResponse"> & {
  * Use `create(StopJobResponseSchema)` to create a new message.
  */
 export const StopJobResponseSchema: GenMessage<StopJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 18);
+  messageDesc(file_nabla_v1_job, 21);
+
+/**
+ * @generated from message nabla.v1.UpdateJobRequest
+ */
+export type UpdateJobRequest = Message<"nabla.v1.UpdateJobRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * As in GetJobRequest, or the id of an array.
+   *
+   * @generated from field: string job = 2;
+   */
+  job: string;
+
+  /**
+   * @generated from field: optional int32 priority = 3;
+   */
+  priority?: number | undefined;
+
+  /**
+   * 0 means no limit.
+   *
+   * @generated from field: optional int64 time_limit_ms = 4;
+   */
+  timeLimitMs?: bigint | undefined;
+
+  /**
+   * Absent: as they were.
+   *
+   * @generated from field: nabla.v1.ConstraintSet constraints = 5;
+   */
+  constraints?: ConstraintSet | undefined;
+
+  /**
+   * @generated from field: optional string queue = 6;
+   */
+  queue?: string | undefined;
+
+  /**
+   * Absent: as they were.
+   *
+   * @generated from field: nabla.v1.DependencySet after = 7;
+   */
+  after?: DependencySet | undefined;
+};
+
+/**
+ * Describes the message nabla.v1.UpdateJobRequest.
+ * Use `create(UpdateJobRequestSchema)` to create a new message.
+ */
+export const UpdateJobRequestSchema: GenMessage<UpdateJobRequest> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 22);
+
+/**
+ * @generated from message nabla.v1.ConstraintSet
+ */
+export type ConstraintSet = Message<"nabla.v1.ConstraintSet"> & {
+  /**
+   * @generated from field: map<string, string> constraints = 1;
+   */
+  constraints: { [key: string]: string };
+};
+
+/**
+ * Describes the message nabla.v1.ConstraintSet.
+ * Use `create(ConstraintSetSchema)` to create a new message.
+ */
+export const ConstraintSetSchema: GenMessage<ConstraintSet> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 23);
+
+/**
+ * @generated from message nabla.v1.DependencySet
+ */
+export type DependencySet = Message<"nabla.v1.DependencySet"> & {
+  /**
+   * @generated from field: repeated nabla.v1.Dependency after = 1;
+   */
+  after: Dependency[];
+};
+
+/**
+ * Describes the message nabla.v1.DependencySet.
+ * Use `create(DependencySetSchema)` to create a new message.
+ */
+export const DependencySetSchema: GenMessage<DependencySet> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 24);
+
+/**
+ * @generated from message nabla.v1.UpdateJobResponse
+ */
+export type UpdateJobResponse = Message<"nabla.v1.UpdateJobResponse"> & {
+  /**
+   * @generated from field: nabla.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+
+  /**
+   * @generated from field: repeated string job_ids = 2;
+   */
+  jobIds: string[];
+};
+
+/**
+ * Describes the message nabla.v1.UpdateJobResponse.
+ * Use `create(UpdateJobResponseSchema)` to create a new message.
+ */
+export const UpdateJobResponseSchema: GenMessage<UpdateJobResponse> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 25);
+
+/**
+ * @generated from message nabla.v1.HoldJobRequest
+ */
+export type HoldJobRequest = Message<"nabla.v1.HoldJobRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string job = 2;
+   */
+  job: string;
+};
+
+/**
+ * Describes the message nabla.v1.HoldJobRequest.
+ * Use `create(HoldJobRequestSchema)` to create a new message.
+ */
+export const HoldJobRequestSchema: GenMessage<HoldJobRequest> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 26);
+
+/**
+ * @generated from message nabla.v1.HoldJobResponse
+ */
+export type HoldJobResponse = Message<"nabla.v1.HoldJobResponse"> & {
+  /**
+   * @generated from field: nabla.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+
+  /**
+   * @generated from field: repeated string job_ids = 2;
+   */
+  jobIds: string[];
+};
+
+/**
+ * Describes the message nabla.v1.HoldJobResponse.
+ * Use `create(HoldJobResponseSchema)` to create a new message.
+ */
+export const HoldJobResponseSchema: GenMessage<HoldJobResponse> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 27);
+
+/**
+ * @generated from message nabla.v1.ReleaseJobRequest
+ */
+export type ReleaseJobRequest = Message<"nabla.v1.ReleaseJobRequest"> & {
+  /**
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * @generated from field: string job = 2;
+   */
+  job: string;
+};
+
+/**
+ * Describes the message nabla.v1.ReleaseJobRequest.
+ * Use `create(ReleaseJobRequestSchema)` to create a new message.
+ */
+export const ReleaseJobRequestSchema: GenMessage<ReleaseJobRequest> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 28);
+
+/**
+ * @generated from message nabla.v1.ReleaseJobResponse
+ */
+export type ReleaseJobResponse = Message<"nabla.v1.ReleaseJobResponse"> & {
+  /**
+   * @generated from field: nabla.v1.Job job = 1;
+   */
+  job?: Job | undefined;
+
+  /**
+   * @generated from field: repeated string job_ids = 2;
+   */
+  jobIds: string[];
+};
+
+/**
+ * Describes the message nabla.v1.ReleaseJobResponse.
+ * Use `create(ReleaseJobResponseSchema)` to create a new message.
+ */
+export const ReleaseJobResponseSchema: GenMessage<ReleaseJobResponse> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 29);
 
 /**
  * @generated from message nabla.v1.DeleteJobRequest
@@ -855,7 +1214,7 @@ export type DeleteJobRequest = Message<"nabla.v1.DeleteJobRequest"> & {
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 19);
+  messageDesc(file_nabla_v1_job, 30);
 
 /**
  * @generated from message nabla.v1.DeleteJobResponse
@@ -868,7 +1227,7 @@ export type DeleteJobResponse = Message<"nabla.v1.DeleteJobResponse"> & {
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 20);
+  messageDesc(file_nabla_v1_job, 31);
 
 /**
  * @generated from message nabla.v1.RetryJobRequest
@@ -895,7 +1254,7 @@ export type RetryJobRequest = Message<"nabla.v1.RetryJobRequest"> & {
  * Use `create(RetryJobRequestSchema)` to create a new message.
  */
 export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 21);
+  messageDesc(file_nabla_v1_job, 32);
 
 /**
  * @generated from message nabla.v1.RetryJobResponse
@@ -912,7 +1271,7 @@ export type RetryJobResponse = Message<"nabla.v1.RetryJobResponse"> & {
  * Use `create(RetryJobResponseSchema)` to create a new message.
  */
 export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 22);
+  messageDesc(file_nabla_v1_job, 33);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsRequest
@@ -944,7 +1303,7 @@ export type UpdateJobTagsRequest = Message<"nabla.v1.UpdateJobTagsRequest"> & {
  * Use `create(UpdateJobTagsRequestSchema)` to create a new message.
  */
 export const UpdateJobTagsRequestSchema: GenMessage<UpdateJobTagsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 23);
+  messageDesc(file_nabla_v1_job, 34);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsResponse
@@ -961,7 +1320,7 @@ export type UpdateJobTagsResponse = Message<"nabla.v1.UpdateJobTagsResponse"> & 
  * Use `create(UpdateJobTagsResponseSchema)` to create a new message.
  */
 export const UpdateJobTagsResponseSchema: GenMessage<UpdateJobTagsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 24);
+  messageDesc(file_nabla_v1_job, 35);
 
 /**
  * @generated from message nabla.v1.WatchJobRequest
@@ -990,7 +1349,7 @@ export type WatchJobRequest = Message<"nabla.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 25);
+  messageDesc(file_nabla_v1_job, 36);
 
 /**
  * @generated from message nabla.v1.WatchJobResponse
@@ -1007,7 +1366,7 @@ export type WatchJobResponse = Message<"nabla.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 26);
+  messageDesc(file_nabla_v1_job, 37);
 
 /**
  * @generated from message nabla.v1.ReadLogsRequest
@@ -1065,7 +1424,7 @@ export type ReadLogsRequest = Message<"nabla.v1.ReadLogsRequest"> & {
  * Use `create(ReadLogsRequestSchema)` to create a new message.
  */
 export const ReadLogsRequestSchema: GenMessage<ReadLogsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 27);
+  messageDesc(file_nabla_v1_job, 38);
 
 /**
  * @generated from message nabla.v1.ReadLogsResponse
@@ -1121,7 +1480,7 @@ export type ReadLogsResponse = Message<"nabla.v1.ReadLogsResponse"> & {
  * Use `create(ReadLogsResponseSchema)` to create a new message.
  */
 export const ReadLogsResponseSchema: GenMessage<ReadLogsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 28);
+  messageDesc(file_nabla_v1_job, 39);
 
 /**
  * @generated from message nabla.v1.TerminalSize
@@ -1143,7 +1502,7 @@ export type TerminalSize = Message<"nabla.v1.TerminalSize"> & {
  * Use `create(TerminalSizeSchema)` to create a new message.
  */
 export const TerminalSizeSchema: GenMessage<TerminalSize> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 29);
+  messageDesc(file_nabla_v1_job, 40);
 
 /**
  * @generated from message nabla.v1.ExecStart
@@ -1195,7 +1554,7 @@ export type ExecStart = Message<"nabla.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 30);
+  messageDesc(file_nabla_v1_job, 41);
 
 /**
  * @generated from message nabla.v1.ExecRequest
@@ -1246,7 +1605,7 @@ export type ExecRequest = Message<"nabla.v1.ExecRequest"> & {
  * Use `create(ExecRequestSchema)` to create a new message.
  */
 export const ExecRequestSchema: GenMessage<ExecRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 31);
+  messageDesc(file_nabla_v1_job, 42);
 
 /**
  * @generated from message nabla.v1.ExecResponse
@@ -1287,7 +1646,7 @@ export type ExecResponse = Message<"nabla.v1.ExecResponse"> & {
  * Use `create(ExecResponseSchema)` to create a new message.
  */
 export const ExecResponseSchema: GenMessage<ExecResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 32);
+  messageDesc(file_nabla_v1_job, 43);
 
 /**
  * @generated from message nabla.v1.ExecExit
@@ -1309,7 +1668,7 @@ export type ExecExit = Message<"nabla.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 33);
+  messageDesc(file_nabla_v1_job, 44);
 
 /**
  * @generated from message nabla.v1.Artifact
@@ -1346,7 +1705,7 @@ export type Artifact = Message<"nabla.v1.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 34);
+  messageDesc(file_nabla_v1_job, 45);
 
 /**
  * @generated from message nabla.v1.ListArtifactsRequest
@@ -1389,7 +1748,7 @@ export type ListArtifactsRequest = Message<"nabla.v1.ListArtifactsRequest"> & {
  * Use `create(ListArtifactsRequestSchema)` to create a new message.
  */
 export const ListArtifactsRequestSchema: GenMessage<ListArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 35);
+  messageDesc(file_nabla_v1_job, 46);
 
 /**
  * @generated from message nabla.v1.ListArtifactsResponse
@@ -1415,7 +1774,7 @@ export type ListArtifactsResponse = Message<"nabla.v1.ListArtifactsResponse"> & 
  * Use `create(ListArtifactsResponseSchema)` to create a new message.
  */
 export const ListArtifactsResponseSchema: GenMessage<ListArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 36);
+  messageDesc(file_nabla_v1_job, 47);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsRequest
@@ -1447,7 +1806,7 @@ export type DestroyArtifactsRequest = Message<"nabla.v1.DestroyArtifactsRequest"
  * Use `create(DestroyArtifactsRequestSchema)` to create a new message.
  */
 export const DestroyArtifactsRequestSchema: GenMessage<DestroyArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 37);
+  messageDesc(file_nabla_v1_job, 48);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsResponse
@@ -1469,7 +1828,42 @@ export type DestroyArtifactsResponse = Message<"nabla.v1.DestroyArtifactsRespons
  * Use `create(DestroyArtifactsResponseSchema)` to create a new message.
  */
 export const DestroyArtifactsResponseSchema: GenMessage<DestroyArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 38);
+  messageDesc(file_nabla_v1_job, 49);
+
+/**
+ * @generated from enum nabla.v1.AfterCondition
+ */
+export const AfterCondition = {
+  /**
+   * @generated from enum value: AFTER_CONDITION_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Only if it succeeds.
+   *
+   * @generated from enum value: AFTER_CONDITION_OK = 1;
+   */
+  OK: 1,
+
+  /**
+   * Once it has finished, however.
+   *
+   * @generated from enum value: AFTER_CONDITION_ANY = 2;
+   */
+  ANY: 2,
+} as const;
+
+/**
+ * @generated from enum nabla.v1.AfterCondition
+ */
+export type AfterCondition = (typeof AfterCondition)[keyof typeof AfterCondition] | UnknownEnum;
+
+/**
+ * Describes the enum nabla.v1.AfterCondition.
+ */
+export const AfterConditionSchema: GenEnum<AfterCondition> = /*@__PURE__*/
+  enumDesc(file_nabla_v1_job, 0);
 
 /**
  * What becomes of an attempt whose host is lost.
@@ -1515,7 +1909,7 @@ export type OnDisconnect = (typeof OnDisconnect)[keyof typeof OnDisconnect] | Un
  * Describes the enum nabla.v1.OnDisconnect.
  */
 export const OnDisconnectSchema: GenEnum<OnDisconnect> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 0);
+  enumDesc(file_nabla_v1_job, 1);
 
 /**
  * @generated from enum nabla.v1.JobState
@@ -1566,7 +1960,7 @@ export type JobState = (typeof JobState)[keyof typeof JobState] | UnknownEnum;
  * Describes the enum nabla.v1.JobState.
  */
 export const JobStateSchema: GenEnum<JobState> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 1);
+  enumDesc(file_nabla_v1_job, 2);
 
 /**
  * @generated from enum nabla.v1.Verdict
@@ -1632,7 +2026,7 @@ export type Verdict = (typeof Verdict)[keyof typeof Verdict] | UnknownEnum;
  * Describes the enum nabla.v1.Verdict.
  */
 export const VerdictSchema: GenEnum<Verdict> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 2);
+  enumDesc(file_nabla_v1_job, 3);
 
 /**
  * @generated from enum nabla.v1.AttemptPhase
@@ -1678,7 +2072,7 @@ export type AttemptPhase = (typeof AttemptPhase)[keyof typeof AttemptPhase] | Un
  * Describes the enum nabla.v1.AttemptPhase.
  */
 export const AttemptPhaseSchema: GenEnum<AttemptPhase> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 3);
+  enumDesc(file_nabla_v1_job, 4);
 
 /**
  * @generated from enum nabla.v1.AttemptOutcome
@@ -1724,7 +2118,7 @@ export type AttemptOutcome = (typeof AttemptOutcome)[keyof typeof AttemptOutcome
  * Describes the enum nabla.v1.AttemptOutcome.
  */
 export const AttemptOutcomeSchema: GenEnum<AttemptOutcome> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 4);
+  enumDesc(file_nabla_v1_job, 5);
 
 /**
  * @generated from enum nabla.v1.LogStream
@@ -1755,7 +2149,7 @@ export type LogStream = (typeof LogStream)[keyof typeof LogStream] | UnknownEnum
  * Describes the enum nabla.v1.LogStream.
  */
 export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
-  enumDesc(file_nabla_v1_job, 5);
+  enumDesc(file_nabla_v1_job, 6);
 
 /**
  * @generated from service nabla.v1.JobService
@@ -1818,6 +2212,34 @@ export const JobService: GenService<{
     methodKind: "unary";
     input: typeof UpdateJobTagsRequestSchema;
     output: typeof UpdateJobTagsResponseSchema;
+  },
+  /**
+   * Changes what a waiting job, or the waiting elements of an array, ask for.
+   *
+   * @generated from rpc nabla.v1.JobService.UpdateJob
+   */
+  updateJob: {
+    methodKind: "unary";
+    input: typeof UpdateJobRequestSchema;
+    output: typeof UpdateJobResponseSchema;
+  },
+  /**
+   * Keeps a waiting job, or the waiting elements of an array, from starting.
+   *
+   * @generated from rpc nabla.v1.JobService.HoldJob
+   */
+  holdJob: {
+    methodKind: "unary";
+    input: typeof HoldJobRequestSchema;
+    output: typeof HoldJobResponseSchema;
+  },
+  /**
+   * @generated from rpc nabla.v1.JobService.ReleaseJob
+   */
+  releaseJob: {
+    methodKind: "unary";
+    input: typeof ReleaseJobRequestSchema;
+    output: typeof ReleaseJobResponseSchema;
   },
   /**
    * The job now, then again after each change; ends after the terminal state.

@@ -4,6 +4,7 @@
  */
 import t from 'tap';
 import { createPlanScope, NEWCOMERS_MAX } from '../../../../controller/effects/plan-scope.ts';
+import { compareInQueue } from '../../../../controller/state/queue-index.ts';
 import type { JobId } from '../../../../proto/domain/ids.ts';
 import type { Job, JobState } from '../../../../proto/domain/job.ts';
 import { aJob, aJobSpec, jobId } from '../../../kit/builders.ts';
@@ -11,9 +12,14 @@ import { aJob, aJobSpec, jobId } from '../../../kit/builders.ts';
 const queued = (id: JobId) => ({ type: 'job-queued', subject: id });
 const released = { type: 'attempt-released', subject: jobId(9) };
 
-function world(jobs: readonly Job[]) {
+function world(jobs: readonly Job[], hasGated = false) {
   const found = new Map(jobs.map((job) => [job.id, job]));
-  return { job: (id: JobId) => found.get(id) };
+  const order = jobs.filter(({ state }) => state === 'queued').sort(compareInQueue(() => 0));
+  return {
+    job: (id: JobId) => found.get(id),
+    queuePosition: (id: JobId) => order.findIndex((job) => job.id === id) + 1,
+    hasGated,
+  };
 }
 
 const waiting = (n: number, priority = 0, state: JobState = 'queued'): Job =>
@@ -54,6 +60,17 @@ for (const [what, widen] of [
     t.strictSame(scope.take(view), []);
   });
 }
+
+t.test('the end of a job asks for the whole queue while some job waits for more than room', async (t) => {
+  const scope = createPlanScope();
+  const finished = { type: 'job-finished', subject: jobId(1) };
+  scope.take(world([]));
+  t.equal(scope.note([finished]), true);
+  t.strictSame(scope.take(world([waiting(2)])), [], 'nobody waits for it');
+  t.equal(scope.note([finished]), true);
+  t.equal(scope.take(world([waiting(2)], true)), undefined);
+  t.strictSame(scope.take(world([waiting(2)], true)), [], 'once');
+});
 
 t.test('other facts wake nobody', async (t) => {
   const scope = createPlanScope();

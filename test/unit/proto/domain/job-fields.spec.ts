@@ -149,9 +149,10 @@ const REFUSED: readonly (readonly [values: Record<string, unknown>, path: string
   [{ ignoreFiles: 'x' }, 'ignoreFiles', 'invalid'],
   [{ nodes: '2' }, 'nodes', 'unsupported'],
   [{ nodes: '2:4' }, 'nodes', 'unsupported'],
-  [{ after: 'job_1:ok' }, 'after', 'unsupported'],
-  [{ array: '0-9' }, 'array', 'unsupported'],
-  [{ queue: 'fast' }, 'queue', 'unsupported'],
+  [{ after: ':ok' }, 'after', 'invalid'],
+  [{ array: '9-0' }, 'array', 'invalid'],
+  [{ array: '0-1000' }, 'array', 'invalid'],
+  [{ hold: 'later' }, 'hold', 'invalid'],
   [{ useDockerfile: 'true' }, 'useDockerfile', 'unsupported'],
   [{ dataset: 'mnist@ds1' }, 'dataset', 'unsupported'],
 ];

@@ -49,6 +49,9 @@ const EVENTS: readonly JobOnlyEvent[] = [
     exitCode: 143,
   },
   { type: 'job-tagged', ...ids, tags: ['a'] },
+  { type: 'job-held', ...ids },
+  { type: 'job-hold-released', ...ids },
+  { type: 'job-updated', ...ids, change: { priority: 7 } },
   { type: 'job-deleted', ...ids },
 ];
 
@@ -62,6 +65,10 @@ const GRID: Readonly<Record<JobOnlyEvent['type'], string>> = {
   'job-stop-requested': 'x...sss',
   'job-finished': 'xcccddd',
   'job-tagged': 'x......',
+  'job-held': 'x.xxsss',
+  // A job that is not held has no hold to be released.
+  'job-hold-released': 'xdxxsss',
+  'job-updated': 'x.xxsss',
   'job-deleted': 'dxxxggg',
 };
 

@@ -17,6 +17,7 @@ import { file_nabla_v1_catalog } from '../../../../../proto/gen/nabla/v1/catalog
 import { file_nabla_v1_enrol } from '../../../../../proto/gen/nabla/v1/enrol_pb.ts';
 import { file_nabla_v1_identity } from '../../../../../proto/gen/nabla/v1/identity_pb.ts';
 import { file_nabla_v1_job } from '../../../../../proto/gen/nabla/v1/job_pb.ts';
+import { file_nabla_v1_scheduling } from '../../../../../proto/gen/nabla/v1/scheduling_pb.ts';
 import type { CallContext, Caller } from '../../../../../proto/rpc/call-context.ts';
 import type { ServiceDescriptor, ServiceHandlers } from '../../../../../proto/rpc/method-types.ts';
 import { ACTORS, type Actor, LAB, People } from '../../../../kit/people.ts';
@@ -93,6 +94,9 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'JobService/DeleteJob': workInLab('default'),
   'JobService/RetryJob': workInLab('default'),
   'JobService/UpdateJobTags': workInLab('default'),
+  'JobService/UpdateJob': workInLab('default'),
+  'JobService/HoldJob': workInLab('default'),
+  'JobService/ReleaseJob': workInLab('default'),
   'JobService/WatchJob': readLab('default'),
   'JobService/ReadLogs': readLab('default'),
   'JobService/Exec': workInLab('default'),
@@ -109,6 +113,22 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'HostControlService/DrainHost': operators,
   'HostControlService/RevokeHost': operators,
   'HostControlService/RemoveHost': operators,
+  'QueueService/CreateQueue': operators,
+  'QueueService/UpdateQueue': operators,
+  'QueueService/DeleteQueue': operators,
+  'QueueService/GetQueue': everyUser,
+  'QueueService/ListQueues': everyUser,
+  'QuotaService/SetQuota': operators,
+  'QuotaService/DeleteQuota': operators,
+  'QuotaService/GetQuota': everyUser,
+  'QuotaService/ListQuotas': everyUser,
+  'PolicyService/GetPolicy': everyUser,
+  'PolicyService/SetPolicy': operators,
+  'PolicyService/ListPolicies': everyUser,
+  'ReservationService/CreateReservation': operators,
+  'ReservationService/ListReservations': readLab(EVERY_USER),
+  'ReservationService/DeleteReservation': operators,
+  'UsageService/GetUsage': readLab(EVERY_USER),
   'AgentService/Session': hosts,
   'AgentService/ReportTelemetry': hosts,
   'GET /v1/health': { about: 'anything', pass: ACTORS },
@@ -243,6 +263,7 @@ t.test('each described service is served', async (t) => {
     file_nabla_v1_enrol,
     file_nabla_v1_identity,
     file_nabla_v1_job,
+    file_nabla_v1_scheduling,
   ];
   const described = files.flatMap(({ services }) => services.map(({ typeName }) => typeName));
   t.same(NABLA_SERVICES.map(({ typeName }) => typeName).sort(), described.sort());

@@ -5,7 +5,11 @@ import { toJobView } from '../../../../../controller/rpc/view/job-view.ts';
 import type { HostState } from '../../../../../proto/domain/catalog.ts';
 import { aJob, aJobSpec, anAttempt } from '../../../../kit/builders.ts';
 
-const view = { queuePosition: () => 3, host: () => undefined } as unknown as ClusterView;
+const view = {
+  queuePosition: () => 3,
+  gateOf: () => undefined,
+  host: () => undefined,
+} as unknown as ClusterView;
 const show = (job: ReturnType<typeof aJob>) => toJobView(view, job, () => undefined, 0);
 
 t.test('a start that was told together with the end is shown', async (t) => {
@@ -47,4 +51,11 @@ t.test('a job under way whose host is silent says so, by what it asked for', asy
     ),
     { reason: 'SUCCEEDED' },
   );
+});
+
+t.test('a job that may not start says why instead of where it stands', async (t) => {
+  const gate = { code: 'HELD', message: 'is held' };
+  const held = { ...view, queuePosition: () => 0, gateOf: () => gate } as unknown as ClusterView;
+  const shown = toJobView(held, aJob({ state: 'queued' }), () => undefined, 0);
+  t.match(shown, { queuePosition: 0, reason: 'HELD', reasonMessage: 'is held' });
 });

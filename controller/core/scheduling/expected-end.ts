@@ -1,0 +1,28 @@
+/**
+ * When running work is thought to end. A time limit is a promise, everything else a guess; guesses only move estimates
+ * and reserved starts of what waits on them, they never let other work in front of a reserved start.
+ */
+import type { RunningJob } from './pass-input.ts';
+
+export interface ExpectedEnd {
+  /** Epoch milliseconds, later than now. */
+  readonly endMs: number;
+  /** Whether it cannot be later. */
+  readonly isSure: boolean;
+}
+
+/** A guess that turned out too short is doubled until it lies ahead: what ran long is likely to run long. */
+export function expectEnd(job: RunningJob, nowMs: number, runtimeEstimateMs: number): ExpectedEnd {
+  const soonest = nowMs + 1;
+  if (job.stopsByMs !== undefined) return { endMs: Math.max(job.stopsByMs, soonest), isSure: true };
+  const limitMs = job.timeLimitMs > 0 ? job.startedMs + job.timeLimitMs : Number.POSITIVE_INFINITY;
+  if (limitMs <= soonest) return { endMs: soonest, isSure: true };
+  if (job.timeLimitMs > 0) return { endMs: limitMs, isSure: true };
+  if (job.learnedEndMs !== undefined && job.learnedEndMs >= soonest) {
+    return { endMs: job.learnedEndMs, isSure: false };
+  }
+  const step = Math.max(1, runtimeEstimateMs);
+  let lengthMs = step;
+  while (job.startedMs + lengthMs < soonest) lengthMs *= 2;
+  return { endMs: job.startedMs + lengthMs, isSure: false };
+}

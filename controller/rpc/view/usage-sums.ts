@@ -1,0 +1,66 @@
+/** Sums of the usage ledger, and of what runs now, by what the asker wants told apart. */
+import type { ProjectId } from '../../../proto/domain/ids.ts';
+import type { UsageEntry } from '../../../proto/domain/scheduling.ts';
+import { formatDay, type UsageGrouping, type UsageRow } from '../../../proto/domain/scheduling-views.ts';
+import { findOpenCharge, toEntries } from '../../core/policy/usage.ts';
+import type { ClusterReader } from '../../core/reader.ts';
+
+export interface UsageQuestion {
+  readonly firstDay: number;
+  readonly lastDay: number;
+  readonly groupings: readonly UsageGrouping[];
+  readonly nowMs: number;
+  readonly isShown: (projectId: ProjectId) => boolean;
+}
+
+interface Sum {
+  readonly row: Omit<UsageRow, 'gpuMs' | 'attempts'>;
+  gpuMs: number;
+  /** Thousandths of `gpuMs`, so that sums larger than 2^53 of them stay exact. */
+  rest: number;
+  attempts: number;
+}
+
+/** In order of day, project, user and queue. O(ledger + what runs). */
+export function sumUsage(view: ClusterReader, question: UsageQuestion): readonly UsageRow[] {
+  const sums = new Map<string, Sum>();
+  for (const entry of view.scheduling.usage()) add(sums, view, question, entry);
+  for (const entry of openEntries(view, question.nowMs)) add(sums, view, question, { ...entry, attempts: 0 });
+  const keys = [...sums.keys()].sort();
+  return keys.map((key) => {
+    const { row, gpuMs, attempts } = sums.get(key)!;
+    return { ...row, gpuMs, attempts };
+  });
+}
+
+function* openEntries(view: ClusterReader, nowMs: number): IterableIterator<UsageEntry> {
+  for (const host of view.hosts()) {
+    for (const { jobId, attempt } of view.use(host.id).tasks) {
+      const job = view.job(jobId);
+      const isLatest = job?.attempts.length === attempt;
+      const charge = job === undefined || !isLatest ? undefined : findOpenCharge(job, nowMs);
+      if (charge !== undefined) yield* toEntries(charge);
+    }
+  }
+}
+
+function add(sums: Map<string, Sum>, view: ClusterReader, question: UsageQuestion, entry: UsageEntry): void {
+  const { day, projectId, user, queue, gpuMilliMs, attempts } = entry;
+  if (day < question.firstDay || day > question.lastDay || !question.isShown(projectId)) return;
+  const { groupings } = question;
+  const by = (grouping: UsageGrouping): boolean => groupings.includes(grouping);
+  const name = view.project(projectId)?.name;
+  const row = {
+    ...(by('day') ? { day: formatDay(day) } : {}),
+    ...(by('project') ? { projectId, ...(name === undefined ? {} : { projectName: name }) } : {}),
+    ...(by('user') ? { user } : {}),
+    ...(by('queue') ? { queue } : {}),
+  };
+  const key = JSON.stringify([row.day ?? '', row.projectId ?? '', row.user ?? '', row.queue ?? '']);
+  const sum = sums.get(key) ?? { row, gpuMs: 0, rest: 0, attempts: 0 };
+  const rest = sum.rest + (gpuMilliMs % 1000);
+  sum.gpuMs += Math.floor(gpuMilliMs / 1000) + Math.floor(rest / 1000);
+  sum.rest = rest % 1000;
+  sum.attempts += attempts;
+  sums.set(key, sum);
+}
