@@ -144,7 +144,8 @@ export interface Driver {
    * Starts the task, or adopts the one that already bears its name: at most one ever runs per key.
    *
    * @throws ClusterError COMMAND_NOT_FOUND, IMAGE_WITHOUT_SHELL, PORT_IN_USE, GPU_UNAVAILABLE, MOUNT_MISSING,
-   * DISK_FULL; after a throw nothing of the task is left. DRIVER_UNAVAILABLE: it may have begun, {@link inspect} tells
+   * DISK_FULL; after a throw nothing of the task is left. With kind `unavailable` or
+   * `deadline` it may have begun: {@link inspect} tells
    */
   start(plan: TaskPlan, signal: AbortSignal): Promise<StartedTask>;
   inspect(key: TaskKey): Promise<DriverTask>;

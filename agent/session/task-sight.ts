@@ -27,7 +27,12 @@ export async function lookUntilKnown(
   }
 }
 
-/** A task in sight again after its driver could not say: what the driver knows of its start, if it holds it. */
+/**
+ * A task in sight again after its driver could not say: what the driver knows of its start, if it holds it. One that was
+ * made and never begun is removed first, so that nothing can begin it once it counts as gone.
+ *
+ * @throws ClusterError of the driver when that removal fails
+ */
 export async function findStarted(
   context: TaskContext,
   entry: TaskEntry,
@@ -35,5 +40,6 @@ export async function findStarted(
 ): Promise<StartedTask | undefined> {
   if (driver === undefined) return undefined;
   const found = await lookUntilKnown(context, entry, driver);
+  if (found.state === 'created') await driver.remove(entry.key);
   return found.state === 'running' || found.state === 'exited' ? found.started : undefined;
 }

@@ -59,6 +59,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   let follower: Follower | undefined;
   let running: Promise<void> | undefined;
   let pursuedAgain = false;
+  /** The driver was asked to start it in this life of the agent: it may hold something of the task. */
+  let asked = false;
   let forgetting = false;
   let forgotten = false;
   /** The log is stored, empty, or will never be taken. */
@@ -87,7 +89,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   async function begin(): Promise<boolean> {
     const driver = driverOf();
-    if (options.restored && driver !== undefined) seen ??= await lookUntilKnown(context, entry, driver);
+    if ((options.restored || asked) && driver !== undefined)
+      seen ??= await lookUntilKnown(context, entry, driver);
     if (seen !== undefined && seen.state !== 'absent') return adopt(driver, seen);
     const { stop, spec } = entry.record;
     if (stop !== undefined) return end(toExitBeforeStart(stop, context.clock.nowMs()));
@@ -100,7 +103,6 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     if (driver === undefined) return end(exitWithoutDriver(context.clock.nowMs()));
     table.beginPreparation(entry);
     const { signal } = preparation;
-    let asked = false;
     const onAsked = (): void => {
       asked = true;
     };
@@ -116,7 +118,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
 
   /** A start without an answer may have taken effect: it has failed only when the driver says that it holds nothing. */
   async function settleStart(driver: Driver, error: unknown): Promise<boolean> {
-    if (toClusterError(error).kind !== 'unavailable') return end(exitOfFailedStart(error));
+    const { kind } = toClusterError(error);
+    if (kind !== 'unavailable' && kind !== 'deadline') return end(exitOfFailedStart(error));
     const found = await lookUntilKnown(context, entry, driver);
     if (found.state === 'running' || found.state === 'exited') return adopt(driver, found);
     if (found.state === 'created') await driver.remove(entry.key);

@@ -17,6 +17,12 @@ export const PLACEMENTS_MAX = 256;
 const RETRY_AFTER_MS = 1_000;
 /** Plans that take longer than this are spaced by as much as they take, so that planning has half a core at most. */
 const SPACED_ABOVE_MS = 4;
+/**
+ * One that found nothing to place is followed by a longer rest, in multiples of what it took: with a long queue that
+ * waits for other hosts, each host that comes back after a restart would have the whole of it looked at once more.
+ */
+const REST_FACTOR = 8;
+const REST_MAX_MS = 250;
 
 export interface PlanningLoopOptions {
   readonly engine: Engine;
@@ -60,6 +66,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   let again = false;
   let timer: Timer | undefined;
   let timerAtMs = 0;
+  let endRest = (): void => undefined;
 
   /** One timer in all: whatever it wakes looks at the whole queue and finds the next time anew. */
   const wakeAfter = (afterMs: number): void => {
@@ -122,7 +129,11 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
 
   const pause = (forMs: number): Promise<void> =>
     new Promise((resolve) => {
-      clock.after(forMs, resolve);
+      const rest = clock.after(forMs, resolve);
+      endRest = () => {
+        rest.cancel();
+        resolve();
+      };
     });
 
   const stopListening = engine.onCommit((commit) => {
@@ -133,8 +144,11 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     try {
       do {
         again = false;
-        if (await planOnce()) again = true;
-        if (again && planMs > SPACED_ABOVE_MS) await pause(planMs);
+        const more = await planOnce();
+        if (more) again = true;
+        if (planMs <= SPACED_ABOVE_MS || closed) continue;
+        // Wakes that come meanwhile ask for one look at its end.
+        await pause(more ? planMs : Math.min(planMs * REST_FACTOR, REST_MAX_MS));
       } while (again && !closed);
     } catch (error) {
       if (closed) return;
@@ -178,6 +192,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       closed = true;
       stopListening();
       timer?.cancel();
+      endRest();
       await running;
     },
   };

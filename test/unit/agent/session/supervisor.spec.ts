@@ -159,35 +159,40 @@ t.test('what was accepted in another boot is told as interrupted, not started ag
   t.match(supervisor.observations(), [{ phase: 'exited', stopped: true, exit: { verdict: 'host' } }]);
 });
 
-for (const { known, phase } of [
-  { known: RUNNING, phase: 'running' },
-  { known: { state: 'absent' } as const, phase: 'exited' },
+const LATE = new ClusterError('deadline', 'DRIVER_TIMEOUT', 'the engine did not answer in time');
+for (const { known, phase, why } of [
+  { known: RUNNING, phase: 'running', why: AWAY },
+  { known: RUNNING, phase: 'running', why: LATE },
+  { known: { state: 'absent' } as const, phase: 'exited', why: AWAY },
 ]) {
-  t.test(`a start without an answer that left the task ${known.state} is told as ${phase}`, async (t) => {
-    let away = true;
-    let starts = 0;
-    const driver: Partial<Driver> = {
-      supports: { images: false, portMapping: false, memoryLimit: true, mountView: true, terminal: false },
-      list: async () => new Map(),
-      prepare: async () => undefined,
-      start: async () => {
-        starts += 1;
-        throw AWAY;
-      },
-      inspect: async () => (away ? { state: 'unknown', reason: 'away' } : known),
-      wait: (_key, signal) =>
-        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(AWAY))),
-    };
-    const { clock, supervisor } = setUp({ driver });
-    await supervisor.recover();
-    await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
-    await settle();
-    t.match(supervisor.observations(), [{ phase: 'unknown', stopped: false }], 'nobody can say');
-    away = false;
-    await clock.run(60_000);
-    t.match(supervisor.observations(), [{ phase }]);
-    t.equal(starts, 1);
-  });
+  t.test(
+    `a start without an answer (${why.code}) that left the task ${known.state} is told as ${phase}`,
+    async (t) => {
+      let away = true;
+      let starts = 0;
+      const driver: Partial<Driver> = {
+        supports: { images: false, portMapping: false, memoryLimit: true, mountView: true, terminal: false },
+        list: async () => new Map(),
+        prepare: async () => undefined,
+        start: async () => {
+          starts += 1;
+          throw why;
+        },
+        inspect: async () => (away ? { state: 'unknown', reason: 'away' } : known),
+        wait: (_key, signal) =>
+          new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(AWAY))),
+      };
+      const { clock, supervisor } = setUp({ driver });
+      await supervisor.recover();
+      await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+      await settle();
+      t.match(supervisor.observations(), [{ phase: 'unknown', stopped: false }], 'nobody can say');
+      away = false;
+      await clock.run(60_000);
+      t.match(supervisor.observations(), [{ phase }]);
+      t.equal(starts, 1);
+    },
+  );
 }
 
 const FORGETTING = {

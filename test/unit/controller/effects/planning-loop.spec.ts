@@ -63,6 +63,37 @@ t.test('many submissions in one turn make few plans, and each job is looked at',
   await loop.close();
 });
 
+t.test('hosts that come back one after another do not each cost a look at a long queue', async (t) => {
+  const { clock, engine, submit } = await open(t);
+  await submit();
+  let plans = 0;
+  let spentMs = 0;
+  const loop = createPlanningLoop({
+    ...common,
+    engine,
+    clock: { ...clock, monotonicMs: () => clock.monotonicMs() + spentMs },
+    readyHosts: () => NOBODY,
+    planner: () => {
+      plans += 1;
+      spentMs += 20;
+      return EMPTY;
+    },
+  });
+  const wakes = 100;
+  for (let wake = 0; wake < wakes; wake += 1) {
+    loop.wake();
+    await clock.run(10);
+  }
+  const inTime = (wakes * 10) / (8 * 20);
+  t.ok(plans >= inTime - 2 && plans <= inTime + 2, `${plans} plans in a second`);
+  const before = plans;
+  await clock.run(1_000);
+  t.equal(plans, before + 1, 'the last wake is not forgotten');
+  loop.wake();
+  await clock.run(1);
+  await loop.close();
+});
+
 t.test('commits that cannot help do not wake it', async (t) => {
   const { clock, engine } = await open(t);
   let plans = 0;
