@@ -15,8 +15,8 @@ import { jobPrefix, jobsPrefix, PROJECTS_PREFIX, projectPrefix } from './blobs/b
 import type { BlobStore } from './blobs/blob-store.ts';
 import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
 import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
-import { planFirstFit } from './core/placement/first-fit.ts';
 import type { Planner } from './core/planner.ts';
+import { createPlanner } from './core/planning/plan-cluster.ts';
 import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
 import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
@@ -286,7 +286,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, planner = planFirstFit, settings }: ControllerOptions,
+  { clock, logger, rng, planner = createPlanner(), settings }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],

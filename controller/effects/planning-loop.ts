@@ -42,6 +42,14 @@ const PLANNER_PRINCIPAL = 'system' as Principal;
 
 const NOTHING: Plan = { placements: [], waiting: [] };
 
+/** The room that is kept for a waiting job is free for others after these. */
+const FREES_WATCHED: ReadonlySet<string> = new Set([
+  'job-finished',
+  'job-held',
+  'job-updated',
+  'job-deleted',
+]);
+
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
   const fence = options.selfFenceMs === undefined ? {} : { selfFenceMs: options.selfFenceMs };
@@ -53,6 +61,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   let waitingTold = 0;
   /** Built from `waiting` when somebody asks: with a long queue and frequent plans hardly anybody does. */
   let reasons: Map<JobId, WaitReason> | undefined;
+  let watched: ReadonlySet<JobId> = new Set();
   let planMs = 0;
   let scheduled = false;
   let closed = false;
@@ -72,6 +81,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   };
 
   const remember = (plan: Plan, isWhole: boolean): void => {
+    watched = plan.watched ?? watched;
     if (isWhole) {
       waiting = [plan.waiting];
       waitingTold = 0;
@@ -90,7 +100,20 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     wakeAfter(nextEligibleMs - clock.nowMs());
   };
 
-  /** One look and one command; true when there may be more to place at once. */
+  /** Before the plan's own placements commit: neither needs the other, and victims have a while to go. */
+  const makeRoom = async ({ evictions = [] }: Plan): Promise<void> => {
+    if (evictions.length === 0) return;
+    logger.info('running work is stopped to make room', {
+      victims: evictions.map(({ jobId, attempt }) => `${jobId}.${attempt}`),
+      forJobs: [...new Set(evictions.map(({ forJobId }) => forJobId))],
+    });
+    await engine.submit(
+      { type: 'preempt-jobs', evictions },
+      { principal: PLANNER_PRINCIPAL, nowMs: clock.nowMs() },
+    );
+  };
+
+  /** One look and its commands; true when there may be more to place at once. */
   const planOnce = async (): Promise<boolean> => {
     const input = {
       readyHosts: options.readyHosts(),
@@ -109,6 +132,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       return made;
     });
     remember(plan, isWhole);
+    await makeRoom(plan);
     if (plan.placements.length === 0) return false;
     const { refused = [] } = await engine.submit(
       { type: 'place-jobs', placements: plan.placements, ...fence },
@@ -126,7 +150,9 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     });
 
   const stopListening = engine.onCommit((commit) => {
-    if (scope.note(commit.events)) wake();
+    if (commit.events.some(({ type, subject }) => FREES_WATCHED.has(type) && watched.has(subject as JobId))) {
+      wakeWide();
+    } else if (scope.note(commit.events)) wake();
   });
 
   const runUntilQuiet = async (): Promise<void> => {

@@ -4,7 +4,7 @@
  */
 
 import { decide } from '../../controller/core/decide.ts';
-import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
+import { createPlanner } from '../../controller/core/planning/plan-cluster.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import { createLiveness, type Liveness } from '../../controller/effects/liveness.ts';
 import { watchLostHosts } from '../../controller/effects/lost-hosts.ts';
@@ -75,7 +75,7 @@ export class SimController implements Controller {
     watchLostHosts({ engine: this.engine, liveness: this.liveness, clock, logger });
     const planning = createPlanningLoop({
       engine: sim.planted.deaf(this.engine),
-      planner: sim.planted.planner(planFirstFit),
+      planner: sim.planted.planner(createPlanner()),
       readyHosts: this.liveness.readyHosts,
       clock,
       rng: sim.world.rng.split(`planning ${this.process.name}`),

@@ -2,7 +2,7 @@
  * One simulated cluster and its life: controllers and agents (production code) on simulated machines, users, faults
  * and checks. First safety under faults, then all is healed and everything must come to rest.
  */
-import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
+import { createPlanner } from '../../controller/core/planning/plan-cluster.ts';
 import type { MemoryDisk } from '../../controller/store/memory-log.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
@@ -279,7 +279,7 @@ export class Sim implements Cluster {
   }
 
   #placeable(controller: SimController): readonly string[] {
-    const plan = planFirstFit({
+    const plan = createPlanner()({
       view: this.checker.shadow,
       readyHosts: controller.liveness.readyHosts(),
       nowMs: this.wallMs,
