@@ -160,6 +160,8 @@ export type Command =
        */
       readonly selfFenceMs?: number;
     }
+  /** The planner's order to make room; each victim is looked at again, and one that stops already is left alone. */
+  | { readonly type: 'preempt-jobs'; readonly evictions: readonly Eviction[] }
   /**
    * Attempts of a host end as lost, for good. By silence only those that their host must have stopped by now; by an
    * operator's word all of them, or those that are named. What they hold stays held until the host proves it free.
@@ -170,6 +172,16 @@ export type Command =
       readonly by: { readonly cause: 'silence'; readonly silentMs: number } | { readonly cause: 'operator' };
       readonly only?: readonly { readonly jobId: JobId; readonly attempt: number }[];
     };
+
+export interface Eviction {
+  readonly jobId: JobId;
+  /** The attempt to stop. */
+  readonly attempt: number;
+  /** The waiting job that gets the room. */
+  readonly forJobId: JobId;
+  /** Between notice and kill. */
+  readonly graceMs: number;
+}
 
 export interface Placement {
   readonly jobId: JobId;

@@ -19,6 +19,7 @@ import { decideDeclareLost } from './job/decide-declare-lost.ts';
 import { decideJobChange } from './job/decide-job-change.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
+import { decidePreemption } from './job/decide-preemption.ts';
 import { withDependents } from './job/dependencies.ts';
 import {
   decideAliasMachineType,
@@ -131,7 +132,8 @@ function decideAlone(
     case 'declare-lost':
       return decideDeclareLost(reader, command, context);
     case 'place-jobs':
-      return decidePlacement(reader, command);
+    case 'preempt-jobs':
+      return decideProposal(reader, command);
     default:
       return assertNever(command);
   }
@@ -160,6 +162,13 @@ function decideAboutPeople(
     default:
       return assertNever(command);
   }
+}
+
+function decideProposal(
+  reader: ClusterReader,
+  command: Extract<Command, { readonly type: 'place-jobs' | 'preempt-jobs' }>,
+): Decision {
+  return command.type === 'place-jobs' ? decidePlacement(reader, command) : decidePreemption(reader, command);
 }
 
 function decideAboutJob(

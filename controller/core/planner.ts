@@ -4,7 +4,7 @@
  */
 import type { HostId, JobId } from '../../proto/domain/ids.ts';
 import type { Job, JobSpec } from '../../proto/domain/job.ts';
-import type { Placement } from './command.ts';
+import type { Eviction, Placement } from './command.ts';
 import type { ClusterView } from './view.ts';
 
 export interface PlanInput {
@@ -24,20 +24,33 @@ export interface PlanInput {
   readonly needKeys?: WeakMap<JobSpec, string>;
 }
 
+/** What an estimated start rests on, as a clause for people. */
+export interface StartEstimate {
+  /** Epoch milliseconds. */
+  readonly startMs: number;
+  readonly basis: string;
+}
+
 /** Why a job waits: counts per reason code and one sentence. */
 export interface WaitReason {
   readonly jobId: JobId;
   readonly code: string;
   readonly message: string;
   readonly hostsByReason: Readonly<Record<string, number>>;
+  /** Absent: nothing can be said. */
+  readonly estimate?: StartEstimate;
 }
 
 export interface Plan {
   readonly placements: readonly Placement[];
   /** Of the jobs that were looked at. */
   readonly waiting: readonly WaitReason[];
-  /** When the first job that pauses after a failed attempt may be placed; plan again then. */
+  /** When time alone may let something start (a pause ends, a window opens); plan again then. */
   readonly nextEligibleMs?: number;
+  /** What must stop so that waiting jobs can start. */
+  readonly evictions?: readonly Eviction[];
+  /** Waiting jobs that room is kept for: look at the whole queue again once one of them goes or changes. */
+  readonly watched?: ReadonlySet<JobId>;
 }
 
 export type Planner = (input: PlanInput) => Plan;

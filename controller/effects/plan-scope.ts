@@ -20,6 +20,11 @@ const GROWS_CAPACITY: ReadonlySet<string> = new Set([
   'job-hold-released',
   'job-updated',
   'queue-updated',
+  // What one may hold, take or keep from others changed with these.
+  'quota-set',
+  'quota-deleted',
+  'policy-set',
+  'reservation-deleted',
 ]);
 /** May let jobs start that come after others, or that a cap kept back: of interest only while there are some. */
 const OPENS_GATES: ReadonlySet<string> = new Set(['job-finished', 'job-requeued', 'job-deleted']);

@@ -48,6 +48,14 @@ const PLANNER_PRINCIPAL = 'system' as Principal;
 
 const NOTHING: Plan = { placements: [], waiting: [] };
 
+/** The room that is kept for a waiting job is free for others after these. */
+const FREES_WATCHED: ReadonlySet<string> = new Set([
+  'job-finished',
+  'job-held',
+  'job-updated',
+  'job-deleted',
+]);
+
 export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const { engine, clock, logger } = options;
   const fence = options.selfFenceMs === undefined ? {} : { selfFenceMs: options.selfFenceMs };
@@ -59,6 +67,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   let waitingTold = 0;
   /** Built from `waiting` when somebody asks: with a long queue and frequent plans hardly anybody does. */
   let reasons: Map<JobId, WaitReason> | undefined;
+  let watched: ReadonlySet<JobId> = new Set();
   let planMs = 0;
   let scheduled = false;
   let closed = false;
@@ -79,6 +88,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   };
 
   const remember = (plan: Plan, isWhole: boolean): void => {
+    watched = plan.watched ?? watched;
     if (isWhole) {
       waiting = [plan.waiting];
       waitingTold = 0;
@@ -97,8 +107,21 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     wakeAfter(nextEligibleMs - clock.nowMs());
   };
 
-  /** One look and one command; true when there may be more to place at once. */
-  const planOnce = async (): Promise<boolean> => {
+  /** Before the plan's own placements commit: neither needs the other, and victims have a while to go. */
+  const makeRoom = async ({ evictions = [] }: Plan): Promise<void> => {
+    if (evictions.length === 0) return;
+    logger.info('running work is stopped to make room', {
+      victims: evictions.map(({ jobId, attempt }) => `${jobId}.${attempt}`),
+      forJobs: [...new Set(evictions.map(({ forJobId }) => forJobId))],
+    });
+    await engine.submit(
+      { type: 'preempt-jobs', evictions },
+      { principal: PLANNER_PRINCIPAL, nowMs: clock.nowMs() },
+    );
+  };
+
+  /** One look and its commands: what it placed, `more` when there may be more to place at once. */
+  const planOnce = async (): Promise<'nothing' | 'all' | 'more'> => {
     const input = {
       readyHosts: options.readyHosts(),
       nowMs: clock.nowMs(),
@@ -109,14 +132,18 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
       const startedMs = clock.monotonicMs();
       const queue = scope.take(view);
       isWhole = queue === undefined;
-      if (queue?.length === 0) return NOTHING;
+      if (queue?.length === 0) {
+        planMs = 0;
+        return NOTHING;
+      }
       const part = queue === undefined ? {} : { queue };
       const made = options.planner({ view, ...input, ...part, placementsMax: PLACEMENTS_MAX, needKeys });
       planMs = clock.monotonicMs() - startedMs;
       return made;
     });
     remember(plan, isWhole);
-    if (plan.placements.length === 0) return false;
+    await makeRoom(plan);
+    if (plan.placements.length === 0) return 'nothing';
     const { refused = [] } = await engine.submit(
       { type: 'place-jobs', placements: plan.placements, ...fence },
       { principal: PLANNER_PRINCIPAL, nowMs: clock.nowMs() },
@@ -124,7 +151,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     // A refused proposal was made on state that has passed: look again at what it is now.
     const more = plan.placements.length >= PLACEMENTS_MAX || refused.length > 0;
     if (more) scope.widen();
-    return more;
+    return more ? 'more' : 'all';
   };
 
   const pause = (forMs: number): Promise<void> =>
@@ -137,18 +164,21 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     });
 
   const stopListening = engine.onCommit((commit) => {
-    if (scope.note(commit.events)) wake();
+    if (commit.events.some(({ type, subject }) => FREES_WATCHED.has(type) && watched.has(subject as JobId))) {
+      wakeWide();
+    } else if (scope.note(commit.events)) wake();
   });
 
   const runUntilQuiet = async (): Promise<void> => {
     try {
       do {
         again = false;
-        const more = await planOnce();
-        if (more) again = true;
+        const placed = await planOnce();
+        if (placed === 'more') again = true;
         if (planMs <= SPACED_ABOVE_MS || closed) continue;
         // Wakes that come meanwhile ask for one look at its end.
-        await pause(more ? planMs : Math.min(planMs * REST_FACTOR, REST_MAX_MS));
+        if (placed === 'nothing') await pause(Math.min(planMs * REST_FACTOR, REST_MAX_MS));
+        else if (again) await pause(planMs);
       } while (again && !closed);
     } catch (error) {
       if (closed) return;

@@ -94,6 +94,8 @@ export interface PassTuning {
   readonly reservedStartsMax: number;
   /** Evictions ordered by one pass. */
   readonly evictionsMax: number;
+  /** Starts of one pass; what comes after the last of them is not looked at. Absent: no bound. */
+  readonly startsMax?: number;
   /** Looks for victims that may fail in one pass. */
   readonly failedSearchesMax: number;
   /** A job that waited so long goes before all others, whatever band and share say: so nothing starves. */

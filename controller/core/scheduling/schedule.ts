@@ -93,10 +93,12 @@ const BLOCKS_OTHERS: ReadonlySet<string> = new Set(['NO_ROOM', 'RESERVED_START',
 function serve(input: ScheduleInput, pass: Pass, order: JobOrder): readonly Refused[] {
   const depth = input.policy.backfill === 'off' ? 0 : input.policy.backfillDepth;
   const refused: Refused[] = [];
+  const startsMax = input.tuning?.startsMax ?? Number.POSITIVE_INFINITY;
   let position = 0;
   let lookedAtBehind = 0;
   let isBehind = false;
   for (let ranked = order.next(); ranked !== undefined; ranked = order.next()) {
+    if (pass.starts.length >= startsMax) break;
     position += 1;
     if (isBehind) lookedAtBehind += 1;
     const refusal = lookedAtBehind > depth ? { code: 'BEHIND' as const } : pass.consider(ranked, isBehind);

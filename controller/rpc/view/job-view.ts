@@ -5,6 +5,7 @@
 import type { HostState } from '../../../proto/domain/catalog.ts';
 import type { HostId, JobId } from '../../../proto/domain/ids.ts';
 import { isFinished, type Job } from '../../../proto/domain/job.ts';
+import { formatDuration } from '../../../proto/domain/units.ts';
 import type { JobView } from '../../../proto/domain/views.ts';
 import type { WaitReason } from '../../core/planner.ts';
 import type { ClusterView } from '../../core/view.ts';
@@ -60,7 +61,21 @@ function toWaiting(view: ClusterView, job: Job, waitReason: FindWaitReason, nowM
   if ((job.notBeforeMs ?? 0) > nowMs) return { ...job, queuePosition };
   const reason = waitReason(job.id);
   if (reason === undefined) return { ...job, queuePosition };
-  return { ...job, queuePosition, reason: reason.code, reasonMessage: reason.message };
+  const reasonMessage = reason.message + toExpectation(reason, nowMs);
+  return { ...job, queuePosition, reason: reason.code, reasonMessage };
+}
+
+/** A start that should have been is not told: the planner has not looked since. */
+function toExpectation({ estimate }: WaitReason, nowMs: number): string {
+  if (estimate === undefined || estimate.startMs <= nowMs) return '';
+  const minutes = Math.max(1, Math.round((estimate.startMs - nowMs) / 60_000));
+  return `; expected to start in about ${formatDuration(roundMinutes(minutes) * 60_000)} ${estimate.basis}`;
+}
+
+/** An estimate of days to the minute would promise what nobody knows. */
+function roundMinutes(minutes: number): number {
+  if (minutes < 120) return minutes;
+  return minutes < 48 * 60 ? Math.round(minutes / 60) * 60 : Math.round(minutes / 1440) * 1440;
 }
 
 /** The job with the names of the hosts of its attempts, as far as they are known. */
