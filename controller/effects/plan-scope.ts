@@ -27,7 +27,13 @@ const GROWS_CAPACITY: ReadonlySet<string> = new Set([
   'reservation-deleted',
 ]);
 /** May let jobs start that come after others, or that a cap kept back: of interest only while there are some. */
-const OPENS_GATES: ReadonlySet<string> = new Set(['job-finished', 'job-requeued', 'job-deleted']);
+const OPENS_GATES: ReadonlySet<string> = new Set([
+  'job-finished',
+  'job-requeued',
+  'job-deleted',
+  // A place that a cap gave to it is another's now.
+  'job-held',
+]);
 
 type ScopeView = Pick<ClusterView, 'job' | 'queuePosition' | 'hasGated'>;
 

@@ -8,7 +8,8 @@ import type { Dependency, Queue } from '../../../proto/domain/scheduling.ts';
 import type { JobRecord } from './model.ts';
 import { queueOf } from './model.ts';
 
-type WaitingJob = Pick<JobRecord, 'id' | 'spec' | 'createdBy' | 'held'>;
+type WaitingJob = Pick<JobRecord, 'id' | 'spec' | 'createdBy' | 'held'> &
+  Partial<Pick<JobRecord, 'attempts'>>;
 
 /** Why a waiting job is not even looked at by the planner. Codes are stable. */
 export interface Gate {
@@ -47,13 +48,18 @@ export function stateOfDependency(
   return met ? 'met' : 'unmet';
 }
 
+/** What the job still has to wait for; once it was started that had ended, whatever became of it since. */
+function dependenciesOf(job: WaitingJob): readonly Dependency[] {
+  return (job.attempts?.length ?? 0) > 0 ? [] : (job.spec.after ?? []);
+}
+
 /** Held, or waiting for others; undefined: neither. O(dependencies, elements of arrays included). */
 export function findOwnGate(
   job: WaitingJob,
   reads: Pick<ReadinessReads, 'job' | 'arrayJobs'>,
 ): Gate | undefined {
   if (job.held) return { code: 'HELD', message: 'is held; nabla jobs release lets it start' };
-  const unmet = (job.spec.after ?? []).filter((one) => stateOfDependency(one, reads) !== 'met');
+  const unmet = dependenciesOf(job).filter((one) => stateOfDependency(one, reads) !== 'met');
   const first = unmet[0];
   if (first === undefined) return undefined;
   const others = unmet.length === 1 ? '' : ` and ${unmet.length - 1} more`;
@@ -62,7 +68,7 @@ export function findOwnGate(
 
 /** Whether anything but room can keep the job from starting; most jobs have nothing of the kind. */
 export function isGated(job: WaitingJob, findQueue: ReadinessReads['findQueue']): boolean {
-  return job.held === true || (job.spec.after?.length ?? 0) > 0 || findCaps(job, findQueue).length > 0;
+  return job.held === true || dependenciesOf(job).length > 0 || findCaps(job, findQueue).length > 0;
 }
 
 /** Keys that a job counts under while it runs, whether a cap is set on them or not. */
@@ -88,13 +94,21 @@ export function findCaps(job: WaitingJob, findQueue: ReadinessReads['findQueue']
 /**
  * Of waiting jobs in the order in which they are served, those that may start, in that order: as many of each cap's
  * kind as may run beside those that do. So however many of the result are started at once, no cap is passed.
- * Deterministic. O(jobs × what they wait for).
+ * Deterministic. O(jobs × dependencies + elements of the arrays that are waited for).
  */
 export function selectReady<T extends WaitingJob>(jobs: Iterable<T>, reads: ReadinessReads): readonly T[] {
   const taken = new Map<string, number>();
   const ready: T[] = [];
+  // Thousands may wait for the same large array: it is counted through once.
+  const known = new Map<string, boolean>();
+  const isMet = (one: Dependency): boolean => {
+    const key = `${one.when} ${one.on}`;
+    const met = known.get(key) ?? stateOfDependency(one, reads) === 'met';
+    known.set(key, met);
+    return met;
+  };
   for (const job of jobs) {
-    if (findOwnGate(job, reads) !== undefined) continue;
+    if (job.held || !dependenciesOf(job).every(isMet)) continue;
     const caps = findCaps(job, reads.findQueue);
     const isFree = ({ key, most }: Cap): boolean => reads.activeCount(key) + (taken.get(key) ?? 0) < most;
     if (!caps.every(isFree)) continue;

@@ -3,6 +3,7 @@
  * Method: small tables of jobs, and a cluster in which holds, dependencies and caps come and go.
  */
 import t from 'tap';
+import type { AttemptRecord } from '../../../../../controller/core/job/model.ts';
 import { selectReady, stateOfDependency } from '../../../../../controller/core/job/readiness.ts';
 import type { ArrayId, JobId } from '../../../../../proto/domain/ids.ts';
 import type { JobState } from '../../../../../proto/domain/job.ts';
@@ -38,6 +39,41 @@ t.test('a dependency on a job that was deleted is met, on an array when all of i
   t.equal(stateOfDependency(on, states('running', 'failed')), 'broken', 'before the rest has ended');
   t.equal(stateOfDependency(on, states('succeeded', 'succeeded')), 'met');
 });
+
+t.test(
+  'an array that many wait for is counted through once, and who was started waits for nobody again',
+  async (t) => {
+    const world = new World();
+    world.addHost();
+    const waiting = world.state.job(world.addJob())!;
+    const after: readonly Dependency[] = [{ on: array, when: 'ok' }];
+    const job = { ...waiting, spec: { ...waiting.spec, after } };
+    let counted = 0;
+    const reads = {
+      job: () => undefined,
+      arrayJobs: () => {
+        counted += 1;
+        return [{ state: 'failed' as JobState }];
+      },
+      findQueue: () => undefined,
+      activeCount: () => 0,
+    };
+    t.same(
+      selectReady(
+        Array.from({ length: 1_000 }, () => job),
+        reads,
+      ),
+      [],
+    );
+    t.equal(counted, 1);
+    const requeued = { ...job, attempts: [{} as AttemptRecord] };
+    t.same(
+      selectReady([requeued], reads),
+      [requeued],
+      'what it waited for had ended well when it was started',
+    );
+  },
+);
 
 t.test('only as many are ready as caps let run, in order, whatever else is taken', async (t) => {
   const world = new World();
