@@ -82,6 +82,8 @@ class LogReader {
   #misses = 0;
   /** The log moved while it was read from the host: read on from where it lies now. */
   #moved = false;
+  /** It lies in the blob store, though the host's word for that has not come yet. */
+  #stored = false;
   /** Nothing more will come and all of it was read. */
   #drained = false;
 
@@ -105,7 +107,10 @@ class LogReader {
         continue;
       }
       this.#attemptNumber = attempt.number;
-      if (!this.#drained) yield* attempt.logArchived ? this.#readArchive() : this.#readHost(attempt);
+      if (!this.#drained) {
+        const isArchived = attempt.logArchived || this.#stored;
+        yield* isArchived ? this.#readArchive() : this.#readHost(attempt);
+      }
       if (attempt.phase === 'ended' && this.#drained) return yield this.#eof();
       if (this.#moved) {
         this.#moved = false;
@@ -177,9 +182,16 @@ class LogReader {
       }
       this.#drained = !this.#signal.aborted && (follow || attempt.phase === 'ended');
     } catch (error) {
-      this.#moved = await this.#isArchived(attempt);
+      this.#moved = (await this.#isArchived(attempt)) || (await this.#isStored(error, attempt));
       if (!this.#moved) this.#forgive(error, attempt);
     }
+  }
+
+  /** A host that has stored the log of an ended attempt forgets it at once; its report may come later. */
+  async #isStored(error: unknown, { phase }: Attempt): Promise<boolean> {
+    if (phase !== 'ended' || !isClusterError(error) || error.kind !== 'not-found') return false;
+    this.#stored = (await this.#ports.blobs.stat(logKey(this.#query.projectId, this.#key()))) !== undefined;
+    return this.#stored;
   }
 
   async #isArchived({ number }: Attempt): Promise<boolean> {

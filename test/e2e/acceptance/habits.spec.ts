@@ -21,8 +21,8 @@ t.test('habits', { timeout: 180_000 }, async (t) => {
     t.equal(code, 6);
     t.match(stderr, /^error: --gpus asks for 99 GPUs; the largest host has 2\nhint: /);
     t.match(
-      await said(['jobs', 'create', '--array', '0-9', '--', 'true']),
-      /^error: --array is not supported\nhint: [^\n]+\n$/,
+      await said(['jobs', 'create', '--nodes', '2', '--', 'true']),
+      /^error: --nodes is not supported\nhint: [^\n]+\n$/,
     );
   });
 

@@ -65,7 +65,8 @@ t.test('jobs wait for hands, for one another and for their turn', { timeout: 120
     const last = await cli.submit(['--after', created.id, ...small, '--', 'true']);
     await until(last, 'succeeded');
     for (const [at, id] of created.jobIds.entries()) {
-      const { stdout } = await cli.run(['jobs', 'logs', id]);
+      const { code, stdout, stderr } = await cli.run(['jobs', 'logs', id]);
+      t.equal(code, 0, stderr);
       const [running = '', index] = stdout.trim().split('\n');
       t.ok(Number(running) <= 2, `${running} ran at once`);
       t.equal(index, `index ${at * 2}`);
