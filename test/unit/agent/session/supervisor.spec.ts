@@ -59,6 +59,7 @@ function setUp(part: Setting) {
     fetchWorkspace: async () => undefined,
     removeFolders: part.removeFolders,
   } as unknown as TaskStorage;
+  const conditions = createConditionBoard(clock, () => undefined);
   const supervisor = createSupervisor({
     hostId: hostId('1'),
     bootId: 'boot-2',
@@ -72,7 +73,7 @@ function setUp(part: Setting) {
       ...part.logs,
     } as unknown as LogStore,
     journal,
-    conditions: createConditionBoard(clock, () => undefined),
+    conditions,
     clock,
     rng: createRng(1),
     logger: SILENT_LOGGER,
@@ -87,7 +88,7 @@ function setUp(part: Setting) {
       throw error;
     },
   });
-  return { clock, supervisor, absences: () => absences, told: () => told };
+  return { clock, supervisor, conditions, absences: () => absences, told: () => told };
 }
 
 function fullSet(tasks: readonly DesiredTask[]): DesiredMessage {
@@ -194,6 +195,84 @@ for (const { known, phase, why } of [
     },
   );
 }
+
+const CREATED: DriverTask = { state: 'created', containerId: 'c' };
+
+/** A driver whose starts fail and leave a container that was never begun, as long as `remove` has not worked. */
+function leavingDriver(remove: () => Promise<void>) {
+  const calls = { starts: 0, removals: 0, holds: CREATED as DriverTask };
+  const driver: Partial<Driver> = {
+    supports: { images: false, portMapping: false, memoryLimit: true, mountView: true, terminal: false },
+    list: async () => new Map(),
+    prepare: async () => undefined,
+    start: async () => {
+      calls.starts += 1;
+      throw LATE;
+    },
+    inspect: async () => calls.holds,
+    remove: async () => {
+      calls.removals += 1;
+      await remove();
+      calls.holds = { state: 'absent' };
+    },
+    wait: (_key, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(AWAY))),
+  };
+  return { calls, driver };
+}
+
+const FAILED_START = [
+  { phase: 'exited', stopped: true, exit: { verdict: 'host', reason: 'DRIVER_TIMEOUT' } },
+];
+
+t.test('a failed start that left a container ends once that is removed', async (t) => {
+  const { calls, driver } = leavingDriver(async () => undefined);
+  const { supervisor, conditions } = setUp({ driver });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+  await settle();
+  t.match(supervisor.observations(), FAILED_START);
+  t.match(calls, { starts: 1, removals: 1 });
+  t.same(conditions.list(), []);
+});
+
+for (const { how, refuse } of [
+  { how: 'fails', refuse: () => Promise.reject(LATE) },
+  { how: 'hangs', refuse: () => new Promise<void>(() => undefined) },
+]) {
+  t.test(`what a failed start left is told while removing it ${how}, and never begun again`, async (t) => {
+    let stuck = true;
+    const { calls, driver } = leavingDriver(async () => {
+      if (stuck) await refuse();
+    });
+    const { clock, supervisor, conditions } = setUp({ driver });
+    await supervisor.recover();
+    await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+    await clock.run(300_000);
+    t.match(supervisor.observations(), [{ stopped: false }], 'it is not over');
+    t.ok(calls.removals > 1, 'removing it is tried again');
+    t.match(conditions.list(), [{ code: 'TASK_UNREMOVABLE' }]);
+    stuck = false;
+    await clock.run(300_000);
+    t.match(supervisor.observations(), FAILED_START, 'the end tells why the start failed');
+    t.equal(calls.starts, 1, 'the controller decides about another start');
+    t.same(conditions.list(), []);
+  });
+}
+
+t.test('what a failed start left and the engine begins after all is a running task', async (t) => {
+  const { calls, driver } = leavingDriver(async () => {
+    calls.holds = RUNNING;
+    throw new ClusterError('precondition', 'TASK_RUNNING', 'the task is still running');
+  });
+  const { clock, supervisor, conditions } = setUp({ driver });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+  await clock.run(60_000);
+  t.match(supervisor.observations(), [{ phase: 'running', stopped: false }]);
+  t.equal(calls.starts, 1);
+  t.same(conditions.list(), [], 'nothing is left to remove');
+});
 
 const FORGETTING = {
   logs: { find: () => emptyLog, recover: async () => emptyLog, drop: async () => undefined },
