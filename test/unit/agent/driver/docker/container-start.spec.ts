@@ -26,6 +26,7 @@ const FACTS = {
   liveRestore: false,
 };
 
+type Say = (status: number, body: unknown) => Promise<void>;
 type Removal = 'works' | 'fails' | 'hangs';
 
 /** One container at most, which is created, refused as often as `refusals` says, and then runs. */
@@ -38,15 +39,16 @@ class PlayedEngine {
   starts = 0;
 
   async answer(request: IncomingMessage, reply: ServerResponse): Promise<void> {
-    const say = (status: number, body: unknown): void =>
-      void reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    const say: Say = async (status, body) => {
+      reply.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
     const path = request.url ?? '';
-    if (path.includes('/networks/')) return say(200, {});
+    if (path.includes('/networks/')) return await say(200, {});
     if (path.includes('/containers/create')) return await this.#create(request, say);
-    if (this.labels === undefined) return say(404, { message: 'No such container' });
-    if (request.method === 'DELETE') return this.#remove(say);
-    if (path.endsWith('/start')) return this.#start(say);
-    say(200, {
+    if (this.labels === undefined) return await say(404, { message: 'No such container' });
+    if (request.method === 'DELETE') return await this.#remove(say);
+    if (path.endsWith('/start')) return await this.#start(say);
+    await say(200, {
       Id: 'c',
       Image: 'sha256:1',
       Config: { Labels: this.labels, Env: [] },
@@ -58,27 +60,27 @@ class PlayedEngine {
     });
   }
 
-  async #create(request: IncomingMessage, say: (status: number, body: unknown) => void): Promise<void> {
+  async #create(request: IncomingMessage, say: Say): Promise<void> {
     let text = '';
     for await (const chunk of request) text += String(chunk);
-    if (this.labels !== undefined) return say(409, { message: 'the name is in use' });
+    if (this.labels !== undefined) return await say(409, { message: 'the name is in use' });
     this.creations += 1;
     this.labels = (JSON.parse(text) as { Labels: Record<string, string> }).Labels;
-    say(201, { Id: 'c' });
+    await say(201, { Id: 'c' });
   }
 
-  #remove(say: (status: number, body: unknown) => void): void {
+  async #remove(say: Say): Promise<void> {
     if (this.removal === 'hangs') return;
-    if (this.removal === 'fails') return say(500, { message: 'device or resource busy' });
+    if (this.removal === 'fails') return await say(500, { message: 'device or resource busy' });
     this.labels = undefined;
-    say(200, {});
+    await say(200, {});
   }
 
-  #start(say: (status: number, body: unknown) => void): void {
+  async #start(say: Say): Promise<void> {
     this.starts += 1;
-    if (this.starts <= this.refusals) return say(400, { message: REFUSAL });
+    if (this.starts <= this.refusals) return await say(400, { message: REFUSAL });
     this.running = true;
-    say(200, {});
+    await say(200, {});
   }
 }
 
