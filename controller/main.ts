@@ -110,8 +110,13 @@ async function run(flags: Flags): Promise<number> {
       logger,
       ids: createIdSource(clock),
       rng: createSystemRng(),
+      signal: lifecycle.signal,
       onFatal: (error) => endFatally(error, lifecycle, ending),
     });
+    if (lifecycle.signal.aborted) {
+      await controller.close();
+      return await lifecycle.closed;
+    }
     const gauge = startLoopGauge(clock, logger);
     lifecycle.onClose('controller', () => controller.close());
     lifecycle.onClose('loop gauge', () => gauge.close());
@@ -121,6 +126,8 @@ async function run(flags: Flags): Promise<number> {
     const code = await lifecycle.closed;
     return ending.code ?? code;
   } catch (error) {
+    // Who told it to end is not told that it could not start.
+    if (lifecycle.signal.aborted) return ending.code ?? (await lifecycle.closed);
     await lifecycle.close('start failed');
     return sayWhy(error);
   }

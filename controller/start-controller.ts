@@ -84,6 +84,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   /** Default: first fit. */
   readonly planner?: Planner;
+  /** Aborted: the process is told to end, and a start that still reads its store is given up. */
+  readonly signal?: AbortSignal;
   /** Memory and disk may differ, or another leads: log, flush, exit. */
   readonly onFatal: (error: ClusterError) => void;
 }
@@ -163,6 +165,7 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
     logger: logger.child('store'),
     allowVolatileStore,
     ...(settings.disk === undefined ? {} : { disk: settings.disk }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     onFatal,
   });
   undo.push(() => engine.close());
