@@ -95,6 +95,7 @@ async function start(order: FleetOrder): Promise<void> {
   // One key for all: making thousands would take longer than the bench.
   const keyPem = makeHostKey();
   for (const { hostId, certPem } of await joinAll(order, caPem, keyPem)) {
+    const tls = { caPem, certPem, keyPem };
     hosts.push(
       startSimulatedHost({
         hostId,
@@ -104,7 +105,7 @@ async function start(order: FleetOrder): Promise<void> {
         openChannel: () =>
           openChannel({
             address: order.grpcAddress,
-            tls: { caPem, certPem, keyPem },
+            tls,
             clock,
             rng,
             limits: SESSION_LIMITS,
