@@ -145,6 +145,7 @@ function isSameRoom(one: Room, other: Room): boolean {
     one.taskCount === other.taskCount &&
     one.exclusive === other.exclusive &&
     one.diskFull === other.diskFull &&
+    one.stuck === other.stuck &&
     one.cordoned === other.cordoned &&
     one.freeGpus.length === other.freeGpus.length &&
     one.freeGpus.every(({ uuid }, at) => other.freeGpus[at]?.uuid === uuid)
@@ -168,7 +169,7 @@ function toPackingHost(room: Room, isOpen: boolean, use: HostUse): PackingHost {
     })),
     labels,
     drivers,
-    open: isOpen && isHoldable(host) && !room.diskFull && !room.cordoned,
+    open: isOpen && isHoldable(host) && !room.diskFull && !room.stuck && !room.cordoned,
   };
 }
 

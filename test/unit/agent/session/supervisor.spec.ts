@@ -326,6 +326,58 @@ t.test('a mass stop is held, told, and carried out by exactly its own consent', 
   await supervisor.close();
 });
 
+t.test('a task that a kill does not end is told until it ends', async (t) => {
+  const { records, driver } = fiveRunning();
+  const [[name, record] = ['', undefined]] = [...records];
+  const exit = { signal: 9, outOfMemory: false, finishedAtMs: 1 };
+  let end: () => void = () => undefined;
+  const ended = new Promise<typeof exit>((resolve) => {
+    end = () => resolve(exit);
+  });
+  const { clock, supervisor, conditions } = setUp({
+    driver: {
+      ...driver,
+      list: async () => new Map([[name, RUNNING]]),
+      wait: () => ended,
+      stop: () => new Promise(() => undefined),
+    },
+    records: new Map(record === undefined ? [] : [[name, record]]),
+    ...FORGETTING,
+  });
+  await supervisor.recover();
+  const stop = { phase: 'stop', generation: 2, graceMs: 30_000, stopCause: 'user' } as const;
+  const order = aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), ...stop });
+  await supervisor.applyDesired(fullSet([order]), 1);
+  await clock.run(89_000);
+  t.same(conditions.list(), [], 'the grace, and a minute for the kernel');
+  await clock.run(2_000);
+  t.match(conditions.list(), [{ code: 'TASK_UNKILLABLE' }]);
+  t.match(supervisor.observations(), [{ stopped: false }], 'its GPUs stay held');
+  end();
+  await settle();
+  await settle();
+  t.match(supervisor.observations(), [{ stopped: true }]);
+  t.same(conditions.list(), []);
+  await supervisor.close();
+});
+
+t.test('an unknown container that a kill does not end is told too', async (t) => {
+  const list = async () => new Map([[NAME, RUNNING]]);
+  let end: () => void = () => undefined;
+  const stop = () =>
+    new Promise<undefined>((resolve) => {
+      end = () => resolve(undefined);
+    });
+  const { clock, supervisor, conditions } = setUp({ driver: { list, stop, remove: async () => undefined } });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([]), 1);
+  await clock.run(61_000);
+  t.match(conditions.list(), [{ code: 'TASK_UNKILLABLE' }]);
+  end();
+  await settle();
+  t.same(conditions.list(), []);
+});
+
 t.test('a fence kills soon, and a journal that takes nothing does not keep the task alive', async (t) => {
   const { records, driver, stops } = fiveRunning();
   const { clock, supervisor } = setUp({ driver, records, commit: () => new Promise(() => undefined) });
