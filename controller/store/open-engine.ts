@@ -34,6 +34,7 @@ import { createMemoryLog } from './memory-log.ts';
 import { migrate } from './migrations.ts';
 import { beginOpening, type Opening } from './opening-mark.ts';
 import type { RecoveryMark } from './restore.ts';
+import { type Scrub, startScrub } from './scrub.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
@@ -185,6 +186,7 @@ async function openOver(
   const { chainHash, seq } = await log.head();
   const { onFatal, history = {} } = options;
   const snapshots = disk === undefined ? undefined : await openSnapshots(log, options, disk);
+  let scrub: Scrub | undefined;
   const engine = new GroupCommitEngine(state, log, {
     epoch,
     chainHash,
@@ -193,10 +195,12 @@ async function openOver(
     ...(history.eventsKeptMax === undefined ? {} : { eventsKeptMax: history.eventsKeptMax }),
     ...(snapshots === undefined ? {} : { prunableBefore: () => snapshots.prunableBefore }),
     async beforeClose() {
+      await scrub?.close();
       await disk?.ballast.close();
       await snapshots?.close();
     },
   });
+  if (disk !== undefined) scrub = scrubFor(engine, log, options);
   eraseWithSecrets(engine, dataKeys, logger);
   // Not over an empty log: whoever lost theirs will want the keys once a backup of it is restored.
   if (state.clusterId === '') await found(engine, options);
@@ -264,6 +268,19 @@ function eraseWithSecrets(engine: GroupCommitEngine, dataKeys: DataKeys, logger:
         logger.error('the data key of an erased secret could not be destroyed', { secretId: subject, error });
       });
     }
+  });
+}
+
+/** A value that rotted on the disk ends all writing: the state in memory may be right, what a restart finds is not. */
+function scrubFor(engine: GroupCommitEngine, log: CommitLog, { clock, logger }: OpenEngineOptions): Scrub {
+  return startScrub({
+    log,
+    clock,
+    logger,
+    onDamage(error) {
+      logger.error('the store is damaged: nothing is written any more', { error, hint: error.hint });
+      engine.refuseWrites(error);
+    },
   });
 }
 
