@@ -10,7 +10,7 @@ import { openBytes } from './codec.ts';
 import type { CommitLog, LogReader } from './commit-log.ts';
 import { Findings } from './fsck-report.ts';
 
-/** Begun so often, each value is read again within the day (reliability 18). */
+/** Begun so often, each value is read again within a day. */
 export const SCRUB_EVERY_MS = 11 * 60 * 60_000;
 /** A start has other things to do. */
 export const SCRUB_FIRST_AFTER_MS = 10 * 60_000;
