@@ -247,8 +247,7 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
         options.onAbsence?.();
         break;
       } catch (error) {
-        const { code } = toClusterError(error);
-        conditions.raise(TASK_UNKILLABLE, `an unknown task cannot be removed (${code})`, name);
+        conditions.raise(TASK_UNKILLABLE, tellNotRemoved(error), name);
         await pause(options.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, options.rng), closing.signal);
       }
     }
@@ -356,4 +355,8 @@ function isFake(driver: Driver): boolean {
 
 function toRow<T>(name: string, value: T | undefined): readonly (readonly [string, T])[] {
   return value === undefined ? [] : [[name, value]];
+}
+
+function tellNotRemoved(error: unknown): string {
+  return `an unknown task cannot be removed (${toClusterError(error).code})`;
 }
