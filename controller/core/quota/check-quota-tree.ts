@@ -97,10 +97,9 @@ function checkSums(nodes: readonly Node[]): readonly FieldViolation[] {
   return nodes.flatMap((node) =>
     [...(sums.get(node.name) ?? [])].flatMap(([resource, sum]) => {
       const own = node.shares.find((share) => share.resource === resource)?.guaranteed;
-      // A root that names no amount stands for the whole cluster, whose size is not known here.
-      const has = own ?? (node.name === QUOTA_ROOT ? Number.POSITIVE_INFINITY : 0);
-      if (sum <= has) return [];
-      const reason = `guarantees ${has}, and its children are guaranteed ${sum}`;
+      // Whoever names no amount promises none of it, and what stands below goes on standing for itself.
+      if (own === undefined || sum <= own) return [];
+      const reason = `guarantees ${own}, and its children are guaranteed ${sum}`;
       return [{ path: `${node.name}.shares.${resource}`, reason }];
     }),
   );

@@ -54,4 +54,13 @@ t.test('what is right is left alone', async (t) => {
     [],
     'a root that names no amount is the whole cluster',
   );
+  t.same(
+    checkQuotaTree([
+      aNode('g', 6, { kind: 'group', resource: 'cpu' }),
+      aNode('a', 6, { parent: 'g' }),
+      aNode('b', 6, { parent: 'g' }),
+    ]),
+    [],
+    'nor does a group that names none bound what its members are guaranteed, as where quotas are set',
+  );
 });
