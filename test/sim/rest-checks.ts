@@ -21,7 +21,7 @@ export class RestChecks {
   readonly #sim: Cluster;
   readonly #shadow: ClusterState;
   readonly #controller: Controller;
-  /** Since when each job could have started, and each project could have what it is guaranteed. */
+  /** Since when each of these stands: what waits though it need not, and what is guaranteed and not given. */
   #startable = new Map<string, number>();
   #claims = new Map<string, number>();
 
@@ -36,8 +36,8 @@ export class RestChecks {
     const { world } = this.#sim;
     this.#startable = this.#since(this.#startable, this.#listStartable());
     this.#claims = this.#since(this.#claims, this.#listClaims());
-    for (const [id, sinceMs] of this.#startable)
-      if (world.nowMs - sinceMs > STARTS_WITHIN_MS) world.violate(`${id} waits while it fits`);
+    for (const [fault, sinceMs] of this.#startable)
+      if (world.nowMs - sinceMs > STARTS_WITHIN_MS) world.violate(fault);
     const { reclaimBoundMs, preemptionGraceMs } = this.#shadow.scheduling.policy.policy;
     const boundMs = Math.max(reclaimBoundMs, preemptionGraceMs) + BOUND_SLACK_MS;
     for (const [id, sinceMs] of this.#claims)
@@ -50,7 +50,7 @@ export class RestChecks {
     return new Map(now.map((id) => [id, before.get(id) ?? nowMs]));
   }
 
-  /** What a planner without a past would start; and where no bound is set, all that fits. */
+  /** What a planner without a past would start or make room for; and where no bound is set, all that fits. */
   #listStartable(): readonly string[] {
     const input = {
       view: this.#shadow,
@@ -61,11 +61,13 @@ export class RestChecks {
     };
     const plain = planFirstFit(input);
     const found = new Set<string>(plain.placements.map(({ jobId }) => jobId));
-    if (this.#sim.options.planner === 'first-fit') return [...found];
+    if (this.#sim.options.planner === 'first-fit') return [...found].map(fits);
     // Whoever fits may have to stay behind for one that does not.
     if (plain.waiting.length > 0 || !this.#isOpenToAll()) found.clear();
-    for (const { jobId } of createPlanner()(input).placements) found.add(jobId);
-    return [...found];
+    const { placements, evictions = [] } = createPlanner()(input);
+    for (const { jobId } of placements) found.add(jobId);
+    const makers = new Set(evictions.map(({ forJobId }) => forJobId));
+    return [...[...found].map(fits), ...[...makers].map((id) => `${id} waits for room that nobody makes`)];
   }
 
   #isOpenToAll(): boolean {
@@ -119,4 +121,8 @@ export class RestChecks {
       return holder.projectId !== projectId && guaranteeOf(this.#shadow, holder.projectId, 'gpu') === 0;
     }).length;
   }
+}
+
+function fits(jobId: string): string {
+  return `${jobId} waits while it fits`;
 }

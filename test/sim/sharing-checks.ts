@@ -221,10 +221,10 @@ export class SharingChecks {
     const job = this.#shadow.job(jobId);
     const last = job?.attempts.at(-1);
     if (job === undefined || last?.stopCause !== 'preempted') return;
+    // What became of it is told by its host; that it was the stop is not changed by what the cluster makes of it.
+    const isStopped = last.outcome === 'preempted' || last.exit?.reason === 'STOPPED';
     const name = nameOf({ jobId, attempt: last.number });
-    const exit = this.#sim.hostOf(last.hostId)?.containers.get(name)?.exit;
-    if (last.outcome === 'preempted' || (exit !== undefined && exit.signal !== 0))
-      this.#fail(`${jobId} ${what} because ${name} was stopped for others`);
+    if (isStopped) this.#fail(`${jobId} ${what} because ${name} was stopped for others`);
   }
 
   /** Slow checks. */
