@@ -222,7 +222,10 @@ export class SharingChecks {
     const last = job?.attempts.at(-1);
     if (job === undefined || last?.stopCause !== 'preempted') return;
     // What became of it is told by its host; that it was the stop is not changed by what the cluster makes of it.
-    const isStopped = last.outcome === 'preempted' || last.exit?.reason === 'STOPPED';
+    const { reason = '' } = last.exit ?? {};
+    const isStopped = last.outcome === 'preempted' || reason === 'STOPPED';
+    // Its host fell silent besides, and then it was to end.
+    if (job.spec.onDisconnect === 'stop' && reason === 'DISCONNECTED') return;
     const name = nameOf({ jobId, attempt: last.number });
     if (isStopped) this.#fail(`${jobId} ${what} because ${name} was stopped for others`);
   }
