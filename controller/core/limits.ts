@@ -36,6 +36,8 @@ export const RESERVATION_KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 export const USAGE_DAYS_KEPT = 1_100;
 /** Waiting jobs that name the same job or array as their dependency. */
 export const DEPENDENTS_MAX = 10_000;
+/** Jobs that one decision cancels because what they rely on failed; the rest follows in later commits. */
+export const DEPENDENTS_ENDED_MAX = 1_000;
 /** Jobs looked at when cycles of dependencies are sought. */
 export const DEPENDENCY_WALK_MAX = 10_000;
 /** Of all specs of one array together, as they are written to the log. */

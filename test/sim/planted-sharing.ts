@@ -90,7 +90,9 @@ function withoutGuarantee(node: Node): Node {
 /** The view in which jobs behind that gate may start. */
 function withoutGate<T extends ClusterView>(view: T, code: Gate['code']): T {
   const isOpen = (id: Parameters<T['gateOf']>[0]): boolean => view.gateOf(id)?.code === code;
+  const isCap = code === 'ARRAY_LIMIT' || code === 'USER_LIMIT';
   const other: Partial<ClusterView> = {
+    ...(isCap ? { activeCount: () => 0 } : {}),
     isReady: (id) => view.isReady(id) || isOpen(id),
     queue: () => [
       ...view.queue(),
