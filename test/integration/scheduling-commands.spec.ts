@@ -32,6 +32,14 @@ t.test('operators shape the queues, others see what concerns them', async (t) =>
       unknown
     >;
     t.equal((shown['allowedProjects'] as unknown[]).length, 1, 'a project that is hidden stays so');
+    await admin('queues', 'create', 'closed', '--allow-project', 'secret');
+    t.match(
+      JSON.parse((await user('queues', 'show', 'closed', '-o', 'json')).stdout),
+      { restricted: true, allowedProjects: [] },
+      'a list of which nothing is shown does not read as all',
+    );
+    t.match((await user('queues', 'list', '-o', 'wide')).stdout, /closed.* others/);
+    t.match((await admin('queues', 'list', '-o', 'wide')).stdout, /default.* all /);
     t.match(await user('queues', 'create', 'mine'), { code: 3, stderr: /operator/ });
     t.match(await admin('queues', 'create', 'short'), { code: 5 });
     t.match(await admin('queues', 'create', 'x', '--band', '1e3'), { code: 2, stderr: /flag --band/ });
