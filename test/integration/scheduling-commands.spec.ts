@@ -19,6 +19,11 @@ t.test('operators shape the queues, others see what concerns them', async (t) =>
   await admin('projects', 'create', 'secret');
   await admin('projects', 'members', 'add', 'lab', 'bob', '--role', 'member');
 
+  await t.test('status counts held jobs among those that wait', async (t) => {
+    await admin('jobs', 'create', '--project', 'secret', '--hold', '--wait-for-hosts', '--command', 'true');
+    t.match(JSON.parse((await admin('admin', 'status', '-o', 'json')).stdout), { jobs: 1, queued: 1 });
+  });
+
   await t.test('queues', async (t) => {
     const create = ['queues', 'create', 'short', '--band=-5', '--time-limit', '1h', '--jobs-per-user', '2'];
     t.match(JSON.parse((await admin(...create, '--allow-project', 'lab,secret', '-o', 'json')).stdout), {
