@@ -20,6 +20,7 @@ import type { Planner } from './core/planner.ts';
 import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
 import { createHistoryProofs } from './effects/agent-link/history-proof.ts';
 import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
+import { createDependentEnds, type DependentEnds } from './effects/dependent-ends.ts';
 import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
 import { watchLostHosts } from './effects/lost-hosts.ts';
@@ -191,6 +192,7 @@ interface Parts {
   readonly hub: ChangeHub;
   readonly sweeper: BlobSweeper;
   readonly retention: JobRetention;
+  readonly dependentEnds: DependentEnds;
   /** Set once the HTTP port is known. */
   httpPort: number;
 }
@@ -246,6 +248,8 @@ function createParts(
     logger: logger.child('retention'),
   });
   undo.push(() => retention.close());
+  const dependentEnds = createDependentEnds({ engine, clock, logger: logger.child('jobs') });
+  undo.push(() => dependentEnds.close());
   const telemetry = createTelemetryBoard();
   const { enrolment, attempts, door } = openGate(options, stores);
   undo.push(() => door.close());
@@ -264,6 +268,7 @@ function createParts(
     hub,
     sweeper,
     retention,
+    dependentEnds,
   };
   return Object.assign(parts, made);
 }
@@ -367,6 +372,7 @@ async function openDoors(
   });
   parts.planning.wake();
   void parts.retention.look();
+  void parts.dependentEnds.look();
   logger.info('controller is ready', {
     grpc,
     http: httpAddress,

@@ -42,13 +42,20 @@ export const QUEUE_LOOK: RecordLook = {
     { header: 'GPUS/JOB', value: (record) => limitOf(record, 'gpuMilliPerJob', gpus), align: 'right' },
     { header: 'RUNNING/USER', value: (record) => limitOf(record, 'runningPerUser'), align: 'right' },
     { header: 'JOBS/USER', value: (record) => limitOf(record, 'jobsPerUser'), align: 'right' },
-    text('PROJECTS', 'allowedProjects', { wide: true }),
+    { header: 'PROJECTS', value: projectsOf, wide: true },
     { header: 'HOSTS', value: (record) => pairsOf(record, 'hostSelector'), wide: true },
     age('AGE', 'createdAt', nowMs, { wide: true }),
     text('DESCRIPTION', 'description'),
   ],
   none: 'no queues',
 };
+
+/** Who sees none of the projects that a queue takes must not read that it takes all. */
+function projectsOf(record: JsonRecord): string {
+  if (record['restricted'] !== true) return 'all';
+  const shown = record['allowedProjects'] as readonly string[];
+  return shown.length === 0 ? 'others' : shown.join(',');
+}
 
 function amount(resource: string, value: unknown): string {
   if (typeof value !== 'number') return '-';

@@ -160,6 +160,8 @@ export type Command =
        */
       readonly selfFenceMs?: number;
     }
+  /** Cancels the next of those that rely on what failed; changes nothing when there are none. */
+  | { readonly type: 'end-dependents' }
   /** The planner's order to make room; each victim is looked at again, and one that stops already is left alone. */
   | { readonly type: 'preempt-jobs'; readonly evictions: readonly Eviction[] }
   /**

@@ -20,7 +20,7 @@ import { decideJobChange } from './job/decide-job-change.ts';
 import { decideDeleteJob, decideRetryJob, decideStopJob, decideTagJob } from './job/decide-job-order.ts';
 import { decideObservation } from './job/decide-observation.ts';
 import { decidePreemption } from './job/decide-preemption.ts';
-import { withDependents } from './job/dependencies.ts';
+import { decideEndDependents, withDependents } from './job/dependencies.ts';
 import {
   decideAliasMachineType,
   decideCreateMachineType,
@@ -130,10 +130,10 @@ function decideAlone(
     case 'observe-tasks':
       return decideObservation(reader, command, context);
     case 'declare-lost':
-      return decideDeclareLost(reader, command, context);
     case 'place-jobs':
     case 'preempt-jobs':
-      return decideProposal(reader, command);
+    case 'end-dependents':
+      return decideDuty(reader, command, context);
     default:
       return assertNever(command);
   }
@@ -164,11 +164,26 @@ function decideAboutPeople(
   }
 }
 
-function decideProposal(
+type DutyType = 'declare-lost' | 'place-jobs' | 'preempt-jobs' | 'end-dependents';
+
+/** What the controller asks of itself. */
+function decideDuty(
   reader: ClusterReader,
-  command: Extract<Command, { readonly type: 'place-jobs' | 'preempt-jobs' }>,
+  command: Extract<Command, { readonly type: DutyType }>,
+  context: CommandContext,
 ): Decision {
-  return command.type === 'place-jobs' ? decidePlacement(reader, command) : decidePreemption(reader, command);
+  switch (command.type) {
+    case 'declare-lost':
+      return decideDeclareLost(reader, command, context);
+    case 'place-jobs':
+      return decidePlacement(reader, command);
+    case 'preempt-jobs':
+      return decidePreemption(reader, command);
+    case 'end-dependents':
+      return decideEndDependents(reader);
+    default:
+      return assertNever(command);
+  }
 }
 
 function decideAboutJob(

@@ -25,7 +25,7 @@ export const MACHINE_TYPES_MAX = 1_000;
 export const ALIASES_MAX = 2_000;
 export const QUEUES_MAX = 1_000;
 export const QUOTA_NODES_MAX = 20_000;
-/** From the root's children down. */
+/** From the root's children down: deeper trees are nobody's organisation, and every check walks to the root. */
 export const QUOTA_DEPTH_MAX = 8;
 /** Older versions are forgotten; the log goes on naming them. */
 export const POLICY_VERSIONS_KEPT = 100;
@@ -34,8 +34,12 @@ export const RESERVATIONS_MAX = 1_000;
 export const RESERVATION_KEPT_MS = 7 * 24 * 60 * 60 * 1000;
 /** Days of the usage ledger before the newest. */
 export const USAGE_DAYS_KEPT = 1_100;
+/** An attempt that seems to have held GPUs for longer is charged by its host's clock: the controller's was wrong. */
+export const CHARGE_MAX_MS = 366 * 24 * 60 * 60 * 1000;
 /** Waiting jobs that name the same job or array as their dependency. */
 export const DEPENDENTS_MAX = 10_000;
+/** Jobs that one decision cancels because what they rely on failed; the rest follows in later commits. */
+export const DEPENDENTS_ENDED_MAX = 1_000;
 /** Jobs looked at when cycles of dependencies are sought. */
 export const DEPENDENCY_WALK_MAX = 10_000;
 /** Of all specs of one array together, as they are written to the log. */

@@ -15,6 +15,7 @@ import type {
 } from '../../proto/domain/ids.ts';
 import type { JoinToken } from './enrol/model.ts';
 import type { AttemptRecord, JobRecord } from './job/model.ts';
+import type { ArrayTally } from './job/readiness.ts';
 import type { ClusterView, Lookup } from './view.ts';
 
 /** A remembered answer to a request id. */
@@ -37,11 +38,14 @@ export interface ClusterReader extends ClusterView {
   arrayJobs(id: ArrayId): readonly JobRecord[];
   /** By id or the beginning of one. */
   findArray(projectId: ProjectId, ref: string): Lookup<ArrayId>;
-  /** Waiting jobs, whether they may start or not. */
-  readonly waitingCount: number;
-  /** Waiting jobs that name the job or array as their dependency, in id order. */
-  dependents(on: JobId | ArrayId): readonly JobRecord[];
+  /** How its elements stand; undefined: there is no such array. O(1). */
+  arrayTally(id: ArrayId): ArrayTally | undefined;
+  /** Waiting jobs, never started, that wait for the success of the job or array; in id order. */
+  reliantOn(on: JobId | ArrayId): Iterable<JobId>;
+  /** Those, and those that wait for its end. */
   dependentCount(on: JobId | ArrayId): number;
+  /** Jobs and arrays that failed while some waiting job relies on them; the longest known first. */
+  readonly brokenDependencies: Iterable<JobId | ArrayId>;
   /** Jobs of one user in a queue that have not finished. */
   unfinishedOf(queue: string, user: Principal): number;
 

@@ -142,7 +142,8 @@ export interface ClusterView {
 
   /**
    * Queued jobs that may start if they fit, in the order in which they are served: band of their queue, priority,
-   * time, id. Held jobs, those that wait for other jobs and those above a cap are not among them.
+   * time, id. Held jobs, those that wait for other jobs and those under a full cap are not among them; of a cap's kind
+   * there may be more than it has places, and who starts is counted ({@link activeCount}).
    */
   queue(): readonly Job[];
   /** 1-based, among those; 0 for others. */
@@ -150,6 +151,12 @@ export interface ClusterView {
   /** Why a queued job is not among those; undefined for others. */
   gateOf(id: JobId): Gate | undefined;
   isReady(id: JobId): boolean;
+  /** Waiting jobs, whether they may start or not. */
+  readonly waitingCount: number;
+  /** Jobs that run and count together under a cap. */
+  activeCount(capKey: string): number;
+  /** Some waiting jobs rely on what failed, and are yet to be cancelled. */
+  readonly hasBrokenDependencies: boolean;
   /** Whether some queued job may be kept from starting by something other than room. */
   readonly hasGated: boolean;
   /** Elements in order of their indices; empty: there is no such array. */

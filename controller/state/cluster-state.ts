@@ -17,7 +17,7 @@ import type {
 import { ID_PREFIXES } from '../../proto/domain/ids.ts';
 import type { HostIdentity, JoinToken } from '../core/enrol/model.ts';
 import type { JobRecord } from '../core/job/model.ts';
-import type { Gate } from '../core/job/readiness.ts';
+import type { ArrayTally, Gate } from '../core/job/readiness.ts';
 import type { AttemptOnHost, ClusterReader, RememberedRequest } from '../core/reader.ts';
 import type { HostUse, Lookup, SchedulingView, WantedTask } from '../core/view.ts';
 import { MachineTypeTable, NamedTable, SecretTable } from './catalog-tables.ts';
@@ -152,12 +152,28 @@ export class ClusterState implements ClusterReader {
     return this.jobTable.groups.findArray(projectId, ref);
   }
 
-  dependents(on: JobId | ArrayId): readonly JobRecord[] {
-    return Array.from(this.jobTable.groups.dependents(on), (id) => this.jobTable.get(id)!);
+  arrayTally(id: ArrayId): ArrayTally | undefined {
+    return this.jobTable.groups.tallyOf(id);
+  }
+
+  activeCount(capKey: string): number {
+    return this.jobTable.waiting.activeCount(capKey);
+  }
+
+  reliantOn(on: JobId | ArrayId): Iterable<JobId> {
+    return this.jobTable.dependents.of(on, 'ok');
   }
 
   dependentCount(on: JobId | ArrayId): number {
-    return this.jobTable.groups.dependentCount(on);
+    return this.jobTable.dependents.countOf(on);
+  }
+
+  get brokenDependencies(): Iterable<JobId | ArrayId> {
+    return this.jobTable.dependents.broken;
+  }
+
+  get hasBrokenDependencies(): boolean {
+    return this.jobTable.dependents.hasBroken;
   }
 
   unfinishedOf(queue: string, user: Principal): number {

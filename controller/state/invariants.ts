@@ -6,7 +6,13 @@ import type { GpuUuid, HostId, JobId } from '../../proto/domain/ids.ts';
 import { toTaskName } from '../../proto/domain/ids.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { AttemptRecord, JobRecord } from '../core/job/model.ts';
-import { holdsResources, isWanted, latestAttempt, runAttemptsMax } from '../core/job/model.ts';
+import {
+  countOwnAttempts,
+  holdsResources,
+  isWanted,
+  latestAttempt,
+  runAttemptsMax,
+} from '../core/job/model.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { checkEnrolment } from './enrol-invariants.ts';
 import { checkIdentity } from './identity-invariants.ts';
@@ -74,7 +80,7 @@ function checkJob(job: JobRecord, state: ClusterState, report: Report): void {
   if (isFinished(job.state) !== (job.exitCode !== undefined)) report(`${id}: exit code and state disagree`);
   if (isFinished(job.state) !== job.finishedAtMs > 0) report(`${id}: finish time and state disagree`);
   if (job.retriesUsed > job.spec.retries) report(`${id}: more retries used than granted`);
-  if (job.attempts.length > runAttemptsMax(job)) report(`${id}: more attempts than granted`);
+  if (countOwnAttempts(job) > runAttemptsMax(job)) report(`${id}: more attempts than granted`);
   if (state.project(job.projectId) === undefined) report(`${id}: its project is gone`);
   for (const [index, attempt] of job.attempts.entries()) checkAttempt(id, index, attempt, report);
 }

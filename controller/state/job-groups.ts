@@ -1,21 +1,28 @@
 /**
- * Jobs by what they have to do with one another: elements of arrays, who waits for whom, and how many each queue and
- * each of its users has.
+ * Jobs by what they have to do with one another: elements of arrays with a tally of their ends, and how many each queue
+ * and each of its users has.
  */
 import type { ArrayId, JobId, Principal, ProjectId } from '../../proto/domain/ids.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { JobRecord } from '../core/job/model.ts';
 import { isActive, queueOf } from '../core/job/model.ts';
+import { type ArrayTally, tallyOf } from '../core/job/readiness.ts';
 import { LOOKUP_MATCHES_MAX } from '../core/limits.ts';
 import type { Lookup, QueueLoad } from '../core/view.ts';
 import { SortedIds } from './sorted-ids.ts';
 
 const NO_LOAD: QueueLoad = { waiting: 0, running: 0 };
 
+interface ArrayGroup {
+  readonly projectId: ProjectId;
+  readonly ids: SortedIds<JobId>;
+  unfinished: number;
+  failed: number;
+}
+
 export class JobGroups {
-  readonly #arrays = new Map<ArrayId, { readonly projectId: ProjectId; readonly ids: SortedIds<JobId> }>();
-  readonly #arrayIds = new SortedIds<ArrayId>();
-  readonly #dependents = new Map<string, SortedIds<JobId>>();
+  readonly #arrays = new Map<ArrayId, ArrayGroup>();
+  readonly #arrayIds = new Map<ProjectId, SortedIds<ArrayId>>();
   readonly #loads = new Map<string, QueueLoad>();
   readonly #unfinished = new Map<string, number>();
 
@@ -24,22 +31,20 @@ export class JobGroups {
     return this.#arrays.get(id)?.ids ?? [];
   }
 
+  /** Live: valid until the next change of state. */
+  tallyOf(id: ArrayId): ArrayTally | undefined {
+    return this.#arrays.get(id);
+  }
+
   findArray(projectId: ProjectId, ref: string): Lookup<ArrayId> {
-    const matches = this.#arrayIds
-      .startingWith(ref, LOOKUP_MATCHES_MAX)
-      .filter((id) => this.#arrays.get(id)?.projectId === projectId);
-    const exact = matches.find((id) => id === ref) ?? (matches.length === 1 ? matches[0] : undefined);
-    if (exact !== undefined) return { found: true, record: exact };
+    if (this.#arrays.get(ref as ArrayId)?.projectId === projectId) {
+      return { found: true, record: ref as ArrayId };
+    }
+    // Among the project's own: ids of others must not crowd its arrays out of the bound on matches.
+    const matches = this.#arrayIds.get(projectId)?.startingWith(ref, LOOKUP_MATCHES_MAX) ?? [];
+    const only = matches.length === 1 ? matches[0] : undefined;
+    if (only !== undefined) return { found: true, record: only };
     return { found: false, why: matches.length === 0 ? 'absent' : 'ambiguous', matches };
-  }
-
-  /** Waiting jobs that wait, or waited, for this job or array; in id order. */
-  dependents(on: JobId | ArrayId): Iterable<JobId> {
-    return this.#dependents.get(on) ?? [];
-  }
-
-  dependentCount(on: JobId | ArrayId): number {
-    return this.#dependents.get(on)?.size ?? 0;
   }
 
   loadOf(queue: string): QueueLoad {
@@ -53,13 +58,13 @@ export class JobGroups {
 
   replace(before: JobRecord | undefined, after: JobRecord | undefined): void {
     if (before === undefined && after !== undefined) this.#addElement(after);
-    if (before !== undefined && after === undefined) this.#deleteElement(before);
     if (before?.state !== after?.state || before?.spec !== after?.spec) {
-      this.#depend(before, (ids, id) => ids.delete(id));
-      this.#depend(after, (ids, id) => ids.add(id));
+      this.#tally(before, -1);
+      this.#tally(after, 1);
       this.#count(before, -1);
       this.#count(after, 1);
     }
+    if (before !== undefined && after === undefined) this.#deleteElement(before);
   }
 
   #addElement({ id, projectId, spec }: JobRecord): void {
@@ -67,9 +72,11 @@ export class JobGroups {
     const { arrayId } = spec.array;
     let array = this.#arrays.get(arrayId);
     if (array === undefined) {
-      array = { projectId, ids: new SortedIds() };
+      array = { projectId, ids: new SortedIds(), unfinished: 0, failed: 0 };
       this.#arrays.set(arrayId, array);
-      this.#arrayIds.add(arrayId);
+      const ofProject = this.#arrayIds.get(projectId) ?? new SortedIds<ArrayId>();
+      ofProject.add(arrayId);
+      this.#arrayIds.set(projectId, ofProject);
     }
     array.ids.add(id);
   }
@@ -81,17 +88,17 @@ export class JobGroups {
     array?.ids.delete(id);
     if (array?.ids.size !== 0) return;
     this.#arrays.delete(arrayId);
-    this.#arrayIds.delete(arrayId);
+    const ofProject = this.#arrayIds.get(array.projectId);
+    ofProject?.delete(arrayId);
+    if (ofProject?.size === 0) this.#arrayIds.delete(array.projectId);
   }
 
-  #depend(job: JobRecord | undefined, change: (ids: SortedIds<JobId>, id: JobId) => void): void {
-    if (job?.state !== 'queued') return;
-    for (const { on } of job.spec.after ?? []) {
-      const ids = this.#dependents.get(on) ?? new SortedIds<JobId>();
-      change(ids, job.id);
-      if (ids.size === 0) this.#dependents.delete(on);
-      else this.#dependents.set(on, ids);
-    }
+  #tally(job: JobRecord | undefined, by: 1 | -1): void {
+    const array = job?.spec.array === undefined ? undefined : this.#arrays.get(job.spec.array.arrayId);
+    if (job === undefined || array === undefined) return;
+    const { unfinished, failed } = tallyOf(job);
+    array.unfinished += by * unfinished;
+    array.failed += by * failed;
   }
 
   #count(job: JobRecord | undefined, by: number): void {

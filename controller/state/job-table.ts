@@ -2,12 +2,14 @@
  * All jobs with every index that depends on them: by project, by name, the queue, what hosts hold, who holds a GPU.
  * One function replaces a record and carries the difference into each index.
  */
-import type { GpuUuid, HostId, JobId, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
-import type { Queue } from '../../proto/domain/scheduling.ts';
+import type { ArrayId, GpuUuid, HostId, JobId, ProjectId, TaskKey } from '../../proto/domain/ids.ts';
+import { AFTER_CONDITIONS, type Queue } from '../../proto/domain/scheduling.ts';
 import type { AttemptRecord, JobRecord } from '../core/job/model.ts';
 import { holdsResources } from '../core/job/model.ts';
+import { type ArrayTally, type DependencyReads, tallyOf } from '../core/job/readiness.ts';
 import { LOOKUP_MATCHES_MAX } from '../core/limits.ts';
 import type { Lookup } from '../core/view.ts';
+import { Dependents } from './dependents.ts';
 import { HostLoad } from './host-load.ts';
 import { JobGroups } from './job-groups.ts';
 import { SortedIds } from './sorted-ids.ts';
@@ -20,6 +22,13 @@ interface ProjectJobs {
   readonly byName: Map<string, SortedIds<JobId>>;
 }
 
+/** Whether nobody who waits for the job or array can tell the two apart. */
+function standsAlike(one: ArrayTally | undefined, other: ArrayTally | undefined): boolean {
+  const { unfinished = 0, failed = 0 } = one ?? {};
+  const { unfinished: unfinishedNow = 0, failed: failedNow = 0 } = other ?? {};
+  return unfinished > 0 === unfinishedNow > 0 && failed > 0 === failedNow > 0;
+}
+
 export class JobTable {
   readonly #jobs = new Map<JobId, JobRecord>();
   readonly #ids = new SortedIds<JobId>();
@@ -27,16 +36,16 @@ export class JobTable {
   readonly #loads = new Map<HostId, HostLoad>();
   readonly gpuHolders = new Map<GpuUuid, TaskKey>();
   readonly groups = new JobGroups();
+  readonly dependents: Dependents;
   readonly waiting: WaitingJobs;
 
   constructor(findQueue: (name: string) => Queue | undefined) {
-    const { groups } = this;
-    const jobs = this.#jobs;
-    this.waiting = new WaitingJobs({
-      findQueue,
-      job: (id) => jobs.get(id),
-      arrayJobs: (id) => Array.from(groups.elements(id), (one) => jobs.get(one)!),
-    });
+    const reads: DependencyReads = {
+      job: (id) => this.#jobs.get(id),
+      arrayTally: (id) => this.groups.tallyOf(id),
+    };
+    this.dependents = new Dependents(reads);
+    this.waiting = new WaitingJobs({ ...reads, findQueue });
   }
 
   get size(): number {
@@ -86,12 +95,29 @@ export class JobTable {
     seq: number,
     onHost: (hostId: HostId) => void,
   ): void {
+    const arrayId = (after ?? before)?.spec.array?.arrayId;
+    const array = arrayId === undefined ? undefined : this.groups.tallyOf(arrayId);
+    const stood = array === undefined ? undefined : { ...array };
     this.#replaceRecord(before, after);
     this.groups.replace(before, after);
+    this.dependents.replace(before, after);
     this.waiting.replace(before, after);
+    const { id } = (after ?? before)!;
+    if (!standsAlike(before && tallyOf(before), after && tallyOf(after))) this.#tellDependents(id);
+    if (arrayId !== undefined && !standsAlike(stood, this.groups.tallyOf(arrayId)))
+      this.#tellDependents(arrayId);
     const count = Math.max(before?.attempts.length ?? 0, after?.attempts.length ?? 0);
     for (let index = 0; index < count; index++) {
       this.#replaceAttempt((after ?? before)!, before?.attempts[index], after?.attempts[index], seq, onHost);
+    }
+  }
+
+  /** Of a change of what they wait for. Most jobs have none. */
+  #tellDependents(on: JobId | ArrayId): void {
+    if (this.dependents.countOf(on) === 0) return;
+    this.dependents.reconsider(on);
+    for (const when of AFTER_CONDITIONS) {
+      for (const id of this.dependents.of(on, when)) this.waiting.reconsider(this.#jobs.get(id)!);
     }
   }
 

@@ -37,22 +37,13 @@ export class QueueIndex {
     if (this.#jobs[at]?.id === job.id) this.#jobs.splice(at, 1);
   }
 
-  /** 1-based; 0 when it does not wait. */
-  positionOf(job: JobRecord): number {
-    const at = this.#lowerBound(job);
-    return this.#jobs[at]?.id === job.id ? at + 1 : 0;
+  /** Those that are served before it, which need not be here itself. O(log n). */
+  countBefore(job: JobRecord): number {
+    return this.#lowerBound(job);
   }
 
-  /** A new index with these jobs too, which are in order. O(n). */
-  mergedWith(others: readonly JobRecord[]): QueueIndex {
-    const merged: JobRecord[] = [];
-    let at = 0;
-    for (const job of this.#jobs) {
-      while (at < others.length && this.#compare(others[at]!, job) < 0) merged.push(others[at++]!);
-      merged.push(job);
-    }
-    while (at < others.length) merged.push(others[at++]!);
-    return new QueueIndex(this.#compare, merged);
+  clear(): void {
+    this.#jobs.length = 0;
   }
 
   #lowerBound(job: JobRecord): number {

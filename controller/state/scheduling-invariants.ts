@@ -7,7 +7,16 @@ import { isFinished } from '../../proto/domain/job.ts';
 import { QUOTA_ROOT } from '../../proto/domain/scheduling.ts';
 import type { JobRecord } from '../core/job/model.ts';
 import { isActive, queueOf } from '../core/job/model.ts';
-import { capKeysOf, selectReady } from '../core/job/readiness.ts';
+import {
+  type ArrayTally,
+  CapCount,
+  capKeysOf,
+  type DependencyReads,
+  dependenciesOf,
+  findOwnGate,
+  stateOfDependency,
+  tallyOf,
+} from '../core/job/readiness.ts';
 import { QUOTA_DEPTH_MAX } from '../core/limits.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { compareInQueue } from './queue-index.ts';
@@ -19,12 +28,17 @@ export function checkScheduling(state: ClusterState, report: Report): void {
   const queued = [...state.jobs()].filter((job) => job.state === 'queued').sort(compare);
   if (state.waitingCount !== queued.length) report('the jobs that wait are counted wrong');
   const active = countActive(state);
-  const expected = selectReady(queued, {
-    job: (id) => state.job(id),
-    arrayJobs: (id) => state.arrayJobs(id),
-    findQueue: (name) => state.scheduling.findQueue(name),
-    activeCount: (key) => active.get(key) ?? 0,
-  });
+  const tallies = tallyArrays(state);
+  const reads = {
+    job: (id: JobId) => state.job(id),
+    arrayTally: (id: ArrayId) => tallies.get(id),
+    findQueue: (name: string) => state.scheduling.findQueue(name),
+    activeCount: (key: string) => active.get(key) ?? 0,
+  };
+  const caps = new CapCount(reads);
+  const expected = queued.filter(
+    (job) => findOwnGate(job, reads) === undefined && caps.findFull(job) === undefined,
+  );
   const queue = state.queue();
   if (queue.length !== expected.length || expected.some((job, index) => queue[index] !== job)) {
     report('the queue is not the jobs that may start, in order');
@@ -32,6 +46,10 @@ export function checkScheduling(state: ClusterState, report: Report): void {
   for (const [key, count] of active) {
     if (state.jobTable.waiting.activeCount(key) !== count) report(`running jobs are counted wrong: ${key}`);
   }
+  for (const [at, job] of queue.entries()) {
+    if (state.queuePosition(job.id) !== at + 1) report(`${job.id}: its position is told wrong`);
+  }
+  checkBroken(state, reads, report);
   checkJobs(state, report);
   checkQuotas(state, report);
   checkRest(state, report);
@@ -46,6 +64,35 @@ function countActive(state: ClusterState): ReadonlyMap<string, number> {
   return active;
 }
 
+function tallyArrays(state: ClusterState): ReadonlyMap<ArrayId, ArrayTally> {
+  const tallies = new Map<ArrayId, ArrayTally>();
+  for (const job of state.jobs()) {
+    if (job.spec.array === undefined) continue;
+    const { arrayId } = job.spec.array;
+    const { unfinished, failed } = tallyOf(job);
+    const before = tallies.get(arrayId);
+    tallies.set(arrayId, {
+      unfinished: unfinished + (before?.unfinished ?? 0),
+      failed: failed + (before?.failed ?? 0),
+    });
+  }
+  return tallies;
+}
+
+/** Whatever failed and is relied on is known, and nothing else: so nobody waits for what can never be. */
+function checkBroken(state: ClusterState, reads: DependencyReads, report: Report): void {
+  const known = new Set(state.brokenDependencies);
+  const broken = new Set<JobId | ArrayId>();
+  for (const job of state.jobs()) {
+    if (job.state !== 'queued') continue;
+    for (const one of dependenciesOf(job)) {
+      if (stateOfDependency(one, reads) === 'broken') broken.add(one.on);
+    }
+  }
+  const isSame = broken.size === known.size && [...broken].every((on) => known.has(on));
+  if (!isSame) report('broken dependencies are told wrong');
+}
+
 function checkJobs(state: ClusterState, report: Report): void {
   const loads = new Map<string, number>();
   const dependents = new Map<JobId | ArrayId, number>();
@@ -58,7 +105,7 @@ function checkJobs(state: ClusterState, report: Report): void {
     if (state.scheduling.findQueue(queue) === undefined) report(`${job.id}: its queue is gone`);
     loads.set(queue, (loads.get(queue) ?? 0) + 1);
     if (job.state !== 'queued') continue;
-    for (const { on } of job.spec.after ?? []) dependents.set(on, (dependents.get(on) ?? 0) + 1);
+    for (const { on } of dependenciesOf(job)) dependents.set(on, (dependents.get(on) ?? 0) + 1);
   }
   for (const { name } of state.scheduling.queues()) {
     const { waiting, running } = state.scheduling.queueLoad(name);

@@ -1,4 +1,7 @@
-/** The usage ledger: sums by day, project, queue and user, with the oldest days forgotten as new ones come. */
+/**
+ * The usage ledger: sums by day, project, queue and user. Days are forgotten by their number, the oldest first, and not by
+ * their distance from the newest: one stamp of a clock that was years ahead must not cost all history.
+ */
 import type { UsageEntry } from '../../proto/domain/scheduling.ts';
 import { USAGE_DAYS_KEPT } from '../core/limits.ts';
 
@@ -35,22 +38,19 @@ export class UsageLedger {
   add(entry: UsageEntry, touch: (key: string) => void): void {
     const key = usageKey(entry);
     const before = this.get(key);
-    if (before === undefined) this.#forget(entry.day - USAGE_DAYS_KEPT, touch);
     this.put({
       ...entry,
       gpuMilliMs: entry.gpuMilliMs + (before?.gpuMilliMs ?? 0),
       attempts: entry.attempts + (before?.attempts ?? 0),
     });
     touch(key);
+    while (this.#days.size > USAGE_DAYS_KEPT + 1) this.#forget(Math.min(...this.#days.keys()), touch);
   }
 
-  /** Days are few, so that a look at all of them whenever an entry is new costs little. */
-  #forget(beforeDay: number, touch: (key: string) => void): void {
-    for (const [day, entries] of this.#days) {
-      if (day >= beforeDay) continue;
-      for (const key of entries.keys()) touch(key);
-      this.#size -= entries.size;
-      this.#days.delete(day);
-    }
+  #forget(day: number, touch: (key: string) => void): void {
+    const entries = this.#days.get(day)!;
+    for (const key of entries.keys()) touch(key);
+    this.#size -= entries.size;
+    this.#days.delete(day);
   }
 }

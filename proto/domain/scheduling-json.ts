@@ -12,6 +12,7 @@ export function queueJson(queue: QueueView): JsonRecord {
     description: queue.description,
     priorityBand: queue.priorityBand,
     limits: { ...queue.limits },
+    restricted: queue.restricted,
     allowedProjects: [...queue.allowedProjects],
     hostSelector: { ...queue.hostSelector },
     waiting: queue.waiting,

@@ -16,6 +16,7 @@ export const QUEUE_LIST: ListKind<QueueView> = {
     'limits.gpuMilliPerJob',
     'limits.runningPerUser',
     'limits.jobsPerUser',
+    'restricted',
     'allowedProjects',
     'hostSelector.*',
     'waiting',

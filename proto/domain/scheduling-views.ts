@@ -2,6 +2,8 @@
 import type { Queue, QuotaNode } from './scheduling.ts';
 
 export interface QueueView extends Queue {
+  /** It takes the work of some projects only; of those, only what the reader may see is listed. */
+  readonly restricted: boolean;
   readonly waiting: number;
   readonly running: number;
 }

@@ -19,6 +19,11 @@ t.test('operators shape the queues, others see what concerns them', async (t) =>
   await admin('projects', 'create', 'secret');
   await admin('projects', 'members', 'add', 'lab', 'bob', '--role', 'member');
 
+  await t.test('status counts held jobs among those that wait', async (t) => {
+    await admin('jobs', 'create', '--project', 'secret', '--hold', '--wait-for-hosts', '--command', 'true');
+    t.match(JSON.parse((await admin('admin', 'status', '-o', 'json')).stdout), { jobs: 1, queued: 1 });
+  });
+
   await t.test('queues', async (t) => {
     const create = ['queues', 'create', 'short', '--band=-5', '--time-limit', '1h', '--jobs-per-user', '2'];
     t.match(JSON.parse((await admin(...create, '--allow-project', 'lab,secret', '-o', 'json')).stdout), {
@@ -32,6 +37,14 @@ t.test('operators shape the queues, others see what concerns them', async (t) =>
       unknown
     >;
     t.equal((shown['allowedProjects'] as unknown[]).length, 1, 'a project that is hidden stays so');
+    await admin('queues', 'create', 'closed', '--allow-project', 'secret');
+    t.match(
+      JSON.parse((await user('queues', 'show', 'closed', '-o', 'json')).stdout),
+      { restricted: true, allowedProjects: [] },
+      'a list of which nothing is shown does not read as all',
+    );
+    t.match((await user('queues', 'list', '-o', 'wide')).stdout, /closed.* others/);
+    t.match((await admin('queues', 'list', '-o', 'wide')).stdout, /default.* all /);
     t.match(await user('queues', 'create', 'mine'), { code: 3, stderr: /operator/ });
     t.match(await admin('queues', 'create', 'short'), { code: 5 });
     t.match(await admin('queues', 'create', 'x', '--band', '1e3'), { code: 2, stderr: /flag --band/ });

@@ -3,6 +3,7 @@
  * disk, and the machines as they truly are. Each check costs as much as the event that it judges.
  */
 import type { ClusterEvent, StampedEvent } from '../../controller/core/event.ts';
+import type { Plan, PlanInput } from '../../controller/core/planner.ts';
 import { apply, Touched } from '../../controller/state/apply.ts';
 import { canonicalLines } from '../../controller/state/canonical.ts';
 import { ClusterState } from '../../controller/state/cluster-state.ts';
@@ -18,6 +19,7 @@ import { CHIEF } from './operators.ts';
 import { SIM_SELF_FENCE_MS } from './options.ts';
 import { OrderChecks } from './order-checks.ts';
 import type { Cluster, Container, Host, Lane } from './parts.ts';
+import { SharingChecks } from './sharing-checks.ts';
 import type { SimProcess } from './world.ts';
 
 type EventOf<T extends ClusterEvent['type']> = Extract<ClusterEvent, { readonly type: T }>;
@@ -62,6 +64,7 @@ export class Checker {
   readonly shadow = new ClusterState();
   readonly #sim: Cluster;
   readonly #orders: OrderChecks;
+  readonly #sharing: SharingChecks;
   readonly #attempts = new Map<string, AttemptTruth>();
   readonly #gpuHolder = new Map<string, string>();
   readonly #running = new Map<string, string>();
@@ -83,6 +86,7 @@ export class Checker {
   constructor(sim: Cluster) {
     this.#sim = sim;
     this.#orders = new OrderChecks(sim, this.shadow, (message) => this.#fail(message));
+    this.#sharing = new SharingChecks(sim, this.shadow, (message) => this.#fail(message));
   }
 
   /** Something runs on the host of which a person said that it does not. */
@@ -93,6 +97,10 @@ export class Checker {
   /** Virtual time at which the cluster last took the host in. */
   registeredAtMs(host: Host): number {
     return this.#orders.registeredAtMs(host);
+  }
+
+  planned(epoch: number, input: PlanInput, plan: Plan): void {
+    this.#sharing.planned(epoch, input, plan);
   }
 
   /** Entries became durable. */
@@ -124,6 +132,7 @@ export class Checker {
   #judge(stamped: StampedEvent): void {
     const { event } = stamped;
     this.#orders.judge(stamped);
+    this.#sharing.judge(stamped);
     if ('jobId' in event) {
       const job = this.shadow.job(event.jobId);
       if (job !== undefined && isFinished(job.state) && !AFTER_THE_END.has(event.type)) {
@@ -378,6 +387,7 @@ export class Checker {
   /** The slow checks: the rows on the disk equal the fold of the events, and the fold is consistent in itself. */
   async compare(): Promise<void> {
     for (const rule of findViolations(this.shadow)) this.#fail(rule);
+    this.#sharing.compare();
     try {
       const stored = await loadState(createMemoryLog(this.#sim.logDisk.disk));
       const [rows, folded] = [stored, this.shadow].map((state) => [...canonicalLines(state)].join(''));

@@ -36,6 +36,14 @@ export const FAULTS = [
   'host-orders',
   'host-removal',
   'tenants',
+  'preemption',
+  'queues',
+  'quotas',
+  'policy-changes',
+  'reservations',
+  'arrays',
+  'dependencies',
+  'job-changes',
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 
@@ -47,6 +55,8 @@ export interface SimOptions {
   readonly faultEveryMs: number;
   /** Mean virtual time between two requests of users. */
   readonly requestEveryMs: number;
+  /** Which planner stands behind the port. */
+  readonly planner: 'pass' | 'first-fit';
 }
 
 /**
@@ -58,8 +68,12 @@ export const SIM_SELF_FENCE_MS = 30_000;
 export const SIM_LOST_AFTER_MS = 25_000;
 export const SIM_HEARTBEAT_MS = 5_000;
 
-/** Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. */
+/**
+ * Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. Even seeds
+ * plan by the scheduling pass, odd ones by first fit.
+ */
 export function drawOptions(
+  seed: number,
   rng: SplittableRng,
   forced: readonly Fault[] = [],
   exactly?: readonly Fault[],
@@ -76,5 +90,6 @@ export function drawOptions(
     faults,
     faultEveryMs: 1_000 + rng.integer(9_000),
     requestEveryMs: 200 + rng.integer(1_800),
+    planner: seed % 2 === 0 ? 'pass' : 'first-fit',
   };
 }

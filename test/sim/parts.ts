@@ -9,7 +9,7 @@ import type { Supervisor } from '../../agent/session/supervisor.ts';
 import type { Command, RequestMark } from '../../controller/core/command.ts';
 import type { decide } from '../../controller/core/decide.ts';
 import type { CommandOutcome, Engine } from '../../controller/core/engine.ts';
-import type { Planner } from '../../controller/core/planner.ts';
+import type { Plan, PlanInput, Planner } from '../../controller/core/planner.ts';
 import type { AgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import type { Liveness } from '../../controller/effects/liveness.ts';
 import type { ClusterState } from '../../controller/state/cluster-state.ts';
@@ -181,6 +181,8 @@ export interface Judge {
   /** The fold of everything that is on the controller's disk. */
   readonly shadow: ClusterState;
   committed(entries: readonly LogEntry[]): void;
+  /** The planner of that epoch's leader looked at the cluster. */
+  planned(epoch: number, input: PlanInput, plan: Plan): void;
   containerStarted(host: Host, container: Container): void;
   stopAsked(host: Host, key: TaskKey): void;
   agentHeard(host: Host, lane: Lane, agent: SimProcess, heard: ControllerEnvelope): void;

@@ -44,6 +44,19 @@ export const PLANTED_BUGS = {
   'revoked-host-served': ['host-removal'],
   'join-token-reused': ['host-removal'],
   'project-deleted-with-jobs': ['tenants'],
+  'hold-ignored': ['job-changes'],
+  'dependency-ignored': ['dependencies'],
+  'dependents-left-waiting': ['dependencies'],
+  'array-cap-ignored': ['arrays'],
+  'user-cap-ignored': ['queues'],
+  'usage-uncounted': [],
+  'preempted-counts-as-failed': ['preemption'],
+  'preemption-not-off': ['preemption', 'policy-changes'],
+  'victims-too-young': ['preemption', 'policy-changes'],
+  'victims-spared': ['preemption', 'quotas'],
+  'quota-limit-ignored': ['quotas'],
+  'guarantee-ignored': ['preemption', 'quotas'],
+  'reservation-ignored': ['reservations'],
 } as const satisfies Record<string, readonly Fault[]>;
 
 export type PlantedBug = keyof typeof PLANTED_BUGS;

@@ -6,6 +6,7 @@ import type { decide } from '../../controller/core/decide.ts';
 import type { ClusterEvent } from '../../controller/core/event.ts';
 import type { ClusterView } from '../../controller/core/view.ts';
 import type { Host } from '../../proto/domain/catalog.ts';
+import { changed } from './changed.ts';
 import type { PlantedBug } from './planted-bugs.ts';
 
 type Decide = typeof decide;
@@ -92,17 +93,6 @@ export function withoutCordons<T extends ClusterView>(view: T): T {
       return host === undefined ? undefined : open(host);
     },
   } as Partial<ClusterView> as Partial<T>);
-}
-
-/** The same object with some of its methods in another form; what they are bound to stays what it was. */
-function changed<T extends object>(inner: T, other: Partial<T>): T {
-  return new Proxy(inner, {
-    get(target, name) {
-      if (name in other) return other[name as keyof T];
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }
 
 function isStop(event: ClusterEvent): boolean {

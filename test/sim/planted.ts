@@ -17,6 +17,7 @@ import type { TaskObservation } from '../../proto/domain/task.ts';
 import { sha256Hex } from '../../proto/runtime/sha256.ts';
 import type { Cluster, Host, Lane, Wrappers } from './parts.ts';
 import { decideOrdersWrongly, withoutCordons } from './planted-orders.ts';
+import { decideSharingWrongly, planSharingWrongly } from './planted-sharing.ts';
 
 type Decide = typeof decide;
 
@@ -160,7 +161,7 @@ export class Planted implements Wrappers {
 
   decide(inner: Decide, leads: () => boolean): Decide {
     const { bug } = this.#sim;
-    const told = decideOrdersWrongly(bug, this.#withTruth(inner, leads));
+    const told = decideSharingWrongly(bug, decideOrdersWrongly(bug, this.#withTruth(inner, leads)));
     if (bug === 'no-request-memory') {
       return (reader, command, context) => {
         if (!('request' in command)) return inner(reader, command, context);
@@ -222,8 +223,9 @@ export class Planted implements Wrappers {
     };
   }
 
-  planner(inner: Planner): Planner {
+  planner(asIs: Planner): Planner {
     const { bug } = this.#sim;
+    const inner = planSharingWrongly(bug, asIs);
     if (bug === 'pause-ignored') return (input) => inner({ ...input, nowMs: input.nowMs + 86_400_000 });
     if (bug === 'cordon-ignored') return (input) => inner({ ...input, view: withoutCordons(input.view) });
     if (!this.#sim.on('stale-planner')) return inner;

@@ -5,6 +5,8 @@
 
 import { decide } from '../../controller/core/decide.ts';
 import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
+import type { Planner } from '../../controller/core/planner.ts';
+import { createPlanner } from '../../controller/core/planning/plan-cluster.ts';
 import { type AgentLink, createAgentLink } from '../../controller/effects/agent-link/agent-link.ts';
 import { createHistoryProofs } from '../../controller/effects/agent-link/history-proof.ts';
 import { watchDrains } from '../../controller/effects/drain-watch.ts';
@@ -78,7 +80,7 @@ export class SimController implements Controller {
     watchLostHosts({ engine: this.engine, liveness: this.liveness, clock, logger });
     const planning = createPlanningLoop({
       engine: sim.planted.deaf(this.engine),
-      planner: sim.planted.planner(planFirstFit),
+      planner: this.#createPlanner(),
       readyHosts: this.liveness.readyHosts,
       clock,
       rng: sim.world.rng.split(`planning ${this.process.name}`),
@@ -99,6 +101,21 @@ export class SimController implements Controller {
     watchRevocations({ engine: this.engine, clock, logger, sessions: this.link, cut });
     if (sim.bug !== 'drain-deadline-missed') watchDrains({ engine: this.engine, clock, logger });
     planning.wake();
+  }
+
+  #createPlanner(): Planner {
+    const { world, planted, options, checker } = this.#sim;
+    const planner = planted.planner(options.planner === 'pass' ? createPlanner() : planFirstFit);
+    return (input) => {
+      try {
+        const plan = planner(input);
+        checker.planned(this.engine.epoch, input, plan);
+        return plan;
+      } catch (error) {
+        world.violate(`a planner cannot plan: ${(error as ClusterError).code ?? String(error)}`);
+        throw error;
+      }
+    };
   }
 
   /** Those that speak for the host now; whoever comes later has another certificate. */

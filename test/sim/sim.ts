@@ -2,7 +2,6 @@
  * One simulated cluster and its life: controllers and agents (production code) on simulated machines, users, faults
  * and checks. First safety under faults, then all is healed and everything must come to rest.
  */
-import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import type { MemoryDisk } from '../../controller/store/memory-log.ts';
 import { isFinished } from '../../proto/domain/job.ts';
 import type { ClusterError } from '../../proto/errors/cluster-error.ts';
@@ -15,6 +14,8 @@ import type { Agent, Cluster, Controller, Host } from './parts.ts';
 import { Planted } from './planted.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 import { Requests } from './requests.ts';
+import { RestChecks } from './rest-checks.ts';
+import { Sharing } from './sharing.ts';
 import { SimAgent } from './sim-agent.ts';
 import { SimController } from './sim-controller.ts';
 import { SimHost } from './sim-host.ts';
@@ -72,13 +73,14 @@ export class Sim implements Cluster {
   readonly #faults: Faults;
   readonly #operators: Operators;
   readonly #tenants: Tenants;
+  readonly #sharing: Sharing;
   #lives = 0;
 
   constructor({ seed, bug, faults, log }: SimRun) {
     this.world = new World(seed, log);
     this.bug = bug;
     const forced: readonly Fault[] = bug === undefined ? [] : PLANTED_BUGS[bug];
-    this.options = drawOptions(this.world.rng.split('options'), forced, faults);
+    this.options = drawOptions(seed, this.world.rng.split('options'), forced, faults);
     this.chance = this.world.rng.split('chance');
     this.logDisk = new SimLogDisk(this);
     this.network = new SimNetwork(this);
@@ -87,11 +89,15 @@ export class Sim implements Cluster {
     this.workload = new Workload(this);
     this.#operators = new Operators(this);
     this.#tenants = new Tenants(this);
+    this.#sharing = new Sharing(this);
     this.planted = new Planted(this);
     this.#faults = new Faults(this);
     const { hosts, gpusPerHost } = this.options;
     this.hosts = Array.from({ length: hosts }, (_, at) => new SimHost(this, at + 1, gpusPerHost));
-    log?.(`seed ${seed}: ${hosts} hosts of ${gpusPerHost} GPUs; ${[...this.options.faults].join(' ')}`);
+    const { planner } = this.options;
+    log?.(
+      `seed ${seed}: ${hosts} hosts of ${gpusPerHost} GPUs; ${planner}; ${[...this.options.faults].join(' ')}`,
+    );
   }
 
   on(fault: Fault): boolean {
@@ -208,6 +214,7 @@ export class Sim implements Cluster {
       this.#operators.start();
       this.workload.start();
       this.#tenants.start();
+      this.#sharing.start();
       this.#faults.start();
       this.#compareNow();
       await world.run(() => world.steps >= steps / 2);
@@ -239,6 +246,7 @@ export class Sim implements Cluster {
     this.workload.quiet();
     this.#operators.quiet();
     this.#tenants.quiet();
+    this.#sharing.quiet();
   }
 
   async #comeToRest(): Promise<void> {
@@ -292,21 +300,8 @@ export class Sim implements Cluster {
       return;
     }
     this.checker.atRest();
-    const before = this.#placeable(controller);
-    await this.#pass(SETTLE_MS);
-    const [stuck] = this.#placeable(controller).filter((id) => before.includes(id));
-    if (stuck !== undefined) world.violate(`${stuck} waits while it fits`);
-  }
-
-  #placeable(controller: SimController): readonly string[] {
-    const plan = planFirstFit({
-      view: this.checker.shadow,
-      readyHosts: controller.liveness.readyHosts(),
-      nowMs: this.wallMs,
-      seed: 1,
-      placementsMax: 100,
-    });
-    return plan.placements.map(({ jobId }) => jobId);
+    const rest = new RestChecks(this, controller);
+    while (this.world.violation === undefined && rest.look()) await this.#pass(SETTLE_MS);
   }
 
   #isDrained(): boolean {

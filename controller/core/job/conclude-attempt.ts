@@ -4,10 +4,10 @@
  */
 import type { AttemptOutcome, Exit } from '../../../proto/domain/job.ts';
 import { EXIT_CODES, INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
-import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS } from '../limits.ts';
+import { BACKOFF_FIRST_MS, BACKOFF_MAX_MS, RUN_ATTEMPTS_MAX } from '../limits.ts';
 import type { JobFinished, JobRequeued } from './events.ts';
 import type { AttemptRecord, JobRecord } from './model.ts';
-import { endedByInfrastructure, runAttemptsMax } from './model.ts';
+import { countOwnAttempts, endedByInfrastructure, runAttemptsMax } from './model.ts';
 
 /**
  * Outcome of an attempt that exited. A stop counts as its cause once the host had obeyed it, or when a signal ended
@@ -55,7 +55,7 @@ export function concludeAttempt(
   }
   const failure = failureOf(attempt);
   if (job.stopRequested || !mayRetry(job, attempt)) return fail(job, failure, exitCodeFor(attempt));
-  if (attempt.number >= runAttemptsMax(job)) {
+  if (isSpent(job, attempt)) {
     return fail(
       job,
       {
@@ -74,6 +74,12 @@ export function concludeAttempt(
     message: `queued again: ${failure.message}`,
     usesRetry: !endedByInfrastructure(attempt),
   };
+}
+
+/** Who made room for others is not the worse for it, up to the number that a record may hold at all. */
+function isSpent(job: JobRecord, attempt: AttemptRecord): boolean {
+  if (attempt.number >= RUN_ATTEMPTS_MAX + job.manualRetries) return true;
+  return attempt.outcome !== 'preempted' && countOwnAttempts(job) >= runAttemptsMax(job);
 }
 
 function countAttempts(count: number): string {
@@ -142,6 +148,6 @@ const TIME_LIMIT: Failure = { reason: 'TIME_LIMIT', message: 'reached its time l
 /** Doubles with each failed attempt in a row up to five minutes, so that a broken host or job cannot spin. */
 function backoffMs(job: JobRecord, attempt: AttemptRecord): number {
   if (attempt.outcome === 'preempted') return 0;
-  const failures = job.attempts.length;
+  const failures = countOwnAttempts(job);
   return Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures - 1, 20));
 }

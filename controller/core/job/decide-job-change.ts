@@ -1,16 +1,18 @@
 /** What may be changed of a job that waits: whether it is held, and what it asks for. */
 import { LIMITS } from '../../../proto/domain/limits.ts';
 import { checkLabelKey, checkText } from '../../../proto/domain/names.ts';
+import type { Dependency } from '../../../proto/domain/scheduling.ts';
 import { formatDuration } from '../../../proto/domain/units.ts';
 import { createViolations } from '../../../proto/domain/violations.ts';
 import type { Command } from '../command.ts';
 import type { Decision, Refused } from '../decision.ts';
-import { refuse } from '../decision.ts';
+import { refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
+import type { Required } from '../lookup.ts';
 import { couldAnyHold } from '../placement/could-hold.ts';
 import type { ClusterReader } from '../reader.ts';
 import { objectToCycle, resolveDependencies } from './dependencies.ts';
-import { enterQueue, withoutSelector } from './enter-queue.ts';
+import { enterQueue, stayInQueue, withoutSelector } from './enter-queue.ts';
 import type { JobChange } from './events.ts';
 import type { JobRecord } from './model.ts';
 import { queueOf } from './model.ts';
@@ -38,7 +40,13 @@ function decideHold(reader: ClusterReader, command: Of<'hold-job' | 'release-job
 function decideUpdateJob(reader: ClusterReader, command: Of<'update-job'>): Decision {
   const objection = objectToFields(command);
   if (objection !== undefined) return objection;
-  return forWaiting(reader, command, 'changed', (job) => changeOf(reader, job, command));
+  const moves: Moves = { count: 0 };
+  return forWaiting(reader, command, 'changed', (job) => changeOf(reader, job, command, moves));
+}
+
+/** Elements of an array that enter another queue by one order: they count there together. */
+interface Moves {
+  count: number;
 }
 
 /** Of an array the waiting elements; the others are past it. */
@@ -104,6 +112,7 @@ function changeOf(
   reader: ClusterReader,
   job: JobRecord,
   command: Of<'update-job'>,
+  moves: Moves,
 ): readonly ClusterEvent[] | Refused {
   const { priority, timeLimitMs, queue } = command;
   const { id: jobId, projectId, spec } = job;
@@ -115,18 +124,18 @@ function changeOf(
     change.timeLimitMs = timeLimitMs;
   }
   if (command.after !== undefined) {
-    const after = resolveDependencies(reader, projectId, command.after);
+    const after = resolveAfter(reader, job, command.after);
     if (!after.ok) return after;
-    const cycle = objectToCycle(reader, job, after.record);
-    if (cycle !== undefined) return cycle;
     change.after = after.record;
   }
   if (queue !== undefined) change.queue = queue;
-  const now = reader.scheduling.findQueue(queueOf(job));
-  const constraints = command.constraints ?? withoutSelector(now, spec);
   const isMoved = queue !== undefined && queue !== queueOf(job);
-  const asked = changedSpec(spec, { ...change, constraints });
-  const entry = enterQueue(reader, { projectId, user: job.createdBy, spec: asked, count: isMoved ? 1 : 0 });
+  if (isMoved) moves.count += 1;
+  const own = isMoved ? withoutSelector(reader.scheduling.findQueue(queueOf(job)), spec) : spec.constraints;
+  const asked = changedSpec(spec, { ...change, constraints: command.constraints ?? own });
+  const entry = isMoved
+    ? enterQueue(reader, { projectId, user: job.createdBy, spec: asked, count: moves.count })
+    : stayInQueue(reader, asked, spec);
   if (!entry.ok) return entry;
   if (command.constraints !== undefined || isMoved) {
     change.constraints = entry.spec.constraints;
@@ -134,6 +143,23 @@ function changeOf(
     if (objection !== undefined) return objection;
   }
   return [{ type: 'job-updated', jobId, projectId, change }];
+}
+
+function resolveAfter(
+  reader: ClusterReader,
+  job: JobRecord,
+  asked: readonly Dependency[],
+): Required<readonly Dependency[]> {
+  if (job.attempts.length > 0) {
+    const field = {
+      path: 'spec.after',
+      reason: 'comes too late: the job was started before and waits for nobody',
+    };
+    const hint = 'hold it with nabla jobs hold, and release it when the other has finished';
+    return refuseField('precondition', 'DEPENDENCY_TOO_LATE', field, hint, { jobId: job.id });
+  }
+  const after = resolveDependencies(reader, job.projectId, asked);
+  return after.ok ? (objectToCycle(reader, job, after.record) ?? after) : after;
 }
 
 function refuseWarning(job: JobRecord): Refused {

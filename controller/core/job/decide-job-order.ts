@@ -10,6 +10,7 @@ import { changeTags, sameTexts } from '../names.ts';
 import type { ClusterReader } from '../reader.ts';
 import { replayRequest } from '../requests.ts';
 import { cancelled } from './conclude-attempt.ts';
+import { objectToUnsettled } from './dependencies.ts';
 import type { JobRecord } from './model.ts';
 import { latestAttempt } from './model.ts';
 import { objectToReturn } from './return-to-queue.ts';
@@ -64,6 +65,8 @@ export function decideDeleteJob(reader: ClusterReader, command: Of<'delete-job'>
       details: { jobId: job.id },
     });
   }
+  const unsettled = objectToUnsettled(reader, job);
+  if (unsettled !== undefined) return unsettled;
   const secrets = reader.secretsOfJob(job.id).map((id) => reader.secret(id)!);
   return accept(job.id, [
     ...secrets.map((secret) => ({

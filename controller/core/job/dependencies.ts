@@ -1,6 +1,6 @@
 /**
  * What comes after what: references to jobs resolved and checked when they are given, and the end of those whose
- * dependency can no longer be met, in the commit that made it so.
+ * dependency can no longer be met, in the commit that made it so or in those that follow.
  */
 import type { ArrayId, JobId, ProjectId } from '../../../proto/domain/ids.ts';
 import { ID_PREFIXES } from '../../../proto/domain/ids.ts';
@@ -9,12 +9,12 @@ import type { Dependency } from '../../../proto/domain/scheduling.ts';
 import type { Decision, Refused } from '../decision.ts';
 import { refuse, refuseField } from '../decision.ts';
 import type { ClusterEvent } from '../event.ts';
-import { DEPENDENCY_WALK_MAX, DEPENDENTS_MAX } from '../limits.ts';
+import { DEPENDENCY_WALK_MAX, DEPENDENTS_ENDED_MAX, DEPENDENTS_MAX } from '../limits.ts';
 import { type Required, requireJob } from '../lookup.ts';
 import type { ClusterReader } from '../reader.ts';
 import type { JobFinished } from './events.ts';
 import type { JobRecord } from './model.ts';
-import { stateOfDependency } from './readiness.ts';
+import { dependenciesOf, stateOfDependency, tallyOf } from './readiness.ts';
 
 const PATH = 'spec.after';
 
@@ -67,29 +67,38 @@ function objectTo(reader: ClusterReader, dependency: Dependency, jobs: number): 
   });
 }
 
-/** Refuses dependencies of a waiting job through which it would come after itself. O(jobs before it). */
+/**
+ * Refuses dependencies of a job that waits, or is to, through which it would come after itself. O(jobs before it). Who
+ * was started waits for nobody, so no way leads through it.
+ */
 export function objectToCycle(
   reader: ClusterReader,
   job: JobRecord,
   after: readonly Dependency[],
 ): Refused | undefined {
-  const seen = new Set<JobId>();
-  const open = after.flatMap(({ on }) => jobsOf(reader, on));
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next.id === job.id) {
+  const own: readonly (JobId | ArrayId | undefined)[] = [job.id, job.spec.array?.arrayId];
+  const seen = new Set<JobId | ArrayId>();
+  const open = after.map(({ on }) => on);
+  let walked = 0;
+  for (let on = open.pop(); on !== undefined; on = open.pop()) {
+    if (own.includes(on)) {
       const field = { path: PATH, reason: 'leads back to the job itself' };
       return refuseField('invalid', 'DEPENDENCY_CYCLE', field, 'leave out what comes after this job', {
         jobId: job.id,
       });
     }
-    if (seen.has(next.id) || next.state !== 'queued') continue;
-    seen.add(next.id);
-    if (seen.size > DEPENDENCY_WALK_MAX) {
-      return refuse('quota', 'DEPENDENCIES_MAX', 'too many jobs come before that one', {
-        hint: 'name fewer jobs',
-      });
+    if (seen.has(on)) continue;
+    seen.add(on);
+    for (const next of jobsOf(reader, on)) {
+      if (next.state !== 'queued') continue;
+      walked += 1;
+      if (walked > DEPENDENCY_WALK_MAX) {
+        return refuse('quota', 'DEPENDENCIES_MAX', 'too many jobs come before that one', {
+          hint: 'name fewer jobs',
+        });
+      }
+      for (const { on: before } of dependenciesOf(next)) if (!seen.has(before)) open.push(before);
     }
-    for (const { on } of next.spec.after ?? []) open.push(...jobsOf(reader, on));
   }
   return undefined;
 }
@@ -101,24 +110,70 @@ function jobsOf(reader: ClusterReader, on: JobId | ArrayId): readonly JobRecord[
 
 /**
  * The decision with the ends that it brings about: whoever waits for the success of a job that did not succeed is
- * cancelled with it, and so on down the line.
+ * cancelled with it, and so on down the line. What is more than {@link DEPENDENTS_ENDED_MAX} is left to
+ * {@link decideEndDependents}; until then the state knows it by what it relies on, and lets none of it start.
  */
 export function withDependents(reader: ClusterReader, decision: Decision): Decision {
   if (!decision.ok) return decision;
-  const ended = decision.events.filter(isFailure);
-  if (ended.length === 0) return decision;
+  const sources = decision.events.filter(isFailure).flatMap(({ jobId }) => sourcesOf(reader, jobId));
+  if (sources.length === 0) return decision;
   const finished = new Set<JobId>(decision.events.filter(isEnd).map(({ jobId }) => jobId));
-  const cascade: ClusterEvent[] = [];
-  const open = ended.map(({ jobId }) => jobId);
-  for (let id = open.shift(); id !== undefined; id = open.shift()) {
-    for (const job of dependentsOf(reader, id)) {
-      if (finished.has(job.id)) continue;
-      finished.add(job.id);
-      open.push(job.id);
-      cascade.push(endOfDependent(job, id));
+  const cascade = endReliant(reader, sources, finished);
+  return cascade.length === 0 ? decision : { ...decision, events: [...decision.events, ...cascade] };
+}
+
+/** The next of those that rely on what failed. Harmless when there are none; may be asked as often as one likes. */
+export function decideEndDependents(reader: ClusterReader): Decision {
+  const sources: (JobId | ArrayId)[] = [];
+  for (const on of reader.brokenDependencies) if (sources.push(on) >= DEPENDENTS_ENDED_MAX) break;
+  const events = endReliant(reader, sources, new Set());
+  return { ok: true, events, outcome: { subject: events[0]?.jobId ?? '', replayed: false } };
+}
+
+function endReliant(
+  reader: ClusterReader,
+  sources: readonly (JobId | ArrayId)[],
+  finished: Set<JobId>,
+): readonly JobFinished[] {
+  const ends: JobFinished[] = [];
+  const open = [...sources];
+  for (const on of open) {
+    for (const id of reader.reliantOn(on)) {
+      if (finished.has(id)) continue;
+      if (ends.length >= DEPENDENTS_ENDED_MAX) return ends;
+      finished.add(id);
+      open.push(...sourcesOf(reader, id));
+      ends.push(endOfDependent(reader.job(id)!, on));
     }
   }
-  return { ...decision, events: [...decision.events, ...cascade] };
+  return ends;
+}
+
+function sourcesOf(reader: ClusterReader, id: JobId): readonly (JobId | ArrayId)[] {
+  const arrayId = reader.job(id)?.spec.array?.arrayId;
+  return arrayId === undefined ? [id] : [id, arrayId];
+}
+
+/**
+ * Refuses to retry or delete a failed job while some that rely on it are yet to be cancelled: they would live on, as if
+ * it had not failed.
+ */
+export function objectToUnsettled(reader: ClusterReader, job: JobRecord): Refused | undefined {
+  if (tallyOf(job).failed === 0) return undefined;
+  for (const on of sourcesOf(reader, job.id)) {
+    for (const _waiting of reader.reliantOn(on)) {
+      return refuse(
+        'precondition',
+        'DEPENDENTS_NOT_ENDED',
+        'jobs that rely on it are still being cancelled',
+        {
+          hint: 'try again in a moment',
+          details: { jobId: job.id },
+        },
+      );
+    }
+  }
+  return undefined;
 }
 
 function isEnd(event: ClusterEvent): event is JobFinished {
@@ -129,16 +184,7 @@ function isFailure(event: ClusterEvent): event is JobFinished {
   return event.type === 'job-finished' && event.state !== 'succeeded';
 }
 
-function* dependentsOf(reader: ClusterReader, id: JobId): IterableIterator<JobRecord> {
-  const arrayId = reader.job(id)?.spec.array?.arrayId;
-  for (const on of arrayId === undefined ? [id] : [id, arrayId]) {
-    for (const job of reader.dependents(on)) {
-      if (job.spec.after?.some((one) => one.on === on && one.when === 'ok')) yield job;
-    }
-  }
-}
-
-function endOfDependent(job: JobRecord, on: JobId): JobFinished {
+function endOfDependent(job: JobRecord, on: JobId | ArrayId): JobFinished {
   return {
     type: 'job-finished',
     jobId: job.id,

@@ -3,8 +3,10 @@ import type { Principal, ProjectId } from '../../../proto/domain/ids.ts';
 import type { JobSpec } from '../../../proto/domain/job.ts';
 import { DEFAULT_QUEUE, type Queue } from '../../../proto/domain/scheduling.ts';
 import { formatDuration, formatGpus } from '../../../proto/domain/units.ts';
+import type { FieldViolation } from '../../../proto/errors/cluster-error.ts';
 import type { Refused } from '../decision.ts';
 import { refuseField } from '../decision.ts';
+import type { Required } from '../lookup.ts';
 import type { ClusterReader } from '../reader.ts';
 
 export interface Entrant {
@@ -19,41 +21,74 @@ export type Entry = { readonly ok: true; readonly spec: JobSpec } | Refused;
 
 /** The spec with the labels that the queue asks of hosts, or why the queue does not take it. */
 export function enterQueue(reader: ClusterReader, entrant: Entrant): Entry {
-  const { spec } = entrant;
+  const found = requireQueueOf(reader, entrant.spec);
+  if (!found.ok) return found;
+  return objectToEntry(reader, found.record, entrant) ?? withSelector(found.record, entrant.spec);
+}
+
+/** The same for a waiting job that stays in its queue: only what it now asks for anew is judged. */
+export function stayInQueue(reader: ClusterReader, spec: JobSpec, before: JobSpec): Entry {
+  const found = requireQueueOf(reader, spec);
+  if (!found.ok) return found;
+  const { record: queue } = found;
+  const objection = spec.timeLimitMs === before.timeLimitMs ? undefined : objectToTimeLimit(queue, spec);
+  if (objection !== undefined) return objection;
+  return spec.constraints === before.constraints ? { ok: true, spec } : withSelector(queue, spec);
+}
+
+function requireQueueOf(reader: ClusterReader, spec: JobSpec): Required<Queue> {
   const name = spec.queue ?? DEFAULT_QUEUE;
-  const queue = reader.scheduling.findQueue(name);
-  if (queue === undefined) {
+  const record = reader.scheduling.findQueue(name);
+  if (record === undefined) {
     const field = { path: 'spec.queue', reason: 'names a queue that does not exist' };
     return refuseField('not-found', 'QUEUE_NOT_FOUND', field, 'list them with nabla queues list', {
       queue: name,
     });
   }
-  const objection = objectToLimits(queue, entrant) ?? objectToUser(reader, queue, entrant);
-  return objection ?? withSelector(queue, spec);
+  return { ok: true, record };
 }
 
-function objectToLimits(queue: Queue, { projectId, spec }: Entrant): Refused | undefined {
-  const { limits, allowedProjects } = queue;
-  const details = { queue: queue.name };
-  const fail = (path: string, reason: string, hint: string): Refused =>
-    refuseField('precondition', 'QUEUE_LIMIT', { path, reason }, hint, details);
-  if (allowedProjects.length > 0 && !allowedProjects.includes(projectId)) {
-    const field = { path: 'spec.queue', reason: 'names a queue that does not take work of this project' };
-    const hint = 'choose another queue, or ask an operator to allow the project';
-    return refuseField('precondition', 'QUEUE_NOT_ALLOWED', field, hint, details);
-  }
-  const { timeLimitMs, gpuMilliPerJob } = limits;
-  if (timeLimitMs > 0 && (spec.timeLimitMs === 0 || spec.timeLimitMs > timeLimitMs)) {
-    const most = formatDuration(timeLimitMs);
-    const asked = spec.timeLimitMs === 0 ? 'is not given' : `is ${formatDuration(spec.timeLimitMs)}`;
-    const reason = `${asked}; the time limit of queue ${queue.name} is ${most}`;
-    return fail('spec.timeLimitMs', reason, `add --time-limit ${most} or less, or choose another queue`);
-  }
+/** Why the queue does not take the work, its labels aside; undefined: it does. */
+export function objectToEntry(reader: ClusterReader, queue: Queue, entrant: Entrant): Refused | undefined {
+  const { projectId, spec } = entrant;
+  return (
+    objectToProject(queue, projectId) ??
+    objectToTimeLimit(queue, spec) ??
+    objectToSize(queue, spec) ??
+    objectToUser(reader, queue, entrant)
+  );
+}
+
+function objectToProject(queue: Queue, projectId: ProjectId): Refused | undefined {
+  const { name, allowedProjects } = queue;
+  if (allowedProjects.length === 0 || allowedProjects.includes(projectId)) return undefined;
+  const field = { path: 'spec.queue', reason: 'names a queue that does not take work of this project' };
+  const hint = 'choose another queue, or ask an operator to allow the project';
+  return refuseField('precondition', 'QUEUE_NOT_ALLOWED', field, hint, { queue: name });
+}
+
+function objectToTimeLimit(queue: Queue, spec: JobSpec): Refused | undefined {
+  const { timeLimitMs } = queue.limits;
+  if (timeLimitMs === 0 || (spec.timeLimitMs > 0 && spec.timeLimitMs <= timeLimitMs)) return undefined;
+  const most = formatDuration(timeLimitMs);
+  const asked = spec.timeLimitMs === 0 ? 'is not given' : `is ${formatDuration(spec.timeLimitMs)}`;
+  const reason = `${asked}; the time limit of queue ${queue.name} is ${most}`;
+  const hint = `add --time-limit ${most} or less, or choose another queue`;
+  return refuseLimit(queue, { path: 'spec.timeLimitMs', reason }, hint);
+}
+
+function objectToSize(queue: Queue, spec: JobSpec): Refused | undefined {
+  const { gpuMilliPerJob } = queue.limits;
   const gpuMilli = spec.resources.gpuMilli * spec.tasks;
   if (gpuMilliPerJob === 0 || gpuMilli <= gpuMilliPerJob) return undefined;
   const most = formatGpus(gpuMilliPerJob);
   const reason = `asks for ${formatGpus(gpuMilli)} GPUs; queue ${queue.name} takes jobs of at most ${most}`;
-  return fail('spec.resources.gpuMilli', reason, 'ask for fewer GPUs, or choose another queue');
+  const hint = 'ask for fewer GPUs, or choose another queue';
+  return refuseLimit(queue, { path: 'spec.resources.gpuMilli', reason }, hint);
+}
+
+function refuseLimit(queue: Queue, field: FieldViolation, hint: string): Refused {
+  return refuseField('precondition', 'QUEUE_LIMIT', field, hint, { queue: queue.name });
 }
 
 function objectToUser(reader: ClusterReader, queue: Queue, entrant: Entrant): Refused | undefined {

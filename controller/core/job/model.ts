@@ -57,7 +57,12 @@ export function latestAttempt(job: JobRecord): AttemptRecord | undefined {
   return job.attempts[job.attempts.length - 1];
 }
 
-/** Attempts of every kind that the job may make; each retry by hand allows one more. */
+/** Attempts that count against {@link runAttemptsMax}: those that did not make room for others. */
+export function countOwnAttempts({ attempts }: Pick<JobRecord, 'attempts'>): number {
+  return attempts.filter(({ outcome }) => outcome !== 'preempted').length;
+}
+
+/** Attempts of its own that the job may make, however they end; each retry by hand allows one more. */
 export function runAttemptsMax(job: JobRecord): number {
   const cap = job.spec.maxRunAttempts > 0 ? job.spec.maxRunAttempts : RUN_ATTEMPTS_DEFAULT;
   return cap + job.manualRetries;

@@ -8,8 +8,9 @@ import type { Dependency, Queue } from '../../../proto/domain/scheduling.ts';
 import type { JobRecord } from './model.ts';
 import { queueOf } from './model.ts';
 
-type WaitingJob = Pick<JobRecord, 'id' | 'spec' | 'createdBy' | 'held'> &
-  Partial<Pick<JobRecord, 'attempts'>>;
+type WaitingJob = Pick<JobRecord, 'id' | 'spec' | 'createdBy' | 'held'> & {
+  readonly attempts: readonly unknown[];
+};
 
 /** Why a waiting job is not even looked at by the planner. Codes are stable. */
 export interface Gate {
@@ -25,39 +26,53 @@ export interface Cap {
   readonly code: 'ARRAY_LIMIT' | 'USER_LIMIT';
 }
 
-export interface ReadinessReads {
+/** How many elements of an array have not finished, and how many did without success. */
+export interface ArrayTally {
+  readonly unfinished: number;
+  readonly failed: number;
+}
+
+export interface DependencyReads {
   job(id: JobId): Pick<JobRecord, 'state'> | undefined;
-  arrayJobs(id: ArrayId): Iterable<Pick<JobRecord, 'state'>>;
+  /** Undefined: nothing is left of it. */
+  arrayTally(id: ArrayId): ArrayTally | undefined;
+}
+
+export interface CapReads {
   findQueue(name: string): Queue | undefined;
   /** Jobs of a cap's key that run, as counted by {@link capKeysOf}. */
   activeCount(capKey: string): number;
 }
 
-/** `broken`: it can never be met. A job that is no more had finished, and broke nothing when it did. */
+/** `broken`: it can never be met. A job that is no more had finished, and broke nothing when it did. O(1). */
 export function stateOfDependency(
-  dependency: Dependency,
-  reads: Pick<ReadinessReads, 'job' | 'arrayJobs'>,
+  { on, when }: Dependency,
+  reads: DependencyReads,
 ): 'met' | 'unmet' | 'broken' {
-  const { on, when } = dependency;
   const single = reads.job(on as JobId);
-  let met = true;
-  for (const { state } of single === undefined ? reads.arrayJobs(on as ArrayId) : [single]) {
-    if (!isFinished(state)) met = false;
-    else if (when === 'ok' && state !== 'succeeded') return 'broken';
-  }
-  return met ? 'met' : 'unmet';
+  const { unfinished, failed } =
+    single === undefined ? (reads.arrayTally(on as ArrayId) ?? NOTHING) : tallyOf(single);
+  if (when === 'ok' && failed > 0) return 'broken';
+  return unfinished > 0 ? 'unmet' : 'met';
+}
+
+const NOTHING: ArrayTally = { unfinished: 0, failed: 0 };
+
+/** One job as if it were an array of one. */
+export function tallyOf({ state }: Pick<JobRecord, 'state'>): ArrayTally {
+  return {
+    unfinished: isFinished(state) ? 0 : 1,
+    failed: state === 'failed' || state === 'cancelled' ? 1 : 0,
+  };
 }
 
 /** What the job still has to wait for; once it was started that had ended, whatever became of it since. */
-function dependenciesOf(job: WaitingJob): readonly Dependency[] {
-  return (job.attempts?.length ?? 0) > 0 ? [] : (job.spec.after ?? []);
+export function dependenciesOf(job: Pick<WaitingJob, 'spec' | 'attempts'>): readonly Dependency[] {
+  return job.attempts.length > 0 ? [] : (job.spec.after ?? []);
 }
 
-/** Held, or waiting for others; undefined: neither. O(dependencies, elements of arrays included). */
-export function findOwnGate(
-  job: WaitingJob,
-  reads: Pick<ReadinessReads, 'job' | 'arrayJobs'>,
-): Gate | undefined {
+/** Held, or waiting for others; undefined: neither. O(dependencies). */
+export function findOwnGate(job: WaitingJob, reads: DependencyReads): Gate | undefined {
   if (job.held) return { code: 'HELD', message: 'is held; nabla jobs release lets it start' };
   const unmet = dependenciesOf(job).filter((one) => stateOfDependency(one, reads) !== 'met');
   const first = unmet[0];
@@ -66,22 +81,19 @@ export function findOwnGate(
   return { code: 'DEPENDENCY', message: `waits for ${first.on}${others} to finish` };
 }
 
-/** Whether anything but room can keep the job from starting; most jobs have nothing of the kind. */
-export function isGated(job: WaitingJob, findQueue: ReadinessReads['findQueue']): boolean {
-  return job.held === true || dependenciesOf(job).length > 0 || findCaps(job, findQueue).length > 0;
-}
+type CappedJob = Pick<WaitingJob, 'spec' | 'createdBy'>;
 
 /** Keys that a job counts under while it runs, whether a cap is set on them or not. */
-export function capKeysOf(job: WaitingJob): readonly string[] {
+export function capKeysOf(job: CappedJob): readonly string[] {
   const ofUser = `user ${queueOf(job)} ${job.createdBy}`;
   return job.spec.array === undefined ? [ofUser] : [ofUser, `array ${job.spec.array.arrayId}`];
 }
 
 /** The caps that are set on the job. */
-export function findCaps(job: WaitingJob, findQueue: ReadinessReads['findQueue']): readonly Cap[] {
+export function findCaps(job: CappedJob, findQueue: CapReads['findQueue']): readonly Cap[] {
   const perUser = findQueue(queueOf(job))?.limits.runningPerUser ?? 0;
   const perArray = job.spec.array?.concurrency ?? 0;
-  if (perUser === 0 && perArray === 0) return [];
+  if (perUser === 0 && perArray === 0) return NO_CAPS;
   const [userKey, arrayKey] = capKeysOf(job);
   const caps: Cap[] = [];
   if (perArray > 0 && arrayKey !== undefined) {
@@ -91,44 +103,38 @@ export function findCaps(job: WaitingJob, findQueue: ReadinessReads['findQueue']
   return caps;
 }
 
-/**
- * Of waiting jobs in the order in which they are served, those that may start, in that order: as many of each cap's
- * kind as may run beside those that do. So however many of the result are started at once, no cap is passed.
- * Deterministic. O(jobs × dependencies + elements of the arrays that are waited for).
- */
-export function selectReady<T extends WaitingJob>(jobs: Iterable<T>, reads: ReadinessReads): readonly T[] {
-  const taken = new Map<string, number>();
-  const ready: T[] = [];
-  // Thousands may wait for the same large array: it is counted through once.
-  const known = new Map<string, boolean>();
-  const isMet = (one: Dependency): boolean => {
-    const key = `${one.when} ${one.on}`;
-    const met = known.get(key) ?? stateOfDependency(one, reads) === 'met';
-    known.set(key, met);
-    return met;
-  };
-  for (const job of jobs) {
-    if (job.held || !dependenciesOf(job).every(isMet)) continue;
-    const caps = findCaps(job, reads.findQueue);
-    const isFree = ({ key, most }: Cap): boolean => reads.activeCount(key) + (taken.get(key) ?? 0) < most;
-    if (!caps.every(isFree)) continue;
-    for (const { key } of caps) taken.set(key, (taken.get(key) ?? 0) + 1);
-    ready.push(job);
-  }
-  return ready;
+const NO_CAPS: readonly Cap[] = [];
+
+/** What is said of a job that a full cap keeps back. */
+export function gateOfCap({ code, most }: Cap, job: CappedJob): Gate {
+  if (code === 'ARRAY_LIMIT')
+    return { code, message: `waits: ${most} elements of its array may run at once` };
+  return { code, message: `waits: a user may run ${most} jobs at once in queue ${queueOf(job)}` };
 }
 
-/** What is said of a job that {@link selectReady} left out. */
-export function explainGate(job: WaitingJob, reads: ReadinessReads): Gate {
-  const own = findOwnGate(job, reads);
-  if (own !== undefined) return own;
-  const caps = findCaps(job, reads.findQueue);
-  const full = caps.find(({ key, most }) => reads.activeCount(key) >= most) ?? caps[0];
-  if (full?.code === 'ARRAY_LIMIT') {
-    return { code: 'ARRAY_LIMIT', message: `waits: ${full.most} elements of its array may run at once` };
+/**
+ * Counts the starts of one plan beside what runs. A place under a cap is given to who starts, not to who stands first:
+ * so one that cannot start keeps nobody back, and however many start at once no cap is passed.
+ */
+export class CapCount {
+  readonly #reads: CapReads;
+  readonly #taken = new Map<string, number>();
+
+  constructor(reads: CapReads) {
+    this.#reads = reads;
   }
-  return {
-    code: 'USER_LIMIT',
-    message: `waits: a user may run ${full?.most ?? 0} jobs at once in queue ${queueOf(job)}`,
-  };
+
+  /** The first cap that the start of the job would pass. */
+  findFull(job: CappedJob): Cap | undefined {
+    const { activeCount, findQueue } = this.#reads;
+    const caps = findCaps(job, findQueue);
+    return caps.find(({ key, most }) => activeCount(key) + (this.#taken.get(key) ?? 0) >= most);
+  }
+
+  /** Counts a start. */
+  take(job: CappedJob): void {
+    for (const { key } of findCaps(job, this.#reads.findQueue)) {
+      this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1);
+    }
+  }
 }

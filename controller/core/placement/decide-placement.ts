@@ -8,7 +8,8 @@ import type { Command } from '../command.ts';
 import type { Decision } from '../decision.ts';
 import type { RefusedPlacement } from '../engine.ts';
 import type { ClusterEvent } from '../event.ts';
-import { queueOf } from '../job/model.ts';
+import { type JobRecord, queueOf } from '../job/model.ts';
+import { CapCount } from '../job/readiness.ts';
 import { secretIdsOf } from '../job/secret-references.ts';
 import type { ClusterReader } from '../reader.ts';
 import { checkPlacement } from './check-placement.ts';
@@ -23,6 +24,10 @@ export function decidePlacement(
   const rooms = new Map<HostId, Room | undefined>();
   const placed = new Set<string>();
   const taken = new Set<string>();
+  const caps = new CapCount({
+    findQueue: (name) => reader.scheduling.findQueue(name),
+    activeCount: (key) => reader.activeCount(key),
+  });
   const events: ClusterEvent[] = [];
   const refused: RefusedPlacement[] = [];
   const roomOf = (hostId: HostId): Room | undefined => {
@@ -33,15 +38,14 @@ export function decidePlacement(
     const { jobId, hostId } = placement;
     const job = placed.has(jobId) ? undefined : reader.job(jobId);
     const room = roomOf(hostId);
-    // As many of a cap's kind are ready as may run, so whichever of them are placed together, the cap is kept.
-    const isWaiting = job?.state === 'queued' && !reader.isReady(jobId);
-    const check = isWaiting ? NOT_READY : checkPlacement(job, placement, room);
+    const check = objectToStart(reader, caps, job) ?? checkPlacement(job, placement, room);
     const clash = placement.gpuUuids.some((uuid) => taken.has(uuid));
     if (!check.ok || clash || job === undefined || room === undefined) {
       refused.push({ jobId, hostId, code: check.ok ? 'NO_FREE_GPU' : check.code });
       continue;
     }
     placed.add(jobId);
+    caps.take(job);
     const gpuUuids = check.gpus.map((gpu) => gpu.uuid);
     for (const uuid of gpuUuids) taken.add(uuid);
     takeRoom(room, check.need, gpuUuids);
@@ -70,7 +74,17 @@ export function decidePlacement(
   };
 }
 
-const NOT_READY = { ok: false, code: 'JOB_NOT_READY' } as const;
+/** What other jobs have to say to its start, those that were placed just before included. */
+function objectToStart(
+  reader: ClusterReader,
+  caps: CapCount,
+  job: JobRecord | undefined,
+): { readonly ok: false; readonly code: string } | undefined {
+  if (job?.state !== 'queued') return undefined;
+  if (!reader.isReady(job.id)) return { ok: false, code: 'JOB_NOT_READY' };
+  const full = caps.findFull(job);
+  return full === undefined ? undefined : { ok: false, code: full.code };
+}
 
 function roomFor(reader: ClusterReader, hostId: HostId): Room | undefined {
   const host = reader.host(hostId);

@@ -5,6 +5,7 @@
 import type { Attempt, Job, JobSpec } from '../../../proto/domain/job.ts';
 import { INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
+import { CapCount, gateOfCap } from '../job/readiness.ts';
 import { BACKOFF_MAX_MS } from '../limits.ts';
 import type { Plan, Planner, WaitReason } from '../planner.ts';
 import { summariseWait } from './explain.ts';
@@ -24,6 +25,7 @@ interface Round {
   readonly placements: Placement[];
   readonly waiting: WaitReason[];
   readonly needKeys: WeakMap<JobSpec, string>;
+  readonly caps: CapCount;
 }
 
 /** O(queue + shapes × hosts): a shape that failed once in a plan is not tried again. Deterministic. */
@@ -34,6 +36,10 @@ export const planFirstFit: Planner = (input) => {
     placements: [],
     waiting: [],
     needKeys: input.needKeys ?? new WeakMap(),
+    caps: new CapCount({
+      findQueue: (name) => input.view.scheduling.findQueue(name),
+      activeCount: (key) => input.view.activeCount(key),
+    }),
   };
   let nextEligibleMs: number | undefined;
   for (const job of input.queue ?? input.view.queue()) {
@@ -52,6 +58,11 @@ export const planFirstFit: Planner = (input) => {
 };
 
 function planJob(round: Round, job: Job): void {
+  const full = round.caps.findFull(job);
+  if (full !== undefined) {
+    round.waiting.push({ jobId: job.id, ...gateOfCap(full, job), hostsByReason: {} });
+    return;
+  }
   const key = keyOf(round, job.spec);
   const known = round.misfits.get(key);
   if (known !== undefined) {
@@ -67,6 +78,7 @@ function planJob(round: Round, job: Job): void {
     return;
   }
   round.placements.push(placeIn(room, need, job));
+  round.caps.take(job);
 }
 
 /**

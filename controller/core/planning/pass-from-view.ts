@@ -7,6 +7,8 @@ import type { JobId, TaskKey } from '../../../proto/domain/ids.ts';
 import type { Attempt, Job } from '../../../proto/domain/job.ts';
 import { DEFAULT_QUEUE, type Reservation } from '../../../proto/domain/scheduling.ts';
 import type { SchedulingPolicy } from '../../../proto/domain/scheduling-policy.ts';
+import { isActive } from '../job/model.ts';
+import { capKeysOf, findCaps } from '../job/readiness.ts';
 import { BACKOFF_MAX_MS } from '../limits.ts';
 import { matchesGpuModel } from '../placement/gpu-model.ts';
 import type { PlanInput } from '../planner.ts';
@@ -62,7 +64,7 @@ export function toPassInput(
     useOf: isShared ? sumPastUse(view.scheduling.usage(), nowMs, policy.fairShareHalfLifeMs) : new Map(),
     capacityGpuMilli: capacityOf(draft),
     packing: draft.packing,
-    pending: listPending(jobs, draft, models, nowMs, memory),
+    pending: listPending(jobs, draft, models, input, memory),
     running,
     reservations: view.scheduling.reservations().map((one) => toHeld(one, draft, running)),
   };
@@ -121,7 +123,7 @@ function toRunning(
     timeLimitMs: spec.timeLimitMs,
     isPreemptible: spec.preemptible,
     ...(isGoing ? { stopsByMs: nowMs + policy.preemptionGraceMs } : {}),
-    capKeys: [],
+    capKeys: isActive(job) && attempt.number === job.attempts.length ? capKeysOf(job) : [],
   };
 }
 
@@ -130,21 +132,24 @@ function listPending(
   jobs: readonly Job[],
   draft: ClusterDraft,
   models: QuotaModels,
-  nowMs: number,
+  { view, nowMs }: PlanInput,
   memory: PlannerMemory,
 ): readonly PendingJob[] {
   const { awaiting } = memory;
+  const findQueue = (name: string) => view.scheduling.findQueue(name);
   return jobs.map((job) => {
-    const isSteady = models.isBlind && (job.notBeforeMs ?? 0) === 0 && !awaiting.has(job.id);
+    const caps = findCaps(job, findQueue);
+    const isSteady =
+      models.isBlind && caps.length === 0 && (job.notBeforeMs ?? 0) === 0 && !awaiting.has(job.id);
     const known = isSteady ? memory.pending.get(job) : undefined;
     if (known !== undefined) return known;
-    const made = toPending(job, draft, models, nowMs, awaiting);
+    const made = { ...toPending(job, draft, models, nowMs, awaiting), caps };
     if (isSteady) memory.pending.set(job, made);
     return made;
   });
 }
 
-/** The state offers only jobs that are neither held nor gated, and of each cap's kind no more than may run. */
+/** The state offers only jobs that are neither held nor gated. */
 function toPending(
   job: Job,
   { shapes }: ClusterDraft,

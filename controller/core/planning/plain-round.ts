@@ -4,6 +4,7 @@
  */
 import type { Job } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
+import { findCaps } from '../job/readiness.ts';
 import type { Plan, PlanInput, WaitReason } from '../planner.ts';
 import type { ClusterView } from '../view.ts';
 import type { ClusterDraft } from './cluster-draft.ts';
@@ -26,7 +27,12 @@ export function planPlainly(
   const misfits: Job[] = [];
   const waiting: WaitReason[] = [];
   let nextEligibleMs = Number.POSITIVE_INFINITY;
+  const findQueue = (name: string) => input.view.scheduling.findQueue(name);
   for (const job of jobs) {
+    if (findCaps(job, findQueue).length > 0) {
+      draft.packing.rollback(mark);
+      return undefined;
+    }
     const pauseMs = pauseOf(job, input.nowMs);
     if (pauseMs > input.nowMs) {
       nextEligibleMs = Math.min(nextEligibleMs, pauseMs);

@@ -16,6 +16,7 @@ import type { Decision, Refused } from '../decision.ts';
 import { accept, refuse } from '../decision.ts';
 import { QUOTA_DEPTH_MAX, QUOTA_NODES_MAX } from '../limits.ts';
 import { requireProject } from '../lookup.ts';
+import { checkQuotaTree } from '../quota/check-quota-tree.ts';
 import type { ClusterReader } from '../reader.ts';
 
 type Of<T extends Command['type']> = Extract<Command, { readonly type: T }>;
@@ -33,7 +34,7 @@ export function decideSetQuota(reader: ClusterReader, command: Of<'set-quota'>):
     weight: command.weight ?? before?.weight ?? QUOTA_WEIGHT_DEFAULT,
   };
   const objection =
-    objectToFields(node) ?? objectToPlace(reader, node, before, command) ?? objectToSums(reader, node);
+    objectToFields(node) ?? objectToPlace(reader, node, before, command) ?? objectToTree(reader, node);
   return objection ?? accept(node.name, [{ type: 'quota-set', ...node }]);
 }
 
@@ -44,7 +45,7 @@ export function decideDeleteQuota(reader: ClusterReader, command: Of<'delete-quo
     (project.found ? reader.scheduling.quota(project.record.id) : undefined);
   if (node === undefined || (node.name === QUOTA_ROOT && node.revision === 0))
     return refuseAbsent(command.name);
-  const child = childrenOf(reader, node.name)[0];
+  const child = reader.scheduling.quotas().find(({ parent }) => parent === node.name);
   if (child !== undefined && node.name !== QUOTA_ROOT) {
     return refuse('precondition', 'QUOTA_HAS_CHILDREN', 'other quotas hang on that group', {
       hint: 'give them another parent first',
@@ -75,6 +76,9 @@ function changedShares(before: readonly QuotaShare[], command: Of<'set-quota'>):
   for (const share of command.shares) shares.set(share.resource, share);
   return [...shares.values()].sort((left, right) => (left.resource < right.resource ? -1 : 1));
 }
+
+/** Faults named in one refusal. */
+const FAULTS_TOLD_MAX = 16;
 
 const BOUNDS = {
   gpu: LIMITS.quotaGpuMilli,
@@ -149,42 +153,29 @@ function objectToPlace(
   return undefined;
 }
 
-/** Levels from the node to its deepest descendant; the tree that is stored has no cycles. */
+/** Levels from the node to its deepest descendant; the tree that is stored has no cycles. O(nodes). */
 function depthBelow(reader: ClusterReader, name: string): number {
-  return 1 + Math.max(0, ...childrenOf(reader, name).map((child) => depthBelow(reader, child.name)));
-}
-
-function childrenOf(reader: ClusterReader, name: string): readonly QuotaNode[] {
-  return reader.scheduling.quotas().filter((node) => node.parent === name && node.name !== name);
-}
-
-/** Guarantees below a node that has one are part of it; a node that names no resource promises none of it. */
-function objectToSums(reader: ClusterReader, node: Node): Refused | undefined {
-  for (const share of node.shares) {
-    const below = sumOf(childrenOf(reader, node.name), share.resource);
-    if (below > share.guaranteed) return refuseSum(node.name, share, below);
+  const children = new Map<string, string[]>();
+  for (const { name: child, parent } of reader.scheduling.quotas()) {
+    const siblings = children.get(parent);
+    if (siblings === undefined) children.set(parent, [child]);
+    else siblings.push(child);
   }
-  const parent = node.parent === '' ? undefined : reader.scheduling.quota(node.parent);
-  for (const share of parent?.shares ?? []) {
-    const siblings = childrenOf(reader, node.parent).filter(({ name }) => name !== node.name);
-    const sum = sumOf(siblings, share.resource) + guaranteedOf(node, share.resource);
-    if (sum > share.guaranteed) return refuseSum(node.parent, share, sum);
+  let depth = 0;
+  for (let level: readonly string[] = [name]; level.length > 0; depth += 1) {
+    level = level.flatMap((one) => children.get(one) ?? []);
   }
-  return undefined;
+  return depth;
 }
 
-function guaranteedOf(node: Node, resource: string): number {
-  return node.shares.find((share) => share.resource === resource)?.guaranteed ?? 0;
-}
-
-function sumOf(nodes: readonly Node[], resource: string): number {
-  return nodes.reduce((sum, node) => sum + guaranteedOf(node, resource), 0);
-}
-
-function refuseSum(name: string, { resource, guaranteed }: QuotaShare, sum: number): Refused {
+/** What plans would say of the tree with the node in it: nothing may be set that they cannot use. O(nodes × depth). */
+function objectToTree(reader: ClusterReader, node: Node): Refused | undefined {
+  const others = reader.scheduling.quotas().filter(({ name }) => name !== node.name);
+  const faults = checkQuotaTree([...others, node]);
+  if (faults.length === 0) return undefined;
   return refuse('precondition', 'QUOTA_OVERCOMMITTED', 'more would be guaranteed below a quota than it has', {
-    fields: [{ path: `shares.${resource}.guaranteed`, reason: `${sum} of ${guaranteed} of ${name}` }],
+    fields: faults.slice(0, FAULTS_TOLD_MAX),
     hint: 'raise the guarantee of the parent, or lower those below it',
-    details: { name, resource },
+    details: { name: node.name },
   });
 }

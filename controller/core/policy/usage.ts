@@ -6,6 +6,7 @@ import type { Principal, ProjectId } from '../../../proto/domain/ids.ts';
 import type { UsageEntry } from '../../../proto/domain/scheduling.ts';
 import type { JobEvent } from '../job/events.ts';
 import type { AttemptRecord, JobRecord } from '../job/model.ts';
+import { CHARGE_MAX_MS } from '../limits.ts';
 
 export const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -60,20 +61,30 @@ export function findCharge(
   if (before === undefined || attempt === undefined) return undefined;
   // Whichever of the two comes first is the end of it; the other one finds it charged.
   const isCharged = event.type === 'attempt-ended' ? attempt.released : attempt.phase === 'ended';
-  return isCharged ? undefined : chargeOf(before, attempt, nowMs);
+  if (isCharged) return undefined;
+  const reportedMs = event.type === 'attempt-ended' ? event.endedAtMs : (attempt.exit?.finishedAtMs ?? 0);
+  return chargeOf(before, attempt, plausibleEnd(attempt.placedAtMs, nowMs, reportedMs));
+}
+
+/** When a clock was years ahead at the end, what the host said of it; failing that the placement, which charges nothing. */
+function plausibleEnd(fromMs: number, nowMs: number, reportedMs: number): number {
+  if (nowMs - fromMs <= CHARGE_MAX_MS) return nowMs;
+  return reportedMs > fromMs && reportedMs - fromMs <= CHARGE_MAX_MS ? reportedMs : fromMs;
 }
 
 /** What the newest attempt of a job has used so far and is not in the ledger yet. */
 export function findOpenCharge(job: JobRecord, nowMs: number): Charge | undefined {
   const attempt = job.attempts.at(-1);
   if (attempt === undefined || attempt.phase === 'ended' || attempt.released) return undefined;
-  return chargeOf(job, attempt, nowMs);
+  return chargeOf(job, attempt, plausibleEnd(attempt.placedAtMs, nowMs, 0));
 }
 
 /** The entries that a charge adds up to; the attempt counts on the day of its end. */
 export function toEntries(charge: Charge): readonly UsageEntry[] {
   const { projectId, user, queue, gpuMilli, fromMs, toMs } = charge;
-  const lastDay = Math.floor(Math.max(fromMs, toMs) / DAY_MS);
+  // Of a placement by a clock that was years ahead its day is no day to count on.
+  const lastMs = fromMs - toMs > CHARGE_MAX_MS ? toMs : Math.max(fromMs, toMs);
+  const lastDay = Math.floor(lastMs / DAY_MS);
   const parts = splitByDay(fromMs, toMs);
   const days = parts.at(-1)?.day === lastDay ? parts : [...parts, { day: lastDay, lengthMs: 0 }];
   return days.map(({ day, lengthMs }) => ({

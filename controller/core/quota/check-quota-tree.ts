@@ -6,11 +6,9 @@ import { LIMITS } from '../../../proto/domain/limits.ts';
 import type { QuotaNode, QuotaResource, QuotaShare } from '../../../proto/domain/scheduling.ts';
 import { QUOTA_ROOT } from '../../../proto/domain/scheduling.ts';
 import type { FieldViolation } from '../../../proto/errors/cluster-error.ts';
+import { QUOTA_DEPTH_MAX } from '../limits.ts';
 
 type Node = Pick<QuotaNode, 'name' | 'kind' | 'parent' | 'shares' | 'weight'>;
-
-/** Deeper trees are nobody's organisation, and every check walks to the root. */
-export const QUOTA_DEPTH_MAX = 16;
 
 /**
  * Faults by path `NODE.field`, in order of the nodes given; empty when the tree can be used. O(nodes × depth). A limit
@@ -72,7 +70,7 @@ function mostOf(resource: string): number | undefined {
 
 function faultOfParent(node: Node, byName: ReadonlyMap<string, Node>): string | undefined {
   let at: Node = node;
-  for (let depth = 0; depth <= QUOTA_DEPTH_MAX; depth += 1) {
+  for (let depth = 0; depth < QUOTA_DEPTH_MAX; depth += 1) {
     if (at.name === QUOTA_ROOT || at.parent === QUOTA_ROOT) return undefined;
     const parent = byName.get(at.parent);
     if (parent === undefined) return at === node ? 'is not a node of the tree' : undefined;
@@ -97,10 +95,9 @@ function checkSums(nodes: readonly Node[]): readonly FieldViolation[] {
   return nodes.flatMap((node) =>
     [...(sums.get(node.name) ?? [])].flatMap(([resource, sum]) => {
       const own = node.shares.find((share) => share.resource === resource)?.guaranteed;
-      // A root that names no amount stands for the whole cluster, whose size is not known here.
-      const has = own ?? (node.name === QUOTA_ROOT ? Number.POSITIVE_INFINITY : 0);
-      if (sum <= has) return [];
-      const reason = `guarantees ${has}, and its children are guaranteed ${sum}`;
+      // Whoever names no amount promises none of it, and what stands below goes on standing for itself.
+      if (own === undefined || sum <= own) return [];
+      const reason = `guarantees ${own}, and its children are guaranteed ${sum}`;
       return [{ path: `${node.name}.shares.${resource}`, reason }];
     }),
   );

@@ -59,7 +59,7 @@ export function createAdminService(ports: AdminServicePorts): ServiceHandlers<ty
         let jobs = 0;
         for (const _job of view.jobs()) jobs += 1;
         const hostsConnected = hosts.filter(({ id }) => isConnected(id)).length;
-        return { hosts: hosts.length, hostsConnected, jobs, queued: view.queue().length };
+        return { hosts: hosts.length, hostsConnected, jobs, queued: view.waitingCount };
       });
       const writesRefused = describeRefusal(engine.writesRefused);
       return toWireStatus({ ...store, ...counts, serverVersion, writesRefused, recovering: isRecovering() });

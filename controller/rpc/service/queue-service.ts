@@ -67,11 +67,12 @@ export function createQueueService(ports: ServicePorts): ServiceHandlers<typeof 
 
 const ABSENT = { found: false, why: 'absent', matches: [] } as const;
 
-/** Projects that the caller does not see are left out. */
+/** Projects that the caller does not see are left out, which must not make the rest look like all there are. */
 function toQueueView(view: ClusterView, access: Access, queue: Queue): QueueView {
   const isSeen = (id: ProjectId): boolean => projectRoleOf(view, access, id) !== undefined;
   const allowedProjects = queue.allowedProjects.filter(isSeen);
-  return { ...queue, allowedProjects, ...view.scheduling.queueLoad(queue.name) };
+  const restricted = queue.allowedProjects.length > 0;
+  return { ...queue, restricted, allowedProjects, ...view.scheduling.queueLoad(queue.name) };
 }
 
 /** @throws ClusterError invalid, with the field's path */

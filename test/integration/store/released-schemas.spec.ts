@@ -52,7 +52,7 @@ async function checkScheduling(t: Test, engine: OpenedEngine): Promise<void> {
       [1_800_000_000, 1_800_000_000],
       'half an hour of a GPU on each side of midnight',
     );
-    t.match(view.gateOf(jobId('array1')), { code: 'ARRAY_LIMIT' });
+    t.match(view.job(jobId('array1')), { spec: { array: { concurrency: 1 } } });
     t.match(view.gateOf(jobId('last')), { code: 'HELD' });
   });
 }

@@ -113,6 +113,8 @@ export type StatusResponse = Message<"nabla.v1.StatusResponse"> & {
   jobs: bigint;
 
   /**
+   * All that wait, held ones and those that wait for others included.
+   *
    * @generated from field: int64 queued = 16;
    */
   queued: bigint;

@@ -45,6 +45,7 @@ const queues = fc.record({
     runningPerUser: amount,
     jobsPerUser: amount,
   }),
+  restricted: fc.boolean(),
   allowedProjects: fc.array(text, { maxLength: 4 }),
   hostSelector: labels,
   createdBy: text,

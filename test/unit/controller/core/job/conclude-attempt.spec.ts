@@ -94,6 +94,7 @@ function jobWith(attempts: readonly AttemptRecord[], part: Partial<JobRecord> = 
 
 const failed = attempt({ outcome: 'failed', exit: anExit({ code: 2, verdict: 'user-code' }) });
 const lost = attempt({ outcome: 'lost', exit: anExit({ verdict: 'host', reason: 'TASK_MISSING' }) });
+const preempted = attempt({ outcome: 'preempted', exit: signalled(15) });
 
 t.test('what the end of an attempt means for the job', async (t) => {
   const cases: readonly (readonly [string, JobRecord, AttemptRecord, object])[] = [
@@ -121,6 +122,18 @@ t.test('what the end of an attempt means for the job', async (t) => {
       jobWith([lost, lost, lost, lost]),
       { ...lost, number: 4 },
       { type: 'job-finished', state: 'failed', reason: 'RUN_ATTEMPTS_SPENT', exitCode: 125 },
+    ],
+    [
+      'who made room for others is not the worse for it',
+      jobWith([lost, lost, lost, preempted, preempted]),
+      { ...preempted, number: 5 },
+      { type: 'job-requeued', usesRetry: false, reason: 'PREEMPTED' },
+    ],
+    [
+      'nor does that count later',
+      jobWith([preempted, preempted, preempted, preempted, lost]),
+      { ...lost, number: 5 },
+      { type: 'job-requeued', usesRetry: false, notBeforeMs: T0_MS + 1_000 },
     ],
     [
       'a retry by hand lifts the cap by one',

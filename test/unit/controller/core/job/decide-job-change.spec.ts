@@ -2,6 +2,7 @@
 import t from 'tap';
 import { decideJobChange } from '../../../../../controller/core/job/decide-job-change.ts';
 import type { JobId } from '../../../../../proto/domain/ids.ts';
+import { projectId } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
 
 const order = (type: 'hold-job' | 'release-job', job: string) => ({ type, project: 'default', job });
@@ -95,3 +96,37 @@ t.test('bad changes are refused', async (t) => {
   for (const [change, code] of cases)
     t.equal(world.refusal(update(id, change)).code, code, JSON.stringify(change));
 });
+
+t.test('elements that move together are counted together', async (t) => {
+  const world = new World();
+  world.addHost();
+  world.run({ type: 'create-queue', name: 'q', change: { limits: { jobsPerUser: 2 } } });
+  const ids = world.addArray([0, 1, 2]);
+  const { arrayId } = world.job(ids[0]!).spec.array!;
+  t.match(world.refusal(update(arrayId, { queue: 'q' })), { code: 'QUEUE_USER_LIMIT' });
+  world.run({ type: 'stop-job', project: 'default', job: ids[0]! });
+  t.same(world.run(update(arrayId, { queue: 'q' })).outcome.subjects, [ids[1], ids[2]]);
+});
+
+t.test(
+  'only what changes is judged: a queue that was narrowed since keeps its jobs changeable',
+  async (t) => {
+    const world = new World();
+    world.addHost();
+    world.run({ type: 'create-project', id: projectId('other'), name: 'other', description: '', tags: [] });
+    world.run({ type: 'create-queue', name: 'q', change: { limits: {} } });
+    const id = world.addJob({ queue: 'q', timeLimitMs: 60_000, waitForHosts: true });
+    const change = {
+      limits: { timeLimitMs: 30_000, jobsPerUser: 1 },
+      allowedProjects: ['other'],
+      hostSelector: { zone: 'lab' },
+    };
+    world.addJob({ queue: 'q' });
+    world.run({ type: 'update-queue', name: 'q', change });
+    world.run(update(id, { priority: 900, timeLimitMs: 60_000, queue: 'q' }));
+    t.match(world.job(id).spec, { priority: 900, timeLimitMs: 60_000 });
+    t.same(world.job(id).spec.constraints, {}, 'what it asks of hosts stays');
+    t.match(world.refusal(update(id, { timeLimitMs: 50_000 })), { code: 'QUEUE_LIMIT' });
+    t.ok(world.run(update(id, { timeLimitMs: 30_000 })));
+  },
+);

@@ -1,7 +1,9 @@
 /** Aim: orders mean one job or a whole array, within the project that is named. Method: lookups in a world. */
 import t from 'tap';
 import { requireJobIn, requireTargets } from '../../../../../controller/core/job/targets.ts';
-import { projectId } from '../../../../kit/builders.ts';
+import { LOOKUP_MATCHES_MAX } from '../../../../../controller/core/limits.ts';
+import type { ArrayId } from '../../../../../proto/domain/ids.ts';
+import { jobId, projectId } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
 
 t.test('a job, an array by its id or the beginning of it, and neither', async (t) => {
@@ -28,4 +30,15 @@ t.test('an array of another project does not exist', async (t) => {
   const { arrayId } = world.job(id!).spec.array!;
   const found = requireTargets(world.state, { project: 'other', job: arrayId });
   t.match(found, { ok: false, error: { kind: 'not-found', code: 'ARRAY_NOT_FOUND' } });
+});
+
+t.test('arrays of other projects do not crowd those of a project out of a lookup', async (t) => {
+  const world = new World();
+  world.addHost();
+  world.run({ type: 'create-project', id: projectId('other'), name: 'other', description: '', tags: [] });
+  for (let count = 0; count <= LOOKUP_MATCHES_MAX; count += 1) world.addArray([0]);
+  const [id, arrayId] = [jobId('z'), 'arr_job_z' as ArrayId];
+  const array = { id: arrayId, elements: [{ id, index: 0 }], concurrency: 0 };
+  world.run({ type: 'create-job', id, project: 'other', spec: world.spec(), secrets: [], array });
+  t.match(requireTargets(world.state, { project: 'other', job: 'arr_' }), { record: { jobs: [{ id }] } });
 });

@@ -1,6 +1,8 @@
 /** Aim: the quota tree stays a tree whose guarantees add up. Method: commands in a world. */
 import t from 'tap';
-import { decideDeleteQuota } from '../../../../../controller/core/policy/decide-quota.ts';
+import { QUOTA_DEPTH_MAX } from '../../../../../controller/core/limits.ts';
+import { decideDeleteQuota, decideSetQuota } from '../../../../../controller/core/policy/decide-quota.ts';
+import { buildQuotaTree } from '../../../../../controller/core/quota/quota-tree.ts';
 import type { QuotaShare } from '../../../../../proto/domain/scheduling.ts';
 import { projectId } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
@@ -99,4 +101,42 @@ t.test('a group may not take the name of a project node', async (t) => {
   const world = new World();
   world.run(set('default', { kind: 'project' }));
   t.ok(world.refusal(set(projectId('default'))), 'ids are no names');
+});
+
+t.test('whatever may be set is a tree that plans can use', async (t) => {
+  const world = new World();
+  world.run(set('plain'));
+  world.run(set('sized', { parent: 'plain', shares: [gpu(4000)] }));
+  world.run(set('default', { kind: 'project', parent: 'sized', shares: [gpu(4000)] }));
+  world.run(set('wide', { shares: [{ resource: 'cpu', guaranteed: 1 }] }));
+  world.run(set('sized', { parent: 'wide' }));
+  let parent = 'wide';
+  for (let level = 2; level <= QUOTA_DEPTH_MAX; level += 1) {
+    world.run(set(`deep${level}`, { parent }));
+    parent = `deep${level}`;
+  }
+  t.doesNotThrow(() => buildQuotaTree(world.state.scheduling.quotas()));
+  t.match(world.refusal(set('wide', { shares: [gpu(3999)] })), { code: 'QUOTA_OVERCOMMITTED' });
+});
+
+t.test('a tree of many nodes is looked through once, not once for each', async (t) => {
+  const world = new World();
+  const all = 3_000;
+  const node = { kind: 'group', shares: [], weight: 1 } as const;
+  for (let at = 0; at < all; at += 1) {
+    world.apply({ type: 'quota-set', ...node, name: `g${at}`, parent: at === 0 ? 'root' : 'g0' });
+  }
+  const { scheduling } = world.state;
+  let looks = 0;
+  const counted = Object.create(scheduling, {
+    quotas: {
+      value: () => {
+        looks += 1;
+        return scheduling.quotas();
+      },
+    },
+  }) as typeof scheduling;
+  const reader = Object.create(world.state, { scheduling: { value: counted } }) as typeof world.state;
+  t.match(decideSetQuota(reader, set('g0', { weight: 2 })), { ok: true });
+  t.ok(looks < 10, `${looks} looks`);
 });

@@ -3,12 +3,15 @@
  * and attempts in a world whose ledger is compared with what was done.
  */
 import t from 'tap';
+import { USAGE_DAYS_KEPT } from '../../../../../controller/core/limits.ts';
 import {
   DAY_MS,
   findOpenCharge,
   splitByDay,
   toEntries,
 } from '../../../../../controller/core/policy/usage.ts';
+import { UsageLedger } from '../../../../../controller/state/usage-ledger.ts';
+import type { JobId } from '../../../../../proto/domain/ids.ts';
 import type { UsageEntry } from '../../../../../proto/domain/scheduling.ts';
 import { anExit, aPrincipal, projectId, T0_MS } from '../../../../kit/builders.ts';
 import { World } from '../../../../kit/stores-world.ts';
@@ -92,4 +95,54 @@ t.test('a lost attempt is charged up to its loss', async (t) => {
   world.run({ type: 'declare-lost', hostId, by: { cause: 'operator' } });
   world.nowMs += 5000;
   t.match([...world.state.scheduling.usage()], [{ gpuMilliMs: 1000 * 5000 }]);
+});
+
+const YEARS_MS = 70 * 365 * DAY_MS;
+
+t.test(
+  'a clock that is years ahead for a moment costs no history, and charges nobody for the years',
+  async (t) => {
+    const world = gpuWorld();
+    const run = (): JobId => {
+      const id = world.addJob({ resources: { gpuMilli: 1000 } });
+      world.place();
+      return id;
+    };
+    const end = (id: JobId, finishedAtMs = world.nowMs): void => {
+      const exit = anExit({ finishedAtMs });
+      world.observe(id, { phase: 'exited', exit, stopped: true, logArchived: true });
+    };
+    const before = run();
+    world.nowMs += 1000;
+    end(before);
+    const during = run();
+    world.nowMs += YEARS_MS + 2000;
+    end(during, T0_MS + 3000);
+    const wild = run();
+    world.nowMs += 500;
+    end(wild);
+    const across = run();
+    world.nowMs -= YEARS_MS;
+    end(across);
+    const days = [...world.state.scheduling.usage()];
+    t.same(
+      days.map(({ day, gpuMilliMs, attempts }) => [day, gpuMilliMs, attempts]),
+      [
+        [DAY_0, 1000 * 1000 + 1000 * 2000, 3],
+        [Math.floor((T0_MS + YEARS_MS) / DAY_MS), 1000 * 500, 1],
+      ],
+    );
+  },
+);
+
+t.test('of more days than are kept the oldest goes', async (t) => {
+  const ledger = new UsageLedger();
+  const touched: string[] = [];
+  const base = { projectId: projectId('p'), user: aPrincipal, queue: 'default', gpuMilliMs: 1, attempts: 1 };
+  for (let day = 0; day <= USAGE_DAYS_KEPT; day += 1) ledger.add({ ...base, day }, () => undefined);
+  t.equal(ledger.size, USAGE_DAYS_KEPT + 1);
+  ledger.add({ ...base, day: USAGE_DAYS_KEPT + 1 }, (key) => touched.push(key));
+  t.equal(ledger.size, USAGE_DAYS_KEPT + 1);
+  t.equal(touched.length, 2, 'the new one and the one that went');
+  t.equal(ledger.get(touched[1]!), undefined);
 });

@@ -2,7 +2,8 @@
  * Aim: every way in which an operator can contradict himself is named. Method: a table of trees with one fault each.
  */
 import t from 'tap';
-import { checkQuotaTree, QUOTA_DEPTH_MAX } from '../../../../../controller/core/quota/check-quota-tree.ts';
+import { QUOTA_DEPTH_MAX } from '../../../../../controller/core/limits.ts';
+import { checkQuotaTree } from '../../../../../controller/core/quota/check-quota-tree.ts';
 import type { QuotaNodeSpec } from '../../../../../controller/core/quota/quota-tree.ts';
 import type { QuotaResource } from '../../../../../proto/domain/scheduling.ts';
 import { aNode } from '../../../../kit/pass-world.ts';
@@ -21,7 +22,7 @@ const FAULTS: readonly (readonly [name: string, nodes: readonly QuotaNodeSpec[],
     [aNode('g', 0, { kind: 'group', parent: 'h' }), aNode('h', 0, { kind: 'group', parent: 'g' })],
     'g.parent',
   ],
-  ['too deep', chain(QUOTA_DEPTH_MAX + 2), `g${QUOTA_DEPTH_MAX + 1}.parent`],
+  ['too deep', chain(QUOTA_DEPTH_MAX + 1), `g${QUOTA_DEPTH_MAX}.parent`],
   ['named twice', [aNode('a', 0), aNode('a', 0)], 'a'],
   ['negative', [aNode('a', -1)], 'a.shares.gpu'],
   ['a fraction', [aNode('a', 0.5)], 'a.shares.gpu'],
@@ -53,5 +54,14 @@ t.test('what is right is left alone', async (t) => {
     checkQuotaTree([aNode('a', 6), aNode('b', 6)]),
     [],
     'a root that names no amount is the whole cluster',
+  );
+  t.same(
+    checkQuotaTree([
+      aNode('g', 6, { kind: 'group', resource: 'cpu' }),
+      aNode('a', 6, { parent: 'g' }),
+      aNode('b', 6, { parent: 'g' }),
+    ]),
+    [],
+    'nor does a group that names none bound what its members are guaranteed, as where quotas are set',
   );
 });
