@@ -65,14 +65,22 @@ function defaultDataFolder(): string {
 }
 
 function toSettings(config: ControllerConfig): ControllerSettings {
-  const { data, heartbeatPeriod: heartbeatMs, ballastBytes, lostAfter, selfFence, ...rest } = config;
+  const {
+    data,
+    heartbeatPeriod: heartbeatMs,
+    ballastBytes,
+    lostAfter,
+    selfFence,
+    firstCallWithin,
+    ...rest
+  } = config;
   const { agentCertificateLife: agentCertificateLifeMs, agentCertificateGrace: agentCertificateGraceMs } =
     config;
   const { diskSubmitFreeMin: submitFreeBytes, diskWriteFreeMin: writeFreeBytes } = config;
   const folder = join(data === '' ? defaultDataFolder() : resolve(data), 'controller');
   const disk = { submitFreeBytes, writeFreeBytes, ballastBytes };
   const certificates = { agentCertificateLifeMs, agentCertificateGraceMs };
-  const times = { heartbeatMs, lostAfterMs: lostAfter, selfFenceMs: selfFence };
+  const times = { heartbeatMs, lostAfterMs: lostAfter, selfFenceMs: selfFence, firstCallMs: firstCallWithin };
   return { ...rest, ...times, ...certificates, folder, disk };
 }
 

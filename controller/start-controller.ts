@@ -9,6 +9,7 @@ import type { HostId } from '../proto/domain/ids.ts';
 import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
+import type { ConnectionLimits } from '../proto/rpc/connection-limits.ts';
 import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import type { SplittableRng } from '../proto/runtime/rng.ts';
 import { jobPrefix, jobsPrefix, PROJECTS_PREFIX, projectPrefix } from './blobs/blob-layout.ts';
@@ -75,6 +76,8 @@ export interface ControllerSettings {
   readonly agentCertificateLifeMs?: number;
   /** Default: CERTIFICATE_GRACE_MS. */
   readonly agentCertificateGraceMs?: number;
+  /** Default: CONNECTION_LIMITS.firstCallTimeoutMs. */
+  readonly firstCallMs?: number;
 }
 
 export interface ControllerOptions {
@@ -387,6 +390,8 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
   const { liveness, telemetry, link } = parts;
   return createControllerRpc({
     tls: parts.enrolment.serverTls,
+    recognise: parts.enrolment.recognise,
+    connections: toConnectionLimits(options.settings),
     door: parts.door,
     enrol: parts.enrolment.ports,
     logger: options.logger.child('rpc'),
@@ -450,8 +455,13 @@ async function createHttp(
     tls: enrolment.serverTls,
     serve,
     acceptData,
+    connections: toConnectionLimits(settings),
     logger: logger.child('http'),
   });
+}
+
+function toConnectionLimits({ firstCallMs }: ControllerSettings): Partial<ConnectionLimits> {
+  return firstCallMs === undefined ? {} : { firstCallTimeoutMs: firstCallMs };
 }
 
 function setServing({ health, server }: ControllerRpc, serving: boolean): void {
