@@ -251,7 +251,7 @@ function createParts(
     logger: logger.child('retention'),
   });
   undo.push(() => retention.close());
-  const dependentEnds = createDependentEnds({ engine, clock, logger: logger.child('jobs') });
+  const dependentEnds = createDependentEnds({ engine, clock, logger: logger.child('effects') });
   undo.push(() => dependentEnds.close());
   const telemetry = createTelemetryBoard();
   const { enrolment, attempts, door } = openGate(options, stores);
