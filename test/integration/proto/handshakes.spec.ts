@@ -105,6 +105,8 @@ async function shakeHands(t: Test, { port, caPem: ca }: Door): Promise<Socket> {
   const socket = connectTls({ port, host: '127.0.0.1', ca, ALPNProtocols: ['h2', 'http/1.1'] });
   t.teardown(() => socket.destroy());
   socket.on('error', () => undefined);
+  // Without a reader its end is not seen.
+  socket.resume();
   await once(socket, 'secureConnect');
   return socket;
 }
