@@ -150,6 +150,8 @@ async function carryOutStop(
     // A task that cannot be told in advance is still told by the signal.
     await context.storage.writePreemptFile(folders, context.clock.nowMs() + graceMs).catch(() => undefined);
   }
+  // It ended meanwhile: nobody would call the watch off.
+  if (signal.aborted) return;
   const watch = watchKill({
     clock: context.clock,
     conditions: context.conditions,

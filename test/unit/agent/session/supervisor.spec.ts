@@ -36,6 +36,7 @@ interface Setting {
   readonly commit?: Journal['commit'];
   readonly logs?: Partial<LogStore>;
   readonly removeFolders?: TaskStorage['removeFolders'];
+  readonly writePreemptFile?: TaskStorage['writePreemptFile'];
 }
 
 function setUp(part: Setting) {
@@ -58,6 +59,7 @@ function setUp(part: Setting) {
     makeFolders: async () => undefined,
     fetchWorkspace: async () => undefined,
     removeFolders: part.removeFolders,
+    writePreemptFile: part.writePreemptFile,
   } as unknown as TaskStorage;
   const conditions = createConditionBoard(clock, () => undefined);
   const supervisor = createSupervisor({
@@ -326,7 +328,8 @@ t.test('a mass stop is held, told, and carried out by exactly its own consent', 
   await supervisor.close();
 });
 
-t.test('a task that a kill does not end is told until it ends', async (t) => {
+/** One task that runs until it is let end, and does not obey a signal. */
+function unkillable(part: Partial<Setting> = {}) {
   const { records, driver } = fiveRunning();
   const [[name, record] = ['', undefined]] = [...records];
   const exit = { signal: 9, outOfMemory: false, finishedAtMs: 1 };
@@ -334,7 +337,7 @@ t.test('a task that a kill does not end is told until it ends', async (t) => {
   const ended = new Promise<typeof exit>((resolve) => {
     end = () => resolve(exit);
   });
-  const { clock, supervisor, conditions } = setUp({
+  const made = setUp({
     driver: {
       ...driver,
       list: async () => new Map([[name, RUNNING]]),
@@ -343,7 +346,13 @@ t.test('a task that a kill does not end is told until it ends', async (t) => {
     },
     records: new Map(record === undefined ? [] : [[name, record]]),
     ...FORGETTING,
+    ...part,
   });
+  return { ...made, end: () => end() };
+}
+
+t.test('a task that a kill does not end is told until it ends', async (t) => {
+  const { clock, supervisor, conditions, end } = unkillable();
   await supervisor.recover();
   const stop = { phase: 'stop', generation: 2, graceMs: 30_000, stopCause: 'user' } as const;
   const order = aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), ...stop });
@@ -358,6 +367,28 @@ t.test('a task that a kill does not end is told until it ends', async (t) => {
   await settle();
   t.match(supervisor.observations(), [{ stopped: true }]);
   t.same(conditions.list(), []);
+  await supervisor.close();
+});
+
+t.test('a task that ends while it is told of its preemption is not waited for as killed', async (t) => {
+  let written: () => void = () => undefined;
+  const writePreemptFile = () =>
+    new Promise<void>((resolve) => {
+      written = resolve;
+    });
+  const { clock, supervisor, conditions, end } = unkillable({ writePreemptFile });
+  await supervisor.recover();
+  const stop = { phase: 'stop', generation: 2, graceMs: 30_000, stopCause: 'preempted' } as const;
+  const order = aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), ...stop });
+  await supervisor.applyDesired(fullSet([order]), 1);
+  await settle();
+  end();
+  await settle();
+  await settle();
+  t.match(supervisor.observations(), [{ stopped: true }]);
+  written();
+  await clock.run(200_000);
+  t.same(conditions.list(), [], 'its host takes new work');
   await supervisor.close();
 });
 
