@@ -17,9 +17,10 @@ import { createLifecycle, type Lifecycle } from '../proto/runtime/lifecycle.ts';
 import { createLogger } from '../proto/runtime/logger.ts';
 import { createSystemRng } from '../proto/runtime/rng.ts';
 import { type ControllerConfig, controllerConfig } from './config.ts';
+import type { ControllerSettings } from './controller-options.ts';
 import { startLoopGauge } from './effects/loop-gauge.ts';
 import { isToolName, runTool, type ToolName } from './offline-tools.ts';
-import { type ControllerSettings, startController } from './start-controller.ts';
+import { startController } from './start-controller.ts';
 
 /** Longest orderly end; what is not done by then is made good by the next start. */
 const CLOSE_TIMEOUT_MS = 10_000;
