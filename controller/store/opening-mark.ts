@@ -147,11 +147,11 @@ class MarkedOpening implements Opening {
 /** Unexplained ends, the one that left this mark included; says which it was. */
 function countEnded(mark: Mark, facts: MachineFacts, { folder, logger }: OpeningOptions): number {
   const { ended, reached, furthest } = mark;
-  const told = (what: string, hint: string): number => {
-    logger.warn(what, { folder, ended, hint });
+  const told = (what: string, hint?: string): number => {
+    logger.warn(what, hint === undefined ? { folder, ended } : { folder, ended, hint });
     return ended;
   };
-  if (mark.bootId !== facts.bootId()) return told('the machine restarted while the store was read', '');
+  if (mark.bootId !== facts.bootId()) return told('the machine restarted while the store was read');
   if (facts.memoryKills() > mark.memoryKills) {
     return told('the last start ended while memory ran out', 'give the controller more memory');
   }
