@@ -14,7 +14,7 @@ import type { BlobStore } from './blobs/blob-store.ts';
 import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
 import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
 import type { Controller, ControllerOptions, ControllerSettings } from './controller-options.ts';
-import { planFirstFit } from './core/placement/first-fit.ts';
+import { createPlanner } from './core/planning/plan-cluster.ts';
 import { createAgentLink } from './effects/agent-link/agent-link.ts';
 import { createHistoryProofs } from './effects/agent-link/history-proof.ts';
 import { createBlobSweeper } from './effects/blob-sweeper.ts';
@@ -206,7 +206,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, planner = planFirstFit, settings }: ControllerOptions,
+  { clock, logger, rng, planner = createPlanner(), settings }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],

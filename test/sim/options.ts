@@ -72,15 +72,15 @@ export const SIM_HEARTBEAT_MS = 5_000;
 
 /**
  * Most seeds have some faults, a few have none, and a few have all; unless `exactly` these are asked for. Plans
- * are made by first fit, as in production; every second run that looks for a planted bug plans by the scheduling pass,
- * which alone makes room by preemption.
+ * are made by the scheduling pass, as in production; every second run that looks for a planted bug plans by first fit,
+ * which tries places that the pass never asks for.
  */
 export function drawOptions(
   seed: number,
   rng: SplittableRng,
   forced: readonly Fault[] = [],
   exactly?: readonly Fault[],
-  planner: SimOptions['planner'] = forced.length > 0 && seed % 2 === 0 ? 'pass' : 'first-fit',
+  planner: SimOptions['planner'] = forced.length > 0 && seed % 2 === 0 ? 'first-fit' : 'pass',
 ): SimOptions {
   const share = [0, 0.15, 0.3, 0.5, 1][rng.integer(5)] as number;
   const faults = new Set<Fault>(FAULTS.filter(() => rng.fraction() < share));

@@ -30,24 +30,30 @@ const HOST_NOT_READY = 'HOST_NOT_READY';
 
 /** Counts per reason and one sentence about the commonest; the reasons a wait can cure come first. */
 export function summariseWait(need: Need, rooms: readonly Room[]): Omit<WaitReason, 'jobId'> {
-  if (rooms.length === 0) return { code: 'NO_HOSTS', message: 'no host is ready', hostsByReason: {} };
   const hostsByReason: Record<string, number> = {};
   for (const room of rooms) {
     const reason = whyNot(need, room);
     if (reason !== undefined) hostsByReason[reason] = (hostsByReason[reason] ?? 0) + 1;
   }
+  return summariseCounts(hostsByReason, rooms.length, rooms.length === 1 ? rooms[0] : undefined);
+}
+
+/** The same from counts among `hostCount` hosts; `only`: the one there is. */
+export function summariseCounts(
+  hostsByReason: Readonly<Record<string, number>>,
+  hostCount: number,
+  only: Room | undefined,
+): Omit<WaitReason, 'jobId'> {
+  if (hostCount === 0) return { code: 'NO_HOSTS', message: 'no host is ready', hostsByReason: {} };
   const code = commonest(hostsByReason);
   if (code === undefined) return { code: 'QUEUED', message: 'waits for its turn', hostsByReason };
   const count = hostsByReason[code] ?? 0;
-  return { code, message: `${hostsText(count, rooms)} ${FIT_MESSAGES[code]}`, hostsByReason };
+  const subject = only?.host.name ?? hostsText(count, hostCount);
+  return { code, message: `${subject} ${FIT_MESSAGES[code]}`, hostsByReason };
 }
 
-/** The subject of the sentence: the only host by its name, several by their number. */
-function hostsText(count: number, rooms: readonly Room[]): string {
-  if (rooms.length === 1) return rooms[0]?.host.name ?? 'the host';
-  return count === rooms.length
-    ? `each of ${count} hosts`
-    : `each of ${count} hosts (${rooms.length} in all)`;
+function hostsText(count: number, hostCount: number): string {
+  return count === hostCount ? `each of ${count} hosts` : `each of ${count} hosts (${hostCount} in all)`;
 }
 
 /** Of the reasons that waiting cures the commonest, else of all; ties go to the earlier filter. */

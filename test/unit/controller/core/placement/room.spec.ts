@@ -14,6 +14,7 @@ const use = {
   hostPorts: new Map([[20_001, aTaskKey()]]),
   tasks: [aTaskKey()],
   exclusive: false,
+  revision: 0,
 };
 
 t.test('room is what is not in use, here or by another host’s attempt', async (t) => {
