@@ -9,7 +9,9 @@ import { World } from '../../../../kit/stores-world.ts';
 const keyOf = ({ spec }: Job): string => `${spec.priority}`;
 
 function tell(waiting: WaitingClasses): string {
-  const classes = [...waiting.classes.values()].map(({ key, jobs }) => `${key} ${jobs.map(({ id }) => id).join()}`);
+  const classes = [...waiting.classes.values()].map(
+    ({ key, jobs }) => `${key} ${jobs.map(({ id }) => id).join()}`,
+  );
   const byProject = [...waiting.byProject.values()].map((own) => own.size);
   classes.sort((a, b) => (a < b ? -1 : 1));
   return JSON.stringify([classes, byProject, [...waiting.paused.keys()].sort((a, b) => (a < b ? -1 : 1))]);
