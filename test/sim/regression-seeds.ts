@@ -48,4 +48,9 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     steps: 5_000,
     found: 'a start whose answer was lost counted as failed when its stop was ordered; its GPU was freed',
   },
+  {
+    seed: 1156,
+    steps: 5_000,
+    found: 'a complete report that came after later ones ended running tasks as missing',
+  },
 ];

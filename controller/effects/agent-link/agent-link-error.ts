@@ -17,6 +17,13 @@ export function sessionDisplaced(): ClusterError {
   });
 }
 
+/** What a complete report left out cannot be taken for gone any more, and no other report says it. */
+export function reportsOutOfOrder(): ClusterError {
+  return new ClusterError('invalid', 'REPORTS_OUT_OF_ORDER', 'a complete report came after later ones', {
+    hint: 'nothing to do: the agent connects again and tells everything anew',
+  });
+}
+
 /** Two machines, or two folders, with one certificate: whoever came first keeps the host until a person looks. */
 export function hostContested(): ClusterError {
   return new ClusterError('conflict', 'HOST_CONTESTED', 'another agent speaks for this host at this moment', {

@@ -19,13 +19,14 @@ import { planComplete, planDelta, type SentSet } from '../../core/agent-sync.ts'
 import type { CommandOutcome, Engine } from '../../core/engine.ts';
 import type { Liveness } from '../liveness.ts';
 import type { TaskKeeper } from '../recovery.ts';
-import { helloExpected, leadershipUnproved, tooManyHellos } from './agent-link-error.ts';
+import { helloExpected, leadershipUnproved, reportsOutOfOrder, tooManyHellos } from './agent-link-error.ts';
 import { boundHostNames, boundInventory, boundObservations } from './bounded-report.ts';
 import type { DesiredSource } from './desired-source.ts';
 import type { HelloAdmission } from './hello-admission.ts';
 import type { HistoryProofs } from './history-proof.ts';
 import type { HostClaims } from './host-claims.ts';
 import { createOutbox, type DataConnectionRequest, type Outbox } from './outbox.ts';
+import { ReportOrder } from './report-order.ts';
 
 /** An agent that connects says hello within this, or is cut off. */
 export const HELLO_TIMEOUT_MS = 10_000;
@@ -90,6 +91,7 @@ class LiveAgentSession implements AgentSession {
   #ended: { readonly error: ClusterError | undefined } | undefined;
   /** Tasks the agent holds by its own word; what a complete set must name. */
   #known: ReadonlySet<string> = new Set();
+  readonly #reportOrder = new ReportOrder();
   /** Undefined: a complete set is due. */
   #sent: SentSet | undefined;
   #sentRevision = 0;
@@ -279,7 +281,10 @@ class LiveAgentSession implements AgentSession {
   async #takeReport(hello: HelloMessage, report: ObservedMessage): Promise<void> {
     const { hostId } = hello;
     const { bootId } = boundHostNames(hello);
-    const { reportSeq, complete, revisionApplied } = report;
+    const { reportSeq, revisionApplied } = report;
+    const rank = this.#reportOrder.take(reportSeq, report.complete);
+    if (rank === 'out-of-order') throw reportsOutOfOrder();
+    const complete = report.complete && rank === 'in-order';
     const tasks = boundObservations(report.tasks);
     if (this.#ports.keeper?.observed(hostId, tasks) === true) {
       // A complete set that no longer names it lets the agent forget it.
