@@ -58,7 +58,7 @@ class OrderedPipe<T> implements Pipe<T> {
     this.#wakeReader?.();
   }
 
-  /** The cut is healed: what was held up arrives, in order. */
+  /** The cut is healed: what was held up arrives, in order. What is under way may overtake it: messages change order. */
   flush(): void {
     const items = this.#stalled.splice(0);
     const { world } = this.#lane.sim;

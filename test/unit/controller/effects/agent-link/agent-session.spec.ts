@@ -29,7 +29,10 @@ const HELLO: AgentMessage = {
   clusterId: '',
 };
 
+const REPORT = { kind: 'observed', revisionApplied: 1, tasks: [] } as const;
+
 function setUp(ask: () => number = () => 0) {
+  const submitted: { readonly type: string; readonly complete?: boolean }[] = [];
   const clock = createSimClock();
   const leading = { now: true };
   const view = { headSeq: 1, clusterId: 'c', wanted: () => ({ revision: 1, tasks: [] }) };
@@ -37,7 +40,10 @@ function setUp(ask: () => number = () => 0) {
     engine: {
       epoch: 3,
       read: async (look: (seen: never) => unknown) => look(view as never),
-      submit: async () => ({ subject: '', seq: 2, replayed: false }),
+      submit: async (command: (typeof submitted)[number]) => {
+        submitted.push(command);
+        return { subject: '', seq: 2, replayed: false };
+      },
       stillLeads: async () => leading.now,
     },
     clock,
@@ -63,7 +69,7 @@ function setUp(ask: () => number = () => 0) {
     incoming.push(message);
     await settle();
   };
-  return { leading, sent, ended, say, incoming };
+  return { leading, sent, submitted, ended, say, incoming };
 }
 
 const kinds = (sent: readonly ControllerMessage[]): readonly string[] => sent.map(({ kind }) => kind);
@@ -99,4 +105,32 @@ t.test('one hello too many is told when to come again', async (t) => {
   await say(HELLO);
   t.match(await ended, { code: 'TOO_MANY_HELLOS', retryAfterMs: 1_500 });
   t.same(sent, []);
+});
+
+t.test('a complete report behind a later one ends nothing but the session', async (t) => {
+  const { submitted, say, ended } = setUp();
+  await say(HELLO);
+  await say({ ...REPORT, reportSeq: 2, complete: false });
+  await say({ ...REPORT, reportSeq: 1, complete: true });
+  t.match(await ended, { code: 'REPORTS_OUT_OF_ORDER' });
+  t.match(
+    submitted.filter((command) => command.type === 'observe-tasks').map(({ complete }) => complete),
+    [true, false],
+    'the hello and the change',
+  );
+});
+
+t.test('a complete report that comes again after a change proves no absence', async (t) => {
+  const { submitted, say, incoming, ended } = setUp();
+  await say(HELLO);
+  await say({ ...REPORT, reportSeq: 1, complete: true });
+  await say({ ...REPORT, reportSeq: 2, complete: false });
+  await say({ ...REPORT, reportSeq: 1, complete: true });
+  incoming.end();
+  await ended;
+  const reports = submitted.filter((command) => command.type === 'observe-tasks');
+  t.same(
+    reports.map(({ complete }) => complete),
+    [true, true, false, false],
+  );
 });
