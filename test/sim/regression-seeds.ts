@@ -53,4 +53,5 @@ export const REGRESSION_SEEDS: readonly RegressionSeed[] = [
     steps: 5_000,
     found: 'a complete report that came after later ones ended running tasks as missing',
   },
+  { seed: 793, steps: 5_000, found: 'work whose turn came with time alone waited for the next commit' },
 ];

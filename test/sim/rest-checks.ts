@@ -7,6 +7,7 @@ import { planFirstFit } from '../../controller/core/placement/first-fit.ts';
 import { createPlanner } from '../../controller/core/planning/plan-cluster.ts';
 import type { ClusterState } from '../../controller/state/cluster-state.ts';
 import type { Host } from '../../proto/domain/catalog.ts';
+import { DEFAULT_QUEUE } from '../../proto/domain/scheduling.ts';
 import type { Cluster, Controller } from './parts.ts';
 import { findExcess, guaranteeOf, type Held, isWithinGuarantee, sumHeld } from './quota-sums.ts';
 
@@ -99,8 +100,20 @@ export class RestChecks {
       .quotas()
       .some(({ kind, parent, shares }) => kind === 'group' && parent !== '' && shares.length > 0);
     if (!isAlone || isGroupGuaranteed) return [];
-    const isDue = own.every((job) => job.notBeforeMs <= this.#sim.wallMs && this.#isReclaimable(job, held));
+    const isDue = own.every(
+      (job) =>
+        job.notBeforeMs <= this.#sim.wallMs && this.#isWithinQueue(job) && this.#isReclaimable(job, held),
+    );
     return isDue ? [first.id] : [];
+  }
+
+  /** A queue that was narrowed after the job was taken keeps it waiting, whatever its project is guaranteed. */
+  #isWithinQueue({ spec }: JobRecord): boolean {
+    const limits = this.#shadow.scheduling.findQueue(spec.queue ?? DEFAULT_QUEUE)?.limits;
+    if (limits === undefined) return true;
+    const isLong =
+      limits.timeLimitMs > 0 && (spec.timeLimitMs === 0 || spec.timeLimitMs > limits.timeLimitMs);
+    return !isLong && (limits.gpuMilliPerJob === 0 || spec.resources.gpuMilli <= limits.gpuMilliPerJob);
   }
 
   #isReclaimable(job: JobRecord, held: Held): boolean {

@@ -21,7 +21,7 @@ import { pausing, WaitReasons } from './wait-reasons.ts';
 import type { JobClass, WaitingClasses } from './waiting-classes.ts';
 import { pauseOf } from './waiting-job.ts';
 
-/** A job that would delay another is looked at again after so long, because guesses of ends move with time. */
+/** What waits is looked at again after so long, because shares, ages and guesses of ends move with time alone. */
 const RELOOK_MS = 60_000;
 
 /** One planner per planning loop: it remembers the cluster from plan to plan, and for whom room is kept. */
@@ -159,9 +159,7 @@ function nextLook(
   pass: PassFromView,
 ): number {
   let soonest = nextPassMs;
-  if (waits.some(({ code }) => code === 'BACKFILL_WOULD_DELAY')) {
-    soonest = Math.min(soonest, pass.nowMs + RELOOK_MS);
-  }
+  if (waits.length > 0) soonest = Math.min(soonest, pass.nowMs + RELOOK_MS);
   if (!pass.policy.preemption || !waits.some(({ position }) => position > 0)) return soonest;
   for (const { job } of pass.book.victims) {
     if (!job.isPreemptible) continue;
