@@ -23,7 +23,9 @@ export function markedCommand(file: string, seconds: number): string {
 
 export async function readMarkers(file: string): Promise<readonly Marker[]> {
   const text = await readFile(file, 'utf8').catch(() => '');
+  // A line that is being written reads as its first half where it crosses a page: it counts once it has its end.
   return text
+    .slice(0, text.lastIndexOf('\n') + 1)
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => {

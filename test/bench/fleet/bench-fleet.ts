@@ -23,6 +23,7 @@ const SUBMIT_WIDTH = 64;
 const SETTLE_MS = 10_000;
 const WINDOW_MS = { quick: 20_000, whole: 60_000 };
 const CONNECT_DEADLINE_MS = 600_000;
+const TELL_EVERY_MS = 1_000;
 const READY_DEADLINE_MS = 120_000;
 
 export async function benchFleet(options: BenchOptions): Promise<BenchResult> {
@@ -98,7 +99,8 @@ async function measureQuiet(options: BenchOptions, parts: Parts, put: Put): Prom
   put('controller_rss_mib', metric(residentMibOf(controller.pid), 'MiB', '< 4096'));
   put('heartbeat_lag_ms_p99', metric(percentile(lagsMs, 99), 'ms'));
   // A host that was given up for a while breaks its session or is not ready now.
-  put('false_losses', metric((await countNotReady(parts)) + breaks, 'hosts', '<= 0'));
+  const broken = Object.values(breaks).reduce((sum, count) => sum + count, 0);
+  put('false_losses', metric((await countNotReady(parts)) + broken, 'hosts', '<= 0'));
 }
 
 async function countNotReady({ client, agents }: Parts): Promise<number> {
@@ -108,8 +110,17 @@ async function countNotReady({ client, agents }: Parts): Promise<number> {
 
 /** Ready: the API answers, and a new job starts. */
 async function measureRestart(options: BenchOptions, parts: Parts, put: Put): Promise<void> {
-  const { controller, client, fleet, agents } = parts;
   options.say('fleet: the controller is killed and started again');
+  const stopTelling = tellProgress(options, parts);
+  try {
+    await measureReturn(parts, put);
+  } finally {
+    await stopTelling();
+  }
+}
+
+async function measureReturn(parts: Parts, put: Put): Promise<void> {
+  const { controller, client, fleet, agents } = parts;
   const beganMs = performance.now();
   await controller.killAndRestart();
   put('restart_listening_s', metric((performance.now() - beganMs) / 1_000, 's'));
@@ -130,6 +141,38 @@ async function measureRestart(options: BenchOptions, parts: Parts, put: Put): Pr
     ({ state }) => state === HostState.LOST || state === HostState.UNKNOWN,
   );
   put('restart_false_losses', metric(lost.length, 'hosts', '<= 0'));
+}
+
+/** Who is back, why others are not, and what it costs both sides, while it goes on. Resolves when it has ended. */
+function tellProgress({ say }: BenchOptions, { controller, fleet }: Parts): () => Promise<void> {
+  const ending = new AbortController();
+  const tell = async (): Promise<void> => {
+    const beganMs = performance.now();
+    let fleetMs = cpuMsOf(fleet.pid);
+    while (!ending.signal.aborted) {
+      await pause(TELL_EVERY_MS);
+      const { connected, breaks } = await fleet.look();
+      const spentMs = Math.round(cpuMsOf(fleet.pid) - fleetMs);
+      fleetMs += spentMs;
+      const atS = Math.round((performance.now() - beganMs) / 1_000);
+      const cpu = `CPU of the hosts ${spentMs} ms more, of the controller ${cpuMsSoFar(controller)} ms so far`;
+      say(`fleet: ${atS} s, ${connected} connected, ${cpu}, breaks ${JSON.stringify(breaks)}`);
+    }
+  };
+  const telling = tell();
+  return async () => {
+    ending.abort();
+    await telling;
+  };
+}
+
+/** Nothing while it is dead. */
+function cpuMsSoFar({ pid }: MeasuredController): number {
+  try {
+    return Math.round(cpuMsOf(pid));
+  } catch {
+    return 0;
+  }
 }
 
 async function submit(client: ClusterClient, waits: boolean): Promise<string> {

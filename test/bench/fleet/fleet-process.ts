@@ -12,6 +12,7 @@ import { createClient } from '../../../proto/rpc/client.ts';
 import { SESSION_LIMITS } from '../../../proto/rpc/limits.ts';
 import { createClock } from '../../../proto/runtime/clock.ts';
 import { createSystemRng } from '../../../proto/runtime/rng.ts';
+import { createDialSlots } from './dial-slots.ts';
 import { type SimulatedHost, startSimulatedHost } from './simulated-host.ts';
 
 export interface FleetOrder {
@@ -33,7 +34,8 @@ export type FleetAnswer =
       readonly kind: 'seen';
       readonly connected: number;
       readonly lagsMs: readonly number[];
-      readonly breaks: number;
+      /** Sessions that ended or never began, by the code of the reason. */
+      readonly breaks: Readonly<Record<string, number>>;
     };
 
 /** Hosts that join at once. */
@@ -42,17 +44,23 @@ const JOIN_TTL_MS = 600_000n;
 /** Lags kept between two looks; later ones are as good. */
 const LAGS_MAX = 200_000;
 
+/** Handshakes under way at once: as many as this process's one core works off well within the controller's patience. */
+const DIALS_MAX = 64;
+
 const clock = createClock();
+const dials = createDialSlots(DIALS_MAX);
 const rng = createSystemRng();
 const hosts: SimulatedHost[] = [];
 let lagsMs: number[] = [];
-let breaks = 0;
+let breaks: Record<string, number> = {};
 
 const logger: Logger = {
   debug: () => undefined,
   info: () => undefined,
-  warn: (message) => {
-    if (message.includes('no connection')) breaks += 1;
+  warn: (message, fields) => {
+    if (!message.includes('no connection')) return;
+    const code = `${fields?.['code']}: ${fields?.['reason']}`;
+    breaks[code] = (breaks[code] ?? 0) + 1;
   },
   error: (message, fields) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`),
   child: () => logger,
@@ -98,6 +106,7 @@ function startHost(order: FleetOrder, hostId: HostId, tls: ChannelTls): void {
       openChannel: () => openChannel({ address: order.grpcAddress, tls, clock, rng, limits }),
       clock,
       rng: rng.split(hostId),
+      dials,
       logger,
       onLag: (lagMs) => {
         if (lagsMs.length < LAGS_MAX) lagsMs.push(lagMs);
@@ -121,7 +130,7 @@ process.on('message', (request: FleetRequest) => {
   const connected = hosts.filter((host) => host.connected).length;
   tell({ kind: 'seen', connected, lagsMs, breaks });
   lagsMs = [];
-  breaks = 0;
+  breaks = {};
 });
 // Whoever started it is gone.
 process.on('disconnect', () => process.exit(0));

@@ -19,6 +19,7 @@ import type { SplittableRng } from '../../../proto/runtime/rng.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { fromWireControllerMessage, toWireAgentMessage } from '../../../proto/wire/session-wire.ts';
 import { anInventory, someGpus } from '../../kit/builders.ts';
+import type { DialSlots } from './dial-slots.ts';
 
 export interface SimulatedHostOptions {
   readonly hostId: HostId;
@@ -30,6 +31,8 @@ export interface SimulatedHostOptions {
   readonly clock: Clock;
   readonly rng: SplittableRng;
   readonly logger: Logger;
+  /** Shared by all hosts of this process: how many dial at once. */
+  readonly dials: DialSlots;
   /** A heartbeat was answered so long after it was sent. */
   readonly onLag: (lagMs: number) => void;
 }
@@ -81,8 +84,9 @@ export function startSimulatedHost(options: SimulatedHostOptions): SimulatedHost
 }
 
 /** The agent's own way to speak, with a look at the time between a heartbeat and its echo. */
-function speakMeasured({ clock, onLag }: SimulatedHostOptions): SpeakControl {
+function speakMeasured({ clock, dials, onLag }: SimulatedHostOptions): SpeakControl {
   return async function* (channel, messages, signal) {
+    const slot = await dials.take(signal);
     const sentAtMs = new Map<number, number>();
     const requests = (async function* () {
       for await (const message of messages) {
@@ -90,15 +94,20 @@ function speakMeasured({ clock, onLag }: SimulatedHostOptions): SpeakControl {
         yield toWireAgentMessage(message);
       }
     })();
-    for await (const response of createClient(AgentService, channel).session(requests, { signal })) {
-      const envelope = fromWireControllerMessage(response);
-      if (envelope.message.kind === 'heartbeat-ack') {
-        const { nonce } = envelope.message;
-        const sent = sentAtMs.get(nonce);
-        if (sent !== undefined) onLag(clock.monotonicMs() - sent);
-        sentAtMs.delete(nonce);
+    try {
+      for await (const response of createClient(AgentService, channel).session(requests, { signal })) {
+        slot.free();
+        const envelope = fromWireControllerMessage(response);
+        if (envelope.message.kind === 'heartbeat-ack') {
+          const { nonce } = envelope.message;
+          const sent = sentAtMs.get(nonce);
+          if (sent !== undefined) onLag(clock.monotonicMs() - sent);
+          sentAtMs.delete(nonce);
+        }
+        yield envelope;
       }
-      yield envelope;
+    } finally {
+      slot.free();
     }
   };
 }

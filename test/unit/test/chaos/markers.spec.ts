@@ -1,9 +1,11 @@
 /**
  * Aim: the judge of marker files sees a task that starts twice and a GPU that two tasks hold, and nothing else.
- * Method: rows by hand.
+ * Method: rows by hand, and files of them.
  */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import t from 'tap';
-import { judgeMarkers, type Marker } from '../../../chaos/markers.ts';
+import { judgeMarkers, type Marker, readMarkers } from '../../../chaos/markers.ts';
 
 const mark = (what: Marker['what'], task: string, ...gpus: string[]): Marker => ({ what, task, gpus });
 
@@ -26,4 +28,12 @@ t.test('a second start of one task is seen, ended or not', async (t) => {
 t.test('a GPU held by two is seen', async (t) => {
   const both = [mark('start', 'a', 'GPU-1', 'GPU-2'), mark('start', 'b', 'GPU-2')];
   t.same(judgeMarkers(both).doubled, ['GPU-2 held by a and b']);
+});
+
+t.test('a line that is still being written counts once it has its end', async (t) => {
+  const file = path.join(t.testdir({}), 'markers');
+  await writeFile(file, 'start job 1 0 GPU-1\nend job 1 0 GPU-1\nsta');
+  t.same(await readMarkers(file), [mark('start', 'job.1.0', 'GPU-1'), mark('end', 'job.1.0', 'GPU-1')]);
+  await writeFile(file, 'sta');
+  t.same(await readMarkers(file), []);
 });
