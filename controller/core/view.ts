@@ -87,6 +87,13 @@ export interface QueueLoad {
   readonly running: number;
 }
 
+/** Days since the epoch, the last included, and whose entries. */
+export interface UsageRange {
+  readonly firstDay: number;
+  readonly lastDay: number;
+  readonly isShown: (projectId: ProjectId) => boolean;
+}
+
 /** Queues, quotas, policy, reservations and usage. The default queue and the root of the tree are always there. */
 export interface SchedulingView {
   findQueue(name: string): Queue | undefined;
@@ -104,8 +111,8 @@ export interface SchedulingView {
   reservations(): readonly Reservation[];
   findReservation(ref: string): Lookup<Reservation>;
   reservation(id: ReservationId): Reservation | undefined;
-  /** The ledger: attempts that ended, or were proved stopped. In no order. */
-  usage(): Iterable<UsageEntry>;
+  /** The ledger, or a range of it: attempts that ended, or were proved stopped. In no order. */
+  usage(range?: UsageRange): Iterable<UsageEntry>;
 }
 
 export interface ClusterView {

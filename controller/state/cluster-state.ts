@@ -267,6 +267,6 @@ function viewOf(tables: SchedulingTables, jobs: JobTable): SchedulingView {
     reservations: () => tables.reservations(),
     findReservation: (ref) => tables.findReservation(ref),
     reservation: (id) => tables.reservationTable.get(id),
-    usage: () => tables.usage.all(),
+    usage: (range) => (range === undefined ? tables.usage.all() : tables.usage.within(range)),
   };
 }

@@ -2,16 +2,21 @@
  * The usage ledger: sums by day, project, queue and user. Days are forgotten by their number, the oldest first, and not by
  * their distance from the newest: one stamp of a clock that was years ahead must not cost all history.
  */
+import type { ProjectId } from '../../proto/domain/ids.ts';
 import type { UsageEntry } from '../../proto/domain/scheduling.ts';
 import { USAGE_DAYS_KEPT } from '../core/limits.ts';
+import type { UsageRange } from '../core/view.ts';
 
 /** Where an entry lies. The user comes last because only there would a slash do no harm. */
 export function usageKey({ day, projectId, queue, user }: UsageEntry): string {
   return `${day}/${projectId}/${queue}/${user}`;
 }
 
+/** Of one day, by project and {@link usageKey}. */
+type DayEntries = Map<ProjectId, Map<string, UsageEntry>>;
+
 export class UsageLedger {
-  readonly #days = new Map<number, Map<string, UsageEntry>>();
+  readonly #days = new Map<number, DayEntries>();
   #size = 0;
 
   get size(): number {
@@ -20,18 +25,35 @@ export class UsageLedger {
 
   /** By {@link usageKey}. */
   get(key: string): UsageEntry | undefined {
-    return this.#days.get(Number(key.slice(0, key.indexOf('/'))))?.get(key);
+    const [day, projectId] = key.split('/', 2);
+    return this.#days
+      .get(Number(day))
+      ?.get(projectId as ProjectId)
+      ?.get(key);
   }
 
   *all(): IterableIterator<UsageEntry> {
-    for (const entries of this.#days.values()) yield* entries.values();
+    for (const projects of this.#days.values())
+      for (const entries of projects.values()) yield* entries.values();
+  }
+
+  /** O(days kept + projects per day + entries given). */
+  *within({ firstDay, lastDay, isShown }: UsageRange): IterableIterator<UsageEntry> {
+    for (const [day, projects] of this.#days) {
+      if (day < firstDay || day > lastDay) continue;
+      for (const [projectId, entries] of projects) if (isShown(projectId)) yield* entries.values();
+    }
   }
 
   put(entry: UsageEntry): void {
-    const entries = this.#days.get(entry.day) ?? new Map<string, UsageEntry>();
-    if (!entries.has(usageKey(entry))) this.#size += 1;
-    entries.set(usageKey(entry), entry);
-    this.#days.set(entry.day, entries);
+    const { day, projectId } = entry;
+    const projects: DayEntries = this.#days.get(day) ?? new Map();
+    const entries = projects.get(projectId) ?? new Map<string, UsageEntry>();
+    const key = usageKey(entry);
+    if (!entries.has(key)) this.#size += 1;
+    entries.set(key, entry);
+    projects.set(projectId, entries);
+    this.#days.set(day, projects);
   }
 
   /** Adds to what is there; the keys of changed and forgotten entries go to `touch`. */
@@ -48,9 +70,10 @@ export class UsageLedger {
   }
 
   #forget(day: number, touch: (key: string) => void): void {
-    const entries = this.#days.get(day)!;
-    for (const key of entries.keys()) touch(key);
-    this.#size -= entries.size;
+    for (const entries of this.#days.get(day)!.values()) {
+      for (const key of entries.keys()) touch(key);
+      this.#size -= entries.size;
+    }
     this.#days.delete(day);
   }
 }

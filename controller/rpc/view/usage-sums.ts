@@ -4,13 +4,11 @@ import type { UsageEntry } from '../../../proto/domain/scheduling.ts';
 import { formatDay, type UsageGrouping, type UsageRow } from '../../../proto/domain/scheduling-views.ts';
 import { findOpenCharge, toEntries } from '../../core/policy/usage.ts';
 import type { ClusterReader } from '../../core/reader.ts';
+import type { UsageRange } from '../../core/view.ts';
 
-export interface UsageQuestion {
-  readonly firstDay: number;
-  readonly lastDay: number;
+export interface UsageQuestion extends UsageRange {
   readonly groupings: readonly UsageGrouping[];
   readonly nowMs: number;
-  readonly isShown: (projectId: ProjectId) => boolean;
 }
 
 interface Sum {
@@ -21,11 +19,19 @@ interface Sum {
   attempts: number;
 }
 
-/** In order of day, project, user and queue. O(ledger + what runs). */
+/** In order of day, project, user and queue. O(days kept + entries shown + what runs). */
 export function sumUsage(view: ClusterReader, question: UsageQuestion): readonly UsageRow[] {
   const sums = new Map<string, Sum>();
-  for (const entry of view.scheduling.usage()) add(sums, view, question, entry);
-  for (const entry of openEntries(view, question.nowMs)) add(sums, view, question, { ...entry, attempts: 0 });
+  const shown = new Map<ProjectId, boolean>();
+  const isShown = (id: ProjectId): boolean => {
+    const known = shown.get(id) ?? question.isShown(id);
+    shown.set(id, known);
+    return known;
+  };
+  for (const entry of view.scheduling.usage({ ...question, isShown })) add(sums, view, question, entry);
+  for (const entry of openEntries(view, question.nowMs)) {
+    if (isShown(entry.projectId)) add(sums, view, question, { ...entry, attempts: 0 });
+  }
   const keys = [...sums.keys()].sort();
   return keys.map((key) => {
     const { row, gpuMs, attempts } = sums.get(key)!;
@@ -46,7 +52,7 @@ function* openEntries(view: ClusterReader, nowMs: number): IterableIterator<Usag
 
 function add(sums: Map<string, Sum>, view: ClusterReader, question: UsageQuestion, entry: UsageEntry): void {
   const { day, projectId, user, queue, gpuMilliMs, attempts } = entry;
-  if (day < question.firstDay || day > question.lastDay || !question.isShown(projectId)) return;
+  if (day < question.firstDay || day > question.lastDay) return;
   const { groupings } = question;
   const by = (grouping: UsageGrouping): boolean => groupings.includes(grouping);
   const name = view.project(projectId)?.name;
