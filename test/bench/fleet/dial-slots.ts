@@ -8,13 +8,13 @@ export interface DialSlot {
 }
 
 export interface DialSlots {
-  /** First come, first served. Rejects when `signal` ends the wait. */
+  /** The newest first: it has most of its patience left. Rejects when `signal` ends the wait. */
   take(signal: AbortSignal): Promise<DialSlot>;
 }
 
 export function createDialSlots(most: number): DialSlots {
   let taken = 0;
-  const waiting = new Set<() => void>();
+  const waiting: (() => void)[] = [];
 
   function createSlot(): DialSlot {
     let isHeld = true;
@@ -22,7 +22,7 @@ export function createDialSlots(most: number): DialSlots {
       free() {
         if (!isHeld) return;
         isHeld = false;
-        const [next] = waiting;
+        const next = waiting.pop();
         // Whoever comes next takes it over.
         if (next === undefined) taken -= 1;
         else next();
@@ -37,20 +37,16 @@ export function createDialSlots(most: number): DialSlots {
         return Promise.resolve(createSlot());
       }
       return new Promise((resolve, reject) => {
-        const leave = (): void => {
-          waiting.delete(begin);
-          signal.removeEventListener('abort', onAbort);
-        };
         const begin = (): void => {
-          leave();
+          signal.removeEventListener('abort', onAbort);
           resolve(createSlot());
         };
         const onAbort = (): void => {
-          leave();
+          waiting.splice(waiting.indexOf(begin), 1);
           reject(signal.reason as Error);
         };
-        waiting.add(begin);
-        signal.addEventListener('abort', onAbort);
+        waiting.push(begin);
+        signal.addEventListener('abort', onAbort, { once: true });
       });
     },
   };
