@@ -40,6 +40,7 @@ import { type AttemptLimit, createAttemptLimit } from './rpc/auth/attempt-limit.
 import { createDoor, type Door } from './rpc/auth/door.ts';
 import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
 import { createUserTokens } from './rpc/auth/user-tokens.ts';
+import { createQuestionDesk } from './rpc/explain/question-desk.ts';
 import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
 import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
 import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
@@ -47,6 +48,8 @@ import { createEnrolment, type Enrolment } from './start-enrolment.ts';
 import type { DiskLimits } from './store/disk-guard.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
+/** What decides where work goes. */
+const DEFAULT_PLANNER = (): Planner => planFirstFit;
 /** Heartbeats in the time after which hosts fence: a line that is given up must be long dead by then. */
 const SELF_FENCE_BEATS_MIN = 6;
 /** Time that running calls and answers get at the end. */
@@ -83,8 +86,8 @@ export interface ControllerOptions {
   readonly ids: IdSource;
   readonly rng: SplittableRng;
   readonly logger: Logger;
-  /** Default: first fit. */
-  readonly planner?: Planner;
+  /** Makes one for the planning loop and one for each question about it; default: {@link DEFAULT_PLANNER}. */
+  readonly newPlanner?: () => Planner;
   /** Memory and disk may differ, or another leads: log, flush, exit. */
   readonly onFatal: (error: ClusterError) => void;
 }
@@ -292,7 +295,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, planner = planFirstFit, settings }: ControllerOptions,
+  { clock, logger, rng, newPlanner = DEFAULT_PLANNER, settings }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],
@@ -313,7 +316,7 @@ function createPlanning(
   const readyHosts = recovery === undefined ? liveness.readyHosts : () => recovery.readyHosts();
   const planning = createPlanningLoop({
     engine,
-    planner: recovery === undefined ? planner : recovery.guard(planner),
+    planner: recovery === undefined ? newPlanner() : recovery.guard(newPlanner()),
     readyHosts,
     clock,
     rng: rng.split('planning'),
@@ -413,6 +416,8 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       confirmStop: link.confirmStop,
       readyHosts: parts.readyHosts,
       waitReason: parts.planning.waitReason,
+      newPlanner: options.newPlanner ?? DEFAULT_PLANNER,
+      questions: createQuestionDesk(options.clock),
       seal: engine.sealer.seal,
       clock: options.clock,
       rng: options.rng.split('rpc'),

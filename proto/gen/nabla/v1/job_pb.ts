@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nabla/v1/job.proto.
  */
 export const file_nabla_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSKeBwoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBINCgVxdWV1ZRgbIAEoCRIjCgVhZnRlchgcIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kSJQoFYXJyYXkYHSABKAsyFi5uYWJsYS52MS5BcnJheUVsZW1lbnQaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5IkAKCkRlcGVuZGVuY3kSCgoCb24YASABKAkSJgoEd2hlbhgCIAEoDjIYLm5hYmxhLnYxLkFmdGVyQ29uZGl0aW9uIkQKDEFycmF5RWxlbWVudBIQCghhcnJheV9pZBgBIAEoCRINCgVpbmRleBgCIAEoBRITCgtjb25jdXJyZW5jeRgDIAEoBSKmAQoERXhpdBIRCgRjb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgFEhUKDW91dF9vZl9tZW1vcnkYAyABKAgSIgoHdmVyZGljdBgEIAEoDjIRLm5hYmxhLnYxLlZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSFgoOZmluaXNoZWRfYXRfbXMYByABKANCBwoFX2NvZGUigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEiUKBXBoYXNlGAIgASgOMhYubmFibGEudjEuQXR0ZW1wdFBoYXNlEikKB291dGNvbWUYAyABKA4yGC5uYWJsYS52MS5BdHRlbXB0T3V0Y29tZRIPCgdob3N0X2lkGAQgASgJEhEKCWdwdV91dWlkcxgFIAMoCRIUCgxwbGFjZWRfYXRfbXMYBiABKAMSFQoNc3RhcnRlZF9hdF9tcxgHIAEoAxITCgtlbmRlZF9hdF9tcxgIIAEoAxIcCgRleGl0GAkgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgKIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAsgASgJEhYKDnByb2dyZXNzX2J5dGVzGAwgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGA0gASgDEhEKCWxvZ19ieXRlcxgOIAEoAxIRCglob3N0X25hbWUYDyABKAkinQMKA0pvYhIKCgJpZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhIKCmNyZWF0ZWRfYnkYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoAxIfCgRzcGVjGAUgASgLMhEubmFibGEudjEuSm9iU3BlYxIhCgVzdGF0ZRgGIAEoDjISLm5hYmxhLnYxLkpvYlN0YXRlEg4KBnJlYXNvbhgHIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgIIAEoCRIjCghhdHRlbXB0cxgJIAMoCzIRLm5hYmxhLnYxLkF0dGVtcHQSFQoNc3RhcnRlZF9hdF9tcxgKIAEoAxIWCg5maW5pc2hlZF9hdF9tcxgLIAEoAxIQCghyZXZpc2lvbhgMIAEoAxIWCglleGl0X2NvZGUYDSABKAVIAIgBARIWCg5xdWV1ZV9wb3NpdGlvbhgOIAEoBRIWCg5zdG9wX3JlcXVlc3RlZBgPIAEoCBIVCg1ub3RfYmVmb3JlX21zGBAgASgDEgwKBGhlbGQYESABKAhCDAoKX2V4aXRfY29kZSKcAQoQQ3JlYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEh8KBHNwZWMYAiABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIMCgRob2xkGAUgASgIEiMKBWFycmF5GAYgASgLMhQubmFibGEudjEuQXJyYXlSYW5nZSJMCgpBcnJheVJhbmdlEg0KBWZpcnN0GAEgASgFEgwKBGxhc3QYAiABKAUSDAoEc3RlcBgDIAEoBRITCgtjb25jdXJyZW5jeRgEIAEoBSJ2ChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISIgoEcGxhbhgCIAEoCzIULm5hYmxhLnYxLkRyeVJ1blBsYW4SEAoIYXJyYXlfaWQYAyABKAkSDwoHam9iX2lkcxgEIAMoCSJ9CgpEcnlSdW5QbGFuEhAKCGZpdHNfbm93GAEgASgIEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhEKCWdwdV91dWlkcxgEIAMoCRIOCgZyZWFzb24YBSABKAkSFgoOcmVhc29uX21lc3NhZ2UYBiABKAkiLQoNR2V0Sm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSIsCg5HZXRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiSgoPTGlzdEpvYnNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJgoHb3B0aW9ucxgCIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIkgKEExpc3RKb2JzUmVzcG9uc2USGwoEam9icxgBIAMoCzINLm5hYmxhLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiUgoOU3RvcEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSFQoIZ3JhY2VfbXMYAyABKANIAIgBAUILCglfZ3JhY2VfbXMiPgoPU3RvcEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIvYBChBVcGRhdGVKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhUKCHByaW9yaXR5GAMgASgFSACIAQESGgoNdGltZV9saW1pdF9tcxgEIAEoA0gBiAEBEiwKC2NvbnN0cmFpbnRzGAUgASgLMhcubmFibGEudjEuQ29uc3RyYWludFNldBISCgVxdWV1ZRgGIAEoCUgCiAEBEiYKBWFmdGVyGAcgASgLMhcubmFibGEudjEuRGVwZW5kZW5jeVNldEILCglfcHJpb3JpdHlCEAoOX3RpbWVfbGltaXRfbXNCCAoGX3F1ZXVlIoIBCg1Db25zdHJhaW50U2V0Ej0KC2NvbnN0cmFpbnRzGAEgAygLMigubmFibGEudjEuQ29uc3RyYWludFNldC5Db25zdHJhaW50c0VudHJ5GjIKEENvbnN0cmFpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI0Cg1EZXBlbmRlbmN5U2V0EiMKBWFmdGVyGAEgAygLMhQubmFibGEudjEuRGVwZW5kZW5jeSJAChFVcGRhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSIuCg5Ib2xkSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSI+Cg9Ib2xkSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAkiMQoRUmVsZWFzZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiQQoSUmVsZWFzZUpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIjAKEERlbGV0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiQwoPUmV0cnlKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiLgoQUmV0cnlKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiUQoUVXBkYXRlSm9iVGFnc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSCwoDYWRkGAMgAygJEg4KBnJlbW92ZRgEIAMoCSIzChVVcGRhdGVKb2JUYWdzUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIkcKD1dhdGNoSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgDIAEoAyIuChBXYXRjaEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiKnAQoPUmVhZExvZ3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDAoEdGFzaxgEIAEoBRIOCgZvZmZzZXQYBSABKAMSDgoGZm9sbG93GAYgASgIEhIKCnRhaWxfbGluZXMYByABKAUSIwoGc3RyZWFtGAggASgOMhMubmFibGEudjEuTG9nU3RyZWFtIqwBChBSZWFkTG9nc1Jlc3BvbnNlEg4KBm9mZnNldBgBIAEoAxITCgtuZXh0X29mZnNldBgCIAEoAxIjCgZzdHJlYW0YAyABKA4yEy5uYWJsYS52MS5Mb2dTdHJlYW0SDwoHdGltZV9tcxgEIAEoAxIMCgRkYXRhGAUgASgMEhEKCWdhcF9ieXRlcxgGIAEoAxILCgNlb2YYByABKAgSDwoHYXR0ZW1wdBgIIAEoBSItCgxUZXJtaW5hbFNpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFIuoBCglFeGVjU3RhcnQSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDAoEdGFzaxgDIAEoBRIMCgRhcmd2GAQgAygJEgsKA3R0eRgFIAEoCBIkCgRzaXplGAYgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplEikKA2VudhgHIAMoCzIcLm5hYmxhLnYxLkV4ZWNTdGFydC5FbnZFbnRyeRIZChF3b3JraW5nX2RpcmVjdG9yeRgIIAEoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgtFeGVjUmVxdWVzdBIkCgVzdGFydBgBIAEoCzITLm5hYmxhLnYxLkV4ZWNTdGFydEgAEg8KBXN0ZGluGAIgASgMSAASEwoJc3RkaW5fZW9mGAMgASgISAASKAoGcmVzaXplGAQgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplSAASEAoGc2lnbmFsGAUgASgJSABCCQoHbWVzc2FnZSJ0CgxFeGVjUmVzcG9uc2USEQoHc3RhcnRlZBgBIAEoCEgAEhAKBnN0ZG91dBgCIAEoDEgAEhAKBnN0ZGVychgDIAEoDEgAEiIKBGV4aXQYBCABKAsyEi5uYWJsYS52MS5FeGVjRXhpdEgAQgkKB21lc3NhZ2UiKAoIRXhlY0V4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUiZQoIQXJ0aWZhY3QSDAoEcGF0aBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhYKDm1vZGlmaWVkX2F0X21zGAMgASgDEg8KB2F0dGVtcHQYBCABKAUSDgoGc2hhMjU2GAUgASgJImgKFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkSEgoKcGFnZV90b2tlbhgFIAEoCSJXChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USJQoJYXJ0aWZhY3RzGAEgAygLMhIubmFibGEudjEuQXJ0aWZhY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlcKF0Rlc3Ryb3lBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkiQgoYRGVzdHJveUFydGlmYWN0c1Jlc3BvbnNlEhEKCWRlc3Ryb3llZBgBIAEoBRITCgtmcmVlZF9ieXRlcxgCIAEoAypiCg5BZnRlckNvbmRpdGlvbhIfChtBRlRFUl9DT05ESVRJT05fVU5TUEVDSUZJRUQQABIWChJBRlRFUl9DT05ESVRJT05fT0sQARIXChNBRlRFUl9DT05ESVRJT05fQU5ZEAIqeAoMT25EaXNjb25uZWN0Eh0KGU9OX0RJU0NPTk5FQ1RfVU5TUEVDSUZJRUQQABIWChJPTl9ESVNDT05ORUNUX1dBSVQQARIZChVPTl9ESVNDT05ORUNUX1JFUExBQ0UQAhIWChJPTl9ESVNDT05ORUNUX1NUT1AQAyqyAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhYKEkpPQl9TVEFURV9TVEFSVElORxACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYq3AEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVZFUkRJQ1RfVVNFUl9DT0RFEAESGQoVVkVSRElDVF9PVVRfT0ZfTUVNT1JZEAISEQoNVkVSRElDVF9JTUFHRRADEhAKDFZFUkRJQ1RfREFUQRAEEhAKDFZFUkRJQ1RfSE9TVBAFEg8KC1ZFUkRJQ1RfR1BVEAYSEwoPVkVSRElDVF9ORVRXT1JLEAcSFgoSVkVSRElDVF9USU1FX0xJTUlUEAgSEQoNVkVSRElDVF9RVU9UQRAJKrYBCgxBdHRlbXB0UGhhc2USHQoZQVRURU1QVF9QSEFTRV9VTlNQRUNJRklFRBAAEhgKFEFUVEVNUFRfUEhBU0VfUExBQ0VEEAESGwoXQVRURU1QVF9QSEFTRV9QUkVQQVJJTkcQAhIZChVBVFRFTVBUX1BIQVNFX1JVTk5JTkcQAxIcChhBVFRFTVBUX1BIQVNFX0ZJTkFMSVpJTkcQBBIXChNBVFRFTVBUX1BIQVNFX0VOREVEEAUqxAEKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGUFUVEVNUFRfT1VUQ09NRV9TVUNDRUVERUQQARIaChZBVFRFTVBUX09VVENPTUVfRkFJTEVEEAISHQoZQVRURU1QVF9PVVRDT01FX0NBTkNFTExFRBADEh0KGUFUVEVNUFRfT1VUQ09NRV9QUkVFTVBURUQQBBIYChRBVFRFTVBUX09VVENPTUVfTE9TVBAFKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMq4ICgpKb2JTZXJ2aWNlEkQKCUNyZWF0ZUpvYhIaLm5hYmxhLnYxLkNyZWF0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5DcmVhdGVKb2JSZXNwb25zZRI7CgZHZXRKb2ISFy5uYWJsYS52MS5HZXRKb2JSZXF1ZXN0GhgubmFibGEudjEuR2V0Sm9iUmVzcG9uc2USQQoITGlzdEpvYnMSGS5uYWJsYS52MS5MaXN0Sm9ic1JlcXVlc3QaGi5uYWJsYS52MS5MaXN0Sm9ic1Jlc3BvbnNlEj4KB1N0b3BKb2ISGC5uYWJsYS52MS5TdG9wSm9iUmVxdWVzdBoZLm5hYmxhLnYxLlN0b3BKb2JSZXNwb25zZRJECglEZWxldGVKb2ISGi5uYWJsYS52MS5EZWxldGVKb2JSZXF1ZXN0GhsubmFibGEudjEuRGVsZXRlSm9iUmVzcG9uc2USQQoIUmV0cnlKb2ISGS5uYWJsYS52MS5SZXRyeUpvYlJlcXVlc3QaGi5uYWJsYS52MS5SZXRyeUpvYlJlc3BvbnNlElAKDVVwZGF0ZUpvYlRhZ3MSHi5uYWJsYS52MS5VcGRhdGVKb2JUYWdzUmVxdWVzdBofLm5hYmxhLnYxLlVwZGF0ZUpvYlRhZ3NSZXNwb25zZRJECglVcGRhdGVKb2ISGi5uYWJsYS52MS5VcGRhdGVKb2JSZXF1ZXN0GhsubmFibGEudjEuVXBkYXRlSm9iUmVzcG9uc2USPgoHSG9sZEpvYhIYLm5hYmxhLnYxLkhvbGRKb2JSZXF1ZXN0GhkubmFibGEudjEuSG9sZEpvYlJlc3BvbnNlEkcKClJlbGVhc2VKb2ISGy5uYWJsYS52MS5SZWxlYXNlSm9iUmVxdWVzdBocLm5hYmxhLnYxLlJlbGVhc2VKb2JSZXNwb25zZRJDCghXYXRjaEpvYhIZLm5hYmxhLnYxLldhdGNoSm9iUmVxdWVzdBoaLm5hYmxhLnYxLldhdGNoSm9iUmVzcG9uc2UwARJDCghSZWFkTG9ncxIZLm5hYmxhLnYxLlJlYWRMb2dzUmVxdWVzdBoaLm5hYmxhLnYxLlJlYWRMb2dzUmVzcG9uc2UwARI5CgRFeGVjEhUubmFibGEudjEuRXhlY1JlcXVlc3QaFi5uYWJsYS52MS5FeGVjUmVzcG9uc2UoATABElAKDUxpc3RBcnRpZmFjdHMSHi5uYWJsYS52MS5MaXN0QXJ0aWZhY3RzUmVxdWVzdBofLm5hYmxhLnYxLkxpc3RBcnRpZmFjdHNSZXNwb25zZRJZChBEZXN0cm95QXJ0aWZhY3RzEiEubmFibGEudjEuRGVzdHJveUFydGlmYWN0c1JlcXVlc3QaIi5uYWJsYS52MS5EZXN0cm95QXJ0aWZhY3RzUmVzcG9uc2ViBnByb3RvMw", [file_nabla_v1_common]);
+  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSKeBwoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBINCgVxdWV1ZRgbIAEoCRIjCgVhZnRlchgcIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kSJQoFYXJyYXkYHSABKAsyFi5uYWJsYS52MS5BcnJheUVsZW1lbnQaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5IkAKCkRlcGVuZGVuY3kSCgoCb24YASABKAkSJgoEd2hlbhgCIAEoDjIYLm5hYmxhLnYxLkFmdGVyQ29uZGl0aW9uIkQKDEFycmF5RWxlbWVudBIQCghhcnJheV9pZBgBIAEoCRINCgVpbmRleBgCIAEoBRITCgtjb25jdXJyZW5jeRgDIAEoBSKmAQoERXhpdBIRCgRjb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgFEhUKDW91dF9vZl9tZW1vcnkYAyABKAgSIgoHdmVyZGljdBgEIAEoDjIRLm5hYmxhLnYxLlZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSFgoOZmluaXNoZWRfYXRfbXMYByABKANCBwoFX2NvZGUigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEiUKBXBoYXNlGAIgASgOMhYubmFibGEudjEuQXR0ZW1wdFBoYXNlEikKB291dGNvbWUYAyABKA4yGC5uYWJsYS52MS5BdHRlbXB0T3V0Y29tZRIPCgdob3N0X2lkGAQgASgJEhEKCWdwdV91dWlkcxgFIAMoCRIUCgxwbGFjZWRfYXRfbXMYBiABKAMSFQoNc3RhcnRlZF9hdF9tcxgHIAEoAxITCgtlbmRlZF9hdF9tcxgIIAEoAxIcCgRleGl0GAkgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgKIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAsgASgJEhYKDnByb2dyZXNzX2J5dGVzGAwgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGA0gASgDEhEKCWxvZ19ieXRlcxgOIAEoAxIRCglob3N0X25hbWUYDyABKAkinQMKA0pvYhIKCgJpZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhIKCmNyZWF0ZWRfYnkYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoAxIfCgRzcGVjGAUgASgLMhEubmFibGEudjEuSm9iU3BlYxIhCgVzdGF0ZRgGIAEoDjISLm5hYmxhLnYxLkpvYlN0YXRlEg4KBnJlYXNvbhgHIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgIIAEoCRIjCghhdHRlbXB0cxgJIAMoCzIRLm5hYmxhLnYxLkF0dGVtcHQSFQoNc3RhcnRlZF9hdF9tcxgKIAEoAxIWCg5maW5pc2hlZF9hdF9tcxgLIAEoAxIQCghyZXZpc2lvbhgMIAEoAxIWCglleGl0X2NvZGUYDSABKAVIAIgBARIWCg5xdWV1ZV9wb3NpdGlvbhgOIAEoBRIWCg5zdG9wX3JlcXVlc3RlZBgPIAEoCBIVCg1ub3RfYmVmb3JlX21zGBAgASgDEgwKBGhlbGQYESABKAhCDAoKX2V4aXRfY29kZSKcAQoQQ3JlYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEh8KBHNwZWMYAiABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIMCgRob2xkGAUgASgIEiMKBWFycmF5GAYgASgLMhQubmFibGEudjEuQXJyYXlSYW5nZSJMCgpBcnJheVJhbmdlEg0KBWZpcnN0GAEgASgFEgwKBGxhc3QYAiABKAUSDAoEc3RlcBgDIAEoBRITCgtjb25jdXJyZW5jeRgEIAEoBSJ2ChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISIgoEcGxhbhgCIAEoCzIULm5hYmxhLnYxLkRyeVJ1blBsYW4SEAoIYXJyYXlfaWQYAyABKAkSDwoHam9iX2lkcxgEIAMoCSKQAgoKRHJ5UnVuUGxhbhIQCghmaXRzX25vdxgBIAEoCBIPCgdob3N0X2lkGAIgASgJEhEKCWhvc3RfbmFtZRgDIAEoCRIRCglncHVfdXVpZHMYBCADKAkSDgoGcmVhc29uGAUgASgJEhYKDnJlYXNvbl9tZXNzYWdlGAYgASgJEhAKCHBvc2l0aW9uGAcgASgFEikKCGVzdGltYXRlGAggASgLMhcubmFibGEudjEuU3RhcnRFc3RpbWF0ZRInCglkaXNwbGFjZWQYCSABKAsyFC5uYWJsYS52MS5WZWlsZWRKb2JzEhAKCGVsZW1lbnRzGAogASgFEhkKEWVsZW1lbnRzX3N0YXJ0aW5nGAsgASgFIjAKDVN0YXJ0RXN0aW1hdGUSEAoIc3RhcnRfbXMYASABKAMSDQoFYmFzaXMYAiABKAkiSgoKVmVpbGVkSm9icxIPCgdqb2JfaWRzGAEgAygJEhUKDXZpc2libGVfY291bnQYAiABKAUSFAoMaGlkZGVuX2NvdW50GAMgASgFIi0KDUdldEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiLAoOR2V0Sm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIkoKD0xpc3RKb2JzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEiYKB29wdGlvbnMYAiABKAsyFS5uYWJsYS52MS5MaXN0T3B0aW9ucyJIChBMaXN0Sm9ic1Jlc3BvbnNlEhsKBGpvYnMYASADKAsyDS5uYWJsYS52MS5Kb2ISFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlIKDlN0b3BKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhUKCGdyYWNlX21zGAMgASgDSACIAQFCCwoJX2dyYWNlX21zIj4KD1N0b3BKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSL2AQoQVXBkYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIVCghwcmlvcml0eRgDIAEoBUgAiAEBEhoKDXRpbWVfbGltaXRfbXMYBCABKANIAYgBARIsCgtjb25zdHJhaW50cxgFIAEoCzIXLm5hYmxhLnYxLkNvbnN0cmFpbnRTZXQSEgoFcXVldWUYBiABKAlIAogBARImCgVhZnRlchgHIAEoCzIXLm5hYmxhLnYxLkRlcGVuZGVuY3lTZXRCCwoJX3ByaW9yaXR5QhAKDl90aW1lX2xpbWl0X21zQggKBl9xdWV1ZSKCAQoNQ29uc3RyYWludFNldBI9Cgtjb25zdHJhaW50cxgBIAMoCzIoLm5hYmxhLnYxLkNvbnN0cmFpbnRTZXQuQ29uc3RyYWludHNFbnRyeRoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiNAoNRGVwZW5kZW5jeVNldBIjCgVhZnRlchgBIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kiQAoRVXBkYXRlSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAkiLgoOSG9sZEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiPgoPSG9sZEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIjEKEVJlbGVhc2VKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJIkEKElJlbGVhc2VKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSIwChBEZWxldGVKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJIhMKEURlbGV0ZUpvYlJlc3BvbnNlIkMKD1JldHJ5Sm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRISCgpyZXF1ZXN0X2lkGAMgASgJIi4KEFJldHJ5Sm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIlEKFFVwZGF0ZUpvYlRhZ3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEgsKA2FkZBgDIAMoCRIOCgZyZW1vdmUYBCADKAkiMwoVVXBkYXRlSm9iVGFnc1Jlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiJHCg9XYXRjaEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSFgoOYWZ0ZXJfcmV2aXNpb24YAyABKAMiLgoQV2F0Y2hKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IipwEKD1JlYWRMb2dzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEgwKBHRhc2sYBCABKAUSDgoGb2Zmc2V0GAUgASgDEg4KBmZvbGxvdxgGIAEoCBISCgp0YWlsX2xpbmVzGAcgASgFEiMKBnN0cmVhbRgIIAEoDjITLm5hYmxhLnYxLkxvZ1N0cmVhbSKsAQoQUmVhZExvZ3NSZXNwb25zZRIOCgZvZmZzZXQYASABKAMSEwoLbmV4dF9vZmZzZXQYAiABKAMSIwoGc3RyZWFtGAMgASgOMhMubmFibGEudjEuTG9nU3RyZWFtEg8KB3RpbWVfbXMYBCABKAMSDAoEZGF0YRgFIAEoDBIRCglnYXBfYnl0ZXMYBiABKAMSCwoDZW9mGAcgASgIEg8KB2F0dGVtcHQYCCABKAUiLQoMVGVybWluYWxTaXplEgwKBHJvd3MYASABKAUSDwoHY29sdW1ucxgCIAEoBSLqAQoJRXhlY1N0YXJ0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEgwKBHRhc2sYAyABKAUSDAoEYXJndhgEIAMoCRILCgN0dHkYBSABKAgSJAoEc2l6ZRgGIAEoCzIWLm5hYmxhLnYxLlRlcm1pbmFsU2l6ZRIpCgNlbnYYByADKAsyHC5uYWJsYS52MS5FeGVjU3RhcnQuRW52RW50cnkSGQoRd29ya2luZ19kaXJlY3RvcnkYCCABKAkaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKgAQoLRXhlY1JlcXVlc3QSJAoFc3RhcnQYASABKAsyEy5uYWJsYS52MS5FeGVjU3RhcnRIABIPCgVzdGRpbhgCIAEoDEgAEhMKCXN0ZGluX2VvZhgDIAEoCEgAEigKBnJlc2l6ZRgEIAEoCzIWLm5hYmxhLnYxLlRlcm1pbmFsU2l6ZUgAEhAKBnNpZ25hbBgFIAEoCUgAQgkKB21lc3NhZ2UidAoMRXhlY1Jlc3BvbnNlEhEKB3N0YXJ0ZWQYASABKAhIABIQCgZzdGRvdXQYAiABKAxIABIQCgZzdGRlcnIYAyABKAxIABIiCgRleGl0GAQgASgLMhIubmFibGEudjEuRXhlY0V4aXRIAEIJCgdtZXNzYWdlIigKCEV4ZWNFeGl0EgwKBGNvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFImUKCEFydGlmYWN0EgwKBHBhdGgYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoAxIWCg5tb2RpZmllZF9hdF9tcxgDIAEoAxIPCgdhdHRlbXB0GAQgASgFEg4KBnNoYTI1NhgFIAEoCSJoChRMaXN0QXJ0aWZhY3RzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEg0KBWdsb2JzGAQgAygJEhIKCnBhZ2VfdG9rZW4YBSABKAkiVwoVTGlzdEFydGlmYWN0c1Jlc3BvbnNlEiUKCWFydGlmYWN0cxgBIAMoCzISLm5hYmxhLnYxLkFydGlmYWN0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJXChdEZXN0cm95QXJ0aWZhY3RzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIPCgdhdHRlbXB0GAMgASgFEg0KBWdsb2JzGAQgAygJIkIKGERlc3Ryb3lBcnRpZmFjdHNSZXNwb25zZRIRCglkZXN0cm95ZWQYASABKAUSEwoLZnJlZWRfYnl0ZXMYAiABKAMqYgoOQWZ0ZXJDb25kaXRpb24SHwobQUZURVJfQ09ORElUSU9OX1VOU1BFQ0lGSUVEEAASFgoSQUZURVJfQ09ORElUSU9OX09LEAESFwoTQUZURVJfQ09ORElUSU9OX0FOWRACKngKDE9uRGlzY29ubmVjdBIdChlPTl9ESVNDT05ORUNUX1VOU1BFQ0lGSUVEEAASFgoST05fRElTQ09OTkVDVF9XQUlUEAESGQoVT05fRElTQ09OTkVDVF9SRVBMQUNFEAISFgoST05fRElTQ09OTkVDVF9TVE9QEAMqsgEKCEpvYlN0YXRlEhkKFUpPQl9TVEFURV9VTlNQRUNJRklFRBAAEhQKEEpPQl9TVEFURV9RVUVVRUQQARIWChJKT0JfU1RBVEVfU1RBUlRJTkcQAhIVChFKT0JfU1RBVEVfUlVOTklORxADEhcKE0pPQl9TVEFURV9TVUNDRUVERUQQBBIUChBKT0JfU1RBVEVfRkFJTEVEEAUSFwoTSk9CX1NUQVRFX0NBTkNFTExFRBAGKtwBCgdWZXJkaWN0EhcKE1ZFUkRJQ1RfVU5TUEVDSUZJRUQQABIVChFWRVJESUNUX1VTRVJfQ09ERRABEhkKFVZFUkRJQ1RfT1VUX09GX01FTU9SWRACEhEKDVZFUkRJQ1RfSU1BR0UQAxIQCgxWRVJESUNUX0RBVEEQBBIQCgxWRVJESUNUX0hPU1QQBRIPCgtWRVJESUNUX0dQVRAGEhMKD1ZFUkRJQ1RfTkVUV09SSxAHEhYKElZFUkRJQ1RfVElNRV9MSU1JVBAIEhEKDVZFUkRJQ1RfUVVPVEEQCSq2AQoMQXR0ZW1wdFBoYXNlEh0KGUFUVEVNUFRfUEhBU0VfVU5TUEVDSUZJRUQQABIYChRBVFRFTVBUX1BIQVNFX1BMQUNFRBABEhsKF0FUVEVNUFRfUEhBU0VfUFJFUEFSSU5HEAISGQoVQVRURU1QVF9QSEFTRV9SVU5OSU5HEAMSHAoYQVRURU1QVF9QSEFTRV9GSU5BTElaSU5HEAQSFwoTQVRURU1QVF9QSEFTRV9FTkRFRBAFKsQBCg5BdHRlbXB0T3V0Y29tZRIfChtBVFRFTVBUX09VVENPTUVfVU5TUEVDSUZJRUQQABIdChlBVFRFTVBUX09VVENPTUVfU1VDQ0VFREVEEAESGgoWQVRURU1QVF9PVVRDT01FX0ZBSUxFRBACEh0KGUFUVEVNUFRfT1VUQ09NRV9DQU5DRUxMRUQQAxIdChlBVFRFTVBUX09VVENPTUVfUFJFRU1QVEVEEAQSGAoUQVRURU1QVF9PVVRDT01FX0xPU1QQBSpVCglMb2dTdHJlYW0SGgoWTE9HX1NUUkVBTV9VTlNQRUNJRklFRBAAEhUKEUxPR19TVFJFQU1fU1RET1VUEAESFQoRTE9HX1NUUkVBTV9TVERFUlIQAjKuCAoKSm9iU2VydmljZRJECglDcmVhdGVKb2ISGi5uYWJsYS52MS5DcmVhdGVKb2JSZXF1ZXN0GhsubmFibGEudjEuQ3JlYXRlSm9iUmVzcG9uc2USOwoGR2V0Sm9iEhcubmFibGEudjEuR2V0Sm9iUmVxdWVzdBoYLm5hYmxhLnYxLkdldEpvYlJlc3BvbnNlEkEKCExpc3RKb2JzEhkubmFibGEudjEuTGlzdEpvYnNSZXF1ZXN0GhoubmFibGEudjEuTGlzdEpvYnNSZXNwb25zZRI+CgdTdG9wSm9iEhgubmFibGEudjEuU3RvcEpvYlJlcXVlc3QaGS5uYWJsYS52MS5TdG9wSm9iUmVzcG9uc2USRAoJRGVsZXRlSm9iEhoubmFibGEudjEuRGVsZXRlSm9iUmVxdWVzdBobLm5hYmxhLnYxLkRlbGV0ZUpvYlJlc3BvbnNlEkEKCFJldHJ5Sm9iEhkubmFibGEudjEuUmV0cnlKb2JSZXF1ZXN0GhoubmFibGEudjEuUmV0cnlKb2JSZXNwb25zZRJQCg1VcGRhdGVKb2JUYWdzEh4ubmFibGEudjEuVXBkYXRlSm9iVGFnc1JlcXVlc3QaHy5uYWJsYS52MS5VcGRhdGVKb2JUYWdzUmVzcG9uc2USRAoJVXBkYXRlSm9iEhoubmFibGEudjEuVXBkYXRlSm9iUmVxdWVzdBobLm5hYmxhLnYxLlVwZGF0ZUpvYlJlc3BvbnNlEj4KB0hvbGRKb2ISGC5uYWJsYS52MS5Ib2xkSm9iUmVxdWVzdBoZLm5hYmxhLnYxLkhvbGRKb2JSZXNwb25zZRJHCgpSZWxlYXNlSm9iEhsubmFibGEudjEuUmVsZWFzZUpvYlJlcXVlc3QaHC5uYWJsYS52MS5SZWxlYXNlSm9iUmVzcG9uc2USQwoIV2F0Y2hKb2ISGS5uYWJsYS52MS5XYXRjaEpvYlJlcXVlc3QaGi5uYWJsYS52MS5XYXRjaEpvYlJlc3BvbnNlMAESQwoIUmVhZExvZ3MSGS5uYWJsYS52MS5SZWFkTG9nc1JlcXVlc3QaGi5uYWJsYS52MS5SZWFkTG9nc1Jlc3BvbnNlMAESOQoERXhlYxIVLm5hYmxhLnYxLkV4ZWNSZXF1ZXN0GhYubmFibGEudjEuRXhlY1Jlc3BvbnNlKAEwARJQCg1MaXN0QXJ0aWZhY3RzEh4ubmFibGEudjEuTGlzdEFydGlmYWN0c1JlcXVlc3QaHy5uYWJsYS52MS5MaXN0QXJ0aWZhY3RzUmVzcG9uc2USWQoQRGVzdHJveUFydGlmYWN0cxIhLm5hYmxhLnYxLkRlc3Ryb3lBcnRpZmFjdHNSZXF1ZXN0GiIubmFibGEudjEuRGVzdHJveUFydGlmYWN0c1Jlc3BvbnNlYgZwcm90bzM", [file_nabla_v1_common]);
 
 /**
  * @generated from message nabla.v1.Command
@@ -816,6 +816,8 @@ export const CreateJobResponseSchema: GenMessage<CreateJobResponse> = /*@__PURE_
  */
 export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
   /**
+   * It would start at once; of an array: its first element.
+   *
    * @generated from field: bool fits_now = 1;
    */
   fitsNow: boolean;
@@ -844,6 +846,39 @@ export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
    * @generated from field: string reason_message = 6;
    */
   reasonMessage: string;
+
+  /**
+   * Place that it would have among jobs that are ready; 0 when it would not be ready.
+   *
+   * @generated from field: int32 position = 7;
+   */
+  position: number;
+
+  /**
+   * Absent when it would start at once, or nothing can be said.
+   *
+   * @generated from field: nabla.v1.StartEstimate estimate = 8;
+   */
+  estimate?: StartEstimate | undefined;
+
+  /**
+   * Running work that would be stopped for it.
+   *
+   * @generated from field: nabla.v1.VeiledJobs displaced = 9;
+   */
+  displaced?: VeiledJobs | undefined;
+
+  /**
+   * Of an array: elements, and how many of them would start at once.
+   *
+   * @generated from field: int32 elements = 10;
+   */
+  elements: number;
+
+  /**
+   * @generated from field: int32 elements_starting = 11;
+   */
+  elementsStarting: number;
 };
 
 /**
@@ -852,6 +887,61 @@ export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
  */
 export const DryRunPlanSchema: GenMessage<DryRunPlan> = /*@__PURE__*/
   messageDesc(file_nabla_v1_job, 15);
+
+/**
+ * @generated from message nabla.v1.StartEstimate
+ */
+export type StartEstimate = Message<"nabla.v1.StartEstimate"> & {
+  /**
+   * @generated from field: int64 start_ms = 1;
+   */
+  startMs: bigint;
+
+  /**
+   * What it rests on, as a clause after "expected to start in about …".
+   *
+   * @generated from field: string basis = 2;
+   */
+  basis: string;
+};
+
+/**
+ * Describes the message nabla.v1.StartEstimate.
+ * Use `create(StartEstimateSchema)` to create a new message.
+ */
+export const StartEstimateSchema: GenMessage<StartEstimate> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 16);
+
+/**
+ * Jobs as one caller sees them: those of hidden projects by their number only.
+ *
+ * @generated from message nabla.v1.VeiledJobs
+ */
+export type VeiledJobs = Message<"nabla.v1.VeiledJobs"> & {
+  /**
+   * The first of the visible ones. Bound: 16.
+   *
+   * @generated from field: repeated string job_ids = 1;
+   */
+  jobIds: string[];
+
+  /**
+   * @generated from field: int32 visible_count = 2;
+   */
+  visibleCount: number;
+
+  /**
+   * @generated from field: int32 hidden_count = 3;
+   */
+  hiddenCount: number;
+};
+
+/**
+ * Describes the message nabla.v1.VeiledJobs.
+ * Use `create(VeiledJobsSchema)` to create a new message.
+ */
+export const VeiledJobsSchema: GenMessage<VeiledJobs> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 17);
 
 /**
  * @generated from message nabla.v1.GetJobRequest
@@ -875,7 +965,7 @@ export type GetJobRequest = Message<"nabla.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 16);
+  messageDesc(file_nabla_v1_job, 18);
 
 /**
  * @generated from message nabla.v1.GetJobResponse
@@ -892,7 +982,7 @@ export type GetJobResponse = Message<"nabla.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 17);
+  messageDesc(file_nabla_v1_job, 19);
 
 /**
  * @generated from message nabla.v1.ListJobsRequest
@@ -914,7 +1004,7 @@ export type ListJobsRequest = Message<"nabla.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 18);
+  messageDesc(file_nabla_v1_job, 20);
 
 /**
  * @generated from message nabla.v1.ListJobsResponse
@@ -936,7 +1026,7 @@ export type ListJobsResponse = Message<"nabla.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 19);
+  messageDesc(file_nabla_v1_job, 21);
 
 /**
  * @generated from message nabla.v1.StopJobRequest
@@ -967,7 +1057,7 @@ export type StopJobRequest = Message<"nabla.v1.StopJobRequest"> & {
  * Use `create(StopJobRequestSchema)` to create a new message.
  */
 export const StopJobRequestSchema: GenMessage<StopJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 20);
+  messageDesc(file_nabla_v1_job, 22);
 
 /**
  * @generated from message nabla.v1.StopJobResponse
@@ -993,7 +1083,7 @@ export type StopJobResponse = Message<"nabla.v1.StopJobResponse"> & {
  * Use `create(StopJobResponseSchema)` to create a new message.
  */
 export const StopJobResponseSchema: GenMessage<StopJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 21);
+  messageDesc(file_nabla_v1_job, 23);
 
 /**
  * @generated from message nabla.v1.UpdateJobRequest
@@ -1048,7 +1138,7 @@ export type UpdateJobRequest = Message<"nabla.v1.UpdateJobRequest"> & {
  * Use `create(UpdateJobRequestSchema)` to create a new message.
  */
 export const UpdateJobRequestSchema: GenMessage<UpdateJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 22);
+  messageDesc(file_nabla_v1_job, 24);
 
 /**
  * @generated from message nabla.v1.ConstraintSet
@@ -1065,7 +1155,7 @@ export type ConstraintSet = Message<"nabla.v1.ConstraintSet"> & {
  * Use `create(ConstraintSetSchema)` to create a new message.
  */
 export const ConstraintSetSchema: GenMessage<ConstraintSet> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 23);
+  messageDesc(file_nabla_v1_job, 25);
 
 /**
  * @generated from message nabla.v1.DependencySet
@@ -1082,7 +1172,7 @@ export type DependencySet = Message<"nabla.v1.DependencySet"> & {
  * Use `create(DependencySetSchema)` to create a new message.
  */
 export const DependencySetSchema: GenMessage<DependencySet> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 24);
+  messageDesc(file_nabla_v1_job, 26);
 
 /**
  * @generated from message nabla.v1.UpdateJobResponse
@@ -1104,7 +1194,7 @@ export type UpdateJobResponse = Message<"nabla.v1.UpdateJobResponse"> & {
  * Use `create(UpdateJobResponseSchema)` to create a new message.
  */
 export const UpdateJobResponseSchema: GenMessage<UpdateJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 25);
+  messageDesc(file_nabla_v1_job, 27);
 
 /**
  * @generated from message nabla.v1.HoldJobRequest
@@ -1126,7 +1216,7 @@ export type HoldJobRequest = Message<"nabla.v1.HoldJobRequest"> & {
  * Use `create(HoldJobRequestSchema)` to create a new message.
  */
 export const HoldJobRequestSchema: GenMessage<HoldJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 26);
+  messageDesc(file_nabla_v1_job, 28);
 
 /**
  * @generated from message nabla.v1.HoldJobResponse
@@ -1148,7 +1238,7 @@ export type HoldJobResponse = Message<"nabla.v1.HoldJobResponse"> & {
  * Use `create(HoldJobResponseSchema)` to create a new message.
  */
 export const HoldJobResponseSchema: GenMessage<HoldJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 27);
+  messageDesc(file_nabla_v1_job, 29);
 
 /**
  * @generated from message nabla.v1.ReleaseJobRequest
@@ -1170,7 +1260,7 @@ export type ReleaseJobRequest = Message<"nabla.v1.ReleaseJobRequest"> & {
  * Use `create(ReleaseJobRequestSchema)` to create a new message.
  */
 export const ReleaseJobRequestSchema: GenMessage<ReleaseJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 28);
+  messageDesc(file_nabla_v1_job, 30);
 
 /**
  * @generated from message nabla.v1.ReleaseJobResponse
@@ -1192,7 +1282,7 @@ export type ReleaseJobResponse = Message<"nabla.v1.ReleaseJobResponse"> & {
  * Use `create(ReleaseJobResponseSchema)` to create a new message.
  */
 export const ReleaseJobResponseSchema: GenMessage<ReleaseJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 29);
+  messageDesc(file_nabla_v1_job, 31);
 
 /**
  * @generated from message nabla.v1.DeleteJobRequest
@@ -1214,7 +1304,7 @@ export type DeleteJobRequest = Message<"nabla.v1.DeleteJobRequest"> & {
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 30);
+  messageDesc(file_nabla_v1_job, 32);
 
 /**
  * @generated from message nabla.v1.DeleteJobResponse
@@ -1227,7 +1317,7 @@ export type DeleteJobResponse = Message<"nabla.v1.DeleteJobResponse"> & {
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 31);
+  messageDesc(file_nabla_v1_job, 33);
 
 /**
  * @generated from message nabla.v1.RetryJobRequest
@@ -1254,7 +1344,7 @@ export type RetryJobRequest = Message<"nabla.v1.RetryJobRequest"> & {
  * Use `create(RetryJobRequestSchema)` to create a new message.
  */
 export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 32);
+  messageDesc(file_nabla_v1_job, 34);
 
 /**
  * @generated from message nabla.v1.RetryJobResponse
@@ -1271,7 +1361,7 @@ export type RetryJobResponse = Message<"nabla.v1.RetryJobResponse"> & {
  * Use `create(RetryJobResponseSchema)` to create a new message.
  */
 export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 33);
+  messageDesc(file_nabla_v1_job, 35);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsRequest
@@ -1303,7 +1393,7 @@ export type UpdateJobTagsRequest = Message<"nabla.v1.UpdateJobTagsRequest"> & {
  * Use `create(UpdateJobTagsRequestSchema)` to create a new message.
  */
 export const UpdateJobTagsRequestSchema: GenMessage<UpdateJobTagsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 34);
+  messageDesc(file_nabla_v1_job, 36);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsResponse
@@ -1320,7 +1410,7 @@ export type UpdateJobTagsResponse = Message<"nabla.v1.UpdateJobTagsResponse"> & 
  * Use `create(UpdateJobTagsResponseSchema)` to create a new message.
  */
 export const UpdateJobTagsResponseSchema: GenMessage<UpdateJobTagsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 35);
+  messageDesc(file_nabla_v1_job, 37);
 
 /**
  * @generated from message nabla.v1.WatchJobRequest
@@ -1349,7 +1439,7 @@ export type WatchJobRequest = Message<"nabla.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 36);
+  messageDesc(file_nabla_v1_job, 38);
 
 /**
  * @generated from message nabla.v1.WatchJobResponse
@@ -1366,7 +1456,7 @@ export type WatchJobResponse = Message<"nabla.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 37);
+  messageDesc(file_nabla_v1_job, 39);
 
 /**
  * @generated from message nabla.v1.ReadLogsRequest
@@ -1424,7 +1514,7 @@ export type ReadLogsRequest = Message<"nabla.v1.ReadLogsRequest"> & {
  * Use `create(ReadLogsRequestSchema)` to create a new message.
  */
 export const ReadLogsRequestSchema: GenMessage<ReadLogsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 38);
+  messageDesc(file_nabla_v1_job, 40);
 
 /**
  * @generated from message nabla.v1.ReadLogsResponse
@@ -1480,7 +1570,7 @@ export type ReadLogsResponse = Message<"nabla.v1.ReadLogsResponse"> & {
  * Use `create(ReadLogsResponseSchema)` to create a new message.
  */
 export const ReadLogsResponseSchema: GenMessage<ReadLogsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 39);
+  messageDesc(file_nabla_v1_job, 41);
 
 /**
  * @generated from message nabla.v1.TerminalSize
@@ -1502,7 +1592,7 @@ export type TerminalSize = Message<"nabla.v1.TerminalSize"> & {
  * Use `create(TerminalSizeSchema)` to create a new message.
  */
 export const TerminalSizeSchema: GenMessage<TerminalSize> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 40);
+  messageDesc(file_nabla_v1_job, 42);
 
 /**
  * @generated from message nabla.v1.ExecStart
@@ -1554,7 +1644,7 @@ export type ExecStart = Message<"nabla.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 41);
+  messageDesc(file_nabla_v1_job, 43);
 
 /**
  * @generated from message nabla.v1.ExecRequest
@@ -1605,7 +1695,7 @@ export type ExecRequest = Message<"nabla.v1.ExecRequest"> & {
  * Use `create(ExecRequestSchema)` to create a new message.
  */
 export const ExecRequestSchema: GenMessage<ExecRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 42);
+  messageDesc(file_nabla_v1_job, 44);
 
 /**
  * @generated from message nabla.v1.ExecResponse
@@ -1646,7 +1736,7 @@ export type ExecResponse = Message<"nabla.v1.ExecResponse"> & {
  * Use `create(ExecResponseSchema)` to create a new message.
  */
 export const ExecResponseSchema: GenMessage<ExecResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 43);
+  messageDesc(file_nabla_v1_job, 45);
 
 /**
  * @generated from message nabla.v1.ExecExit
@@ -1668,7 +1758,7 @@ export type ExecExit = Message<"nabla.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 44);
+  messageDesc(file_nabla_v1_job, 46);
 
 /**
  * @generated from message nabla.v1.Artifact
@@ -1705,7 +1795,7 @@ export type Artifact = Message<"nabla.v1.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 45);
+  messageDesc(file_nabla_v1_job, 47);
 
 /**
  * @generated from message nabla.v1.ListArtifactsRequest
@@ -1748,7 +1838,7 @@ export type ListArtifactsRequest = Message<"nabla.v1.ListArtifactsRequest"> & {
  * Use `create(ListArtifactsRequestSchema)` to create a new message.
  */
 export const ListArtifactsRequestSchema: GenMessage<ListArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 46);
+  messageDesc(file_nabla_v1_job, 48);
 
 /**
  * @generated from message nabla.v1.ListArtifactsResponse
@@ -1774,7 +1864,7 @@ export type ListArtifactsResponse = Message<"nabla.v1.ListArtifactsResponse"> & 
  * Use `create(ListArtifactsResponseSchema)` to create a new message.
  */
 export const ListArtifactsResponseSchema: GenMessage<ListArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 47);
+  messageDesc(file_nabla_v1_job, 49);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsRequest
@@ -1806,7 +1896,7 @@ export type DestroyArtifactsRequest = Message<"nabla.v1.DestroyArtifactsRequest"
  * Use `create(DestroyArtifactsRequestSchema)` to create a new message.
  */
 export const DestroyArtifactsRequestSchema: GenMessage<DestroyArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 48);
+  messageDesc(file_nabla_v1_job, 50);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsResponse
@@ -1828,7 +1918,7 @@ export type DestroyArtifactsResponse = Message<"nabla.v1.DestroyArtifactsRespons
  * Use `create(DestroyArtifactsResponseSchema)` to create a new message.
  */
 export const DestroyArtifactsResponseSchema: GenMessage<DestroyArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 49);
+  messageDesc(file_nabla_v1_job, 51);
 
 /**
  * @generated from enum nabla.v1.AfterCondition
