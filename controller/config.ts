@@ -3,6 +3,7 @@
  */
 import { SELF_FENCE_DEFAULT_MS } from '../proto/domain/fencing.ts';
 import { LIMITS } from '../proto/domain/limits.ts';
+import { CONNECTION_LIMITS } from '../proto/rpc/connection-limits.ts';
 import { type ConfigValues, defineConfig } from '../proto/runtime/config.ts';
 import { JOBS_MAX } from './core/limits.ts';
 
@@ -146,6 +147,15 @@ const SCHEMA = {
     flag: 'agent-certificate-grace',
     env: 'NABLA_AGENT_CERTIFICATE_GRACE',
     doc: 'How long after its end an agent may still renew its certificate, and do nothing else with it: what a controller may be down for without hosts having to join anew',
+  },
+  firstCallWithin: {
+    type: 'duration',
+    default: CONNECTION_LIMITS.firstCallTimeoutMs,
+    min: 1_000,
+    max: 600_000,
+    flag: 'first-call-within',
+    env: 'NABLA_FIRST_CALL_WITHIN',
+    doc: 'How long after its TLS handshake a connection has for a first call with a good token or certificate; then it is closed',
   },
   logLevel: {
     type: 'choice',

@@ -17,9 +17,10 @@ import { createLifecycle, type Lifecycle } from '../proto/runtime/lifecycle.ts';
 import { createLogger } from '../proto/runtime/logger.ts';
 import { createSystemRng } from '../proto/runtime/rng.ts';
 import { type ControllerConfig, controllerConfig } from './config.ts';
+import type { ControllerSettings } from './controller-options.ts';
 import { startLoopGauge } from './effects/loop-gauge.ts';
 import { isToolName, runTool, type ToolName } from './offline-tools.ts';
-import { type ControllerSettings, startController } from './start-controller.ts';
+import { startController } from './start-controller.ts';
 
 /** Longest orderly end; what is not done by then is made good by the next start. */
 const CLOSE_TIMEOUT_MS = 10_000;
@@ -65,14 +66,22 @@ function defaultDataFolder(): string {
 }
 
 function toSettings(config: ControllerConfig): ControllerSettings {
-  const { data, heartbeatPeriod: heartbeatMs, ballastBytes, lostAfter, selfFence, ...rest } = config;
+  const {
+    data,
+    heartbeatPeriod: heartbeatMs,
+    ballastBytes,
+    lostAfter,
+    selfFence,
+    firstCallWithin,
+    ...rest
+  } = config;
   const { agentCertificateLife: agentCertificateLifeMs, agentCertificateGrace: agentCertificateGraceMs } =
     config;
   const { diskSubmitFreeMin: submitFreeBytes, diskWriteFreeMin: writeFreeBytes } = config;
   const folder = join(data === '' ? defaultDataFolder() : resolve(data), 'controller');
   const disk = { submitFreeBytes, writeFreeBytes, ballastBytes };
   const certificates = { agentCertificateLifeMs, agentCertificateGraceMs };
-  const times = { heartbeatMs, lostAfterMs: lostAfter, selfFenceMs: selfFence };
+  const times = { heartbeatMs, lostAfterMs: lostAfter, selfFenceMs: selfFence, firstCallMs: firstCallWithin };
   return { ...rest, ...times, ...certificates, folder, disk };
 }
 
@@ -110,9 +119,14 @@ async function run(flags: Flags): Promise<number> {
       logger,
       ids: createIdSource(clock),
       rng: createSystemRng(),
+      signal: lifecycle.signal,
       onFatal: (error) => endFatally(error, lifecycle, ending),
     });
-    const gauge = startLoopGauge(clock, logger);
+    if (lifecycle.signal.aborted) {
+      await controller.close();
+      return await lifecycle.closed;
+    }
+    const gauge = startLoopGauge(clock, logger, () => void controller.engine.stillLeads());
     lifecycle.onClose('controller', () => controller.close());
     lifecycle.onClose('loop gauge', () => gauge.close());
     // The ready line: supervisors and `nabla up` wait for it.
@@ -121,6 +135,8 @@ async function run(flags: Flags): Promise<number> {
     const code = await lifecycle.closed;
     return ending.code ?? code;
   } catch (error) {
+    // Who told it to end is not told that it could not start.
+    if (lifecycle.signal.aborted) return ending.code ?? (await lifecycle.closed);
     await lifecycle.close('start failed');
     return sayWhy(error);
   }

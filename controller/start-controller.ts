@@ -6,104 +6,43 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SELF_FENCE_DEFAULT_MS } from '../proto/domain/fencing.ts';
 import type { HostId } from '../proto/domain/ids.ts';
-import { PACKAGE_VERSION } from '../proto/domain/version.ts';
 import { ClusterError } from '../proto/errors/cluster-error.ts';
-import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
-import { SECRET_FOLDER_MODE, writeFileAtomically } from '../proto/runtime/durable-file.ts';
-import type { SplittableRng } from '../proto/runtime/rng.ts';
+import type { Logger } from '../proto/ports/index.ts';
+import { SECRET_FOLDER_MODE } from '../proto/runtime/durable-file.ts';
 import { jobPrefix, jobsPrefix, PROJECTS_PREFIX, projectPrefix } from './blobs/blob-layout.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
 import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
 import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
-import { planFirstFit } from './core/placement/first-fit.ts';
+import type { Controller, ControllerOptions, ControllerSettings } from './controller-options.ts';
 import type { Planner } from './core/planner.ts';
-import { type AgentLink, createAgentLink } from './effects/agent-link/agent-link.ts';
+import { createPlanner } from './core/planning/plan-cluster.ts';
+import { PlannerMemory } from './core/planning/planner-memory.ts';
+import { createQuestionPlanner } from './core/planning/question-planner.ts';
+import { createAgentLink } from './effects/agent-link/agent-link.ts';
 import { createHistoryProofs } from './effects/agent-link/history-proof.ts';
-import { type BlobSweeper, createBlobSweeper } from './effects/blob-sweeper.ts';
-import { createDependentEnds, type DependentEnds } from './effects/dependent-ends.ts';
-import { createJobRetention, type JobRetention } from './effects/job-retention.ts';
+import { createBlobSweeper } from './effects/blob-sweeper.ts';
+import { createDependentEnds } from './effects/dependent-ends.ts';
+import { createJobRetention } from './effects/job-retention.ts';
 import { createLiveness, type Liveness } from './effects/liveness.ts';
 import { watchLostHosts } from './effects/lost-hosts.ts';
 import { createPlanningLoop, type PlanningLoop } from './effects/planning-loop.ts';
 import { createRecovery, type RecoveryPhase } from './effects/recovery.ts';
 import { resolveSecrets } from './effects/resolve-secrets.ts';
-import { createTelemetryBoard, type TelemetryBoard } from './effects/telemetry-board.ts';
-import { createAgentRoutes } from './http/agent-routes.ts';
-import { createClientRoutes } from './http/client-routes.ts';
-import { createDataConnections, type DataConnections } from './http/data-connections.ts';
-import { createDataTickets, type DataTickets } from './http/data-tickets.ts';
-import { createHttpListener, type HttpListener } from './http/http-listener.ts';
-import { createRouter } from './http/router.ts';
-import { createTaskRequests } from './http/task-requests.ts';
-import { openWorkspaceUploads } from './http/workspace-uploads.ts';
-import { type AttemptLimit, createAttemptLimit } from './rpc/auth/attempt-limit.ts';
-import { createDoor, type Door } from './rpc/auth/door.ts';
-import { openTokens, type Tokens } from './rpc/auth/tokens.ts';
+import { createTelemetryBoard } from './effects/telemetry-board.ts';
+import { createDataConnections } from './http/data-connections.ts';
+import { createDataTickets } from './http/data-tickets.ts';
+import { openDoors, type Parts, type Stores } from './open-doors.ts';
+import { createAttemptLimit } from './rpc/auth/attempt-limit.ts';
+import { createDoor } from './rpc/auth/door.ts';
+import { openTokens } from './rpc/auth/tokens.ts';
 import { createUserTokens } from './rpc/auth/user-tokens.ts';
-import { createQuestionDesk } from './rpc/explain/question-desk.ts';
-import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
-import { CA_FILE, ensureTlsMaterial, type TlsMaterial } from './rpc/tls/tls-material.ts';
-import { type ChangeHub, createChangeHub } from './rpc/watch/change-hub.ts';
-import { createEnrolment, type Enrolment } from './start-enrolment.ts';
-import type { DiskLimits } from './store/disk-guard.ts';
+import { ensureTlsMaterial } from './rpc/tls/tls-material.ts';
+import { createChangeHub } from './rpc/watch/change-hub.ts';
+import { createEnrolment } from './start-enrolment.ts';
 import { IN_MEMORY, type OpenedEngine, openEngine } from './store/open-engine.ts';
 
-/** What decides where work goes. */
-const DEFAULT_PLANNER = (): Planner => planFirstFit;
 /** Heartbeats in the time after which hosts fence: a line that is given up must be long dead by then. */
 const SELF_FENCE_BEATS_MIN = 6;
-/** Time that running calls and answers get at the end. */
-export const CLOSE_GRACE_MS = 2_000;
-
-export interface ControllerSettings {
-  /** The controller's own folder (absolute): log, blobs, tokens, certificates. */
-  readonly folder: string;
-  /** The cluster's state ends with the process; blobs and tokens still lie in `folder`. For tests. */
-  readonly inMemory?: boolean;
-  readonly grpcAddress: string;
-  readonly httpAddress: string;
-  readonly tlsNames: readonly string[];
-  readonly allowVolatileStore: boolean;
-  readonly disk?: DiskLimits;
-  readonly workspaceBytesMax: number;
-  readonly artifactBytesMax: number;
-  readonly heartbeatMs: number;
-  /** 0: all are kept. */
-  readonly finishedJobsMax?: number;
-  /** Default: LOST_AFTER_MS. */
-  readonly lostAfterMs?: number;
-  /** Default: SELF_FENCE_DEFAULT_MS. */
-  readonly selfFenceMs?: number;
-  /** Default: CERTIFICATE_LIFE_MS. */
-  readonly agentCertificateLifeMs?: number;
-  /** Default: CERTIFICATE_GRACE_MS. */
-  readonly agentCertificateGraceMs?: number;
-}
-
-export interface ControllerOptions {
-  readonly settings: ControllerSettings;
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly rng: SplittableRng;
-  readonly logger: Logger;
-  /** Makes one for the planning loop and one for each question about it; default: {@link DEFAULT_PLANNER}. */
-  readonly newPlanner?: () => Planner;
-  /** Memory and disk may differ, or another leads: log, flush, exit. */
-  readonly onFatal: (error: ClusterError) => void;
-}
-
-export interface Controller {
-  readonly grpcAddress: string;
-  readonly httpAddress: string;
-  readonly caFile: string;
-  readonly caPem: string;
-  readonly tokens: Tokens;
-  readonly engine: OpenedEngine;
-  readonly blobs: BlobStore;
-  /** Stops planning, ends calls, commits what was submitted, closes the store. Idempotent. */
-  close(): Promise<void>;
-}
-
 /** @throws ClusterError one clause that says why it cannot start; nothing is left running then */
 export async function startController(options: ControllerOptions): Promise<Controller> {
   const undo: (() => Promise<void> | void)[] = [];
@@ -147,13 +86,6 @@ async function closeAll(undo: (() => Promise<void> | void)[], logger: Logger): P
   }
 }
 
-interface Stores {
-  readonly engine: OpenedEngine;
-  readonly blobs: BlobStore;
-  readonly tokens: Tokens;
-  readonly tls: TlsMaterial;
-}
-
 async function openStores(options: ControllerOptions, undo: (() => Promise<void> | void)[]): Promise<Stores> {
   const { settings, clock, ids, logger, onFatal } = options;
   const { folder, allowVolatileStore } = settings;
@@ -167,6 +99,7 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
     logger: logger.child('store'),
     allowVolatileStore,
     ...(settings.disk === undefined ? {} : { disk: settings.disk }),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     onFatal,
   });
   undo.push(() => engine.close());
@@ -176,25 +109,6 @@ async function openStores(options: ControllerOptions, undo: (() => Promise<void>
   const directory = await openDirectoryBlobStore({ folder: join(folder, 'blobs'), clock });
   const blobs = refuseWithoutRoom(directory, () => engine.disk?.objection(true));
   return { engine, blobs, tokens, tls };
-}
-
-interface Parts {
-  readonly door: Door;
-  readonly enrolment: Enrolment;
-  readonly attempts: AttemptLimit;
-  readonly liveness: Liveness;
-  readonly telemetry: TelemetryBoard;
-  readonly planning: PlanningLoop;
-  readonly readyHosts: () => ReadonlySet<HostId>;
-  readonly link: AgentLink;
-  readonly tickets: DataTickets;
-  readonly connections: DataConnections;
-  readonly hub: ChangeHub;
-  readonly sweeper: BlobSweeper;
-  readonly retention: JobRetention;
-  readonly dependentEnds: DependentEnds;
-  /** Set once the HTTP port is known. */
-  httpPort: number;
 }
 
 function createParts(
@@ -208,7 +122,7 @@ function createParts(
   undo.push(() => liveness.close());
   const verdicts = watchLostHosts({ engine, liveness, clock, logger: logger.child('effects') });
   undo.push(() => verdicts.close());
-  const { planning, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
+  const { planning, askPlanner, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
   const parts: { httpPort: number } = { httpPort: 0 };
   const secretsLogger = logger.child('secrets');
   const link = createAgentLink({
@@ -248,7 +162,7 @@ function createParts(
     logger: logger.child('retention'),
   });
   undo.push(() => retention.close());
-  const dependentEnds = createDependentEnds({ engine, clock, logger: logger.child('jobs') });
+  const dependentEnds = createDependentEnds({ engine, clock, logger: logger.child('effects') });
   undo.push(() => dependentEnds.close());
   const telemetry = createTelemetryBoard();
   const { enrolment, attempts, door } = openGate(options, stores);
@@ -261,6 +175,7 @@ function createParts(
     liveness,
     telemetry,
     planning,
+    askPlanner,
     readyHosts,
     link,
     tickets,
@@ -288,6 +203,8 @@ function openGate(
 
 interface Planning {
   readonly planning: PlanningLoop;
+  /** For questions. */
+  readonly askPlanner: Planner;
   /** Present after a restore. */
   readonly recovery: RecoveryPhase | undefined;
   /** Hosts that may get work. */
@@ -295,7 +212,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, newPlanner = DEFAULT_PLANNER, settings }: ControllerOptions,
+  { clock, logger, rng, settings, ...options }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],
@@ -314,9 +231,12 @@ function createPlanning(
         });
   if (recovery !== undefined) undo.push(() => recovery.close());
   const readyHosts = recovery === undefined ? liveness.readyHosts : () => recovery.readyHosts();
+  const memory = new PlannerMemory();
+  const planner = options.planner ?? createPlanner(memory);
+  const asked = options.planner ?? createQuestionPlanner(memory);
   const planning = createPlanningLoop({
     engine,
-    planner: recovery === undefined ? newPlanner() : recovery.guard(newPlanner()),
+    planner: recovery === undefined ? planner : recovery.guard(planner),
     readyHosts,
     clock,
     rng: rng.split('planning'),
@@ -325,7 +245,7 @@ function createPlanning(
   });
   liveness.onChange(() => planning.wake());
   undo.push(() => planning.close());
-  return { planning, recovery, readyHosts };
+  return { planning, recovery, readyHosts, askPlanner: recovery === undefined ? asked : recovery.guard(asked) };
 }
 
 function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[0]['blobs'] {
@@ -335,137 +255,4 @@ function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[
     listProjects: () => blobs.folders(PROJECTS_PREFIX),
     listJobs: (projectId) => blobs.folders(jobsPrefix(projectId)),
   };
-}
-
-async function openDoors(
-  options: ControllerOptions,
-  stores: Stores,
-  parts: Parts,
-  undo: (() => Promise<void> | void)[],
-): Promise<Omit<Controller, 'close'>> {
-  const { settings, logger } = options;
-  const { engine, blobs, tokens, tls } = stores;
-  const rpc = createRpc(options, stores, parts);
-  let serving = false;
-  const http = await createHttp(options, stores, parts, () => serving);
-  const [httpHost, httpWanted] = splitAddress(settings.httpAddress);
-  const [grpcHost] = splitAddress(settings.grpcAddress);
-  undo.push(() => http.close(CLOSE_GRACE_MS));
-  parts.httpPort = await http.listen(httpHost, httpWanted);
-  undo.push(() => rpc.server.close({ graceMs: CLOSE_GRACE_MS }));
-  const grpcPort = await rpc.server.listen(settings.grpcAddress);
-  // After a restore blobs may belong to jobs that the backup is too old to know: they are swept once that is over.
-  if (engine.recovery === undefined) await parts.sweeper.sweep();
-  const addresses = {
-    grpcAddress: joinAddress(grpcHost, grpcPort),
-    httpAddress: joinAddress(httpHost, parts.httpPort),
-    caFile: join(settings.folder, 'tls', CA_FILE),
-  };
-  const { grpcAddress: grpc, httpAddress, caFile } = addresses;
-  const told = { grpc, http: httpAddress, caFile, pid: process.pid };
-  await writeFileAtomically(join(settings.folder, 'addresses.json'), `${JSON.stringify(told)}\n`);
-  setServing(rpc, true);
-  serving = true;
-  undo.push(() => {
-    serving = false;
-    setServing(rpc, false);
-  });
-  parts.planning.wake();
-  void parts.retention.look();
-  void parts.dependentEnds.look();
-  logger.info('controller is ready', {
-    grpc,
-    http: httpAddress,
-    epoch: engine.epoch,
-    clusterId: engine.clusterId,
-  });
-  return { ...addresses, caPem: tls.caPem, tokens, engine, blobs };
-}
-
-function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): ControllerRpc {
-  const { engine, blobs } = stores;
-  const { liveness, telemetry, link } = parts;
-  return createControllerRpc({
-    tls: parts.enrolment.serverTls,
-    door: parts.door,
-    enrol: parts.enrolment.ports,
-    logger: options.logger.child('rpc'),
-    agents: {
-      serveSession: link.serve,
-      acceptTelemetry: telemetry.accept,
-      isConnected: link.isConnected,
-    },
-    admin: {
-      engine,
-      maintenance: engine.maintenance,
-      isConnected: link.isConnected,
-      isRecovering: () => engine.recovery !== undefined,
-      serverVersion: PACKAGE_VERSION,
-    },
-    ports: {
-      engine,
-      blobs,
-      hub: parts.hub,
-      connections: createTaskRequests(parts.connections),
-      live: {
-        stateOf: liveness.stateOf,
-        lastSeenMs: liveness.lastSeenMs,
-        telemetry: telemetry.find,
-        conditions: link.conditions,
-      },
-      confirmStop: link.confirmStop,
-      readyHosts: parts.readyHosts,
-      waitReason: parts.planning.waitReason,
-      newPlanner: options.newPlanner ?? DEFAULT_PLANNER,
-      questions: createQuestionDesk(options.clock),
-      seal: engine.sealer.seal,
-      clock: options.clock,
-      rng: options.rng.split('rpc'),
-      ids: options.ids,
-      serverVersion: PACKAGE_VERSION,
-      httpPort: () => parts.httpPort,
-    },
-  });
-}
-
-async function createHttp(
-  { settings, clock, logger }: ControllerOptions,
-  { engine, blobs }: Stores,
-  parts: Parts,
-  isServing: () => boolean,
-): Promise<HttpListener> {
-  const folder = join(settings.folder, 'uploads');
-  const sizeMax = settings.workspaceBytesMax;
-  const uploads = await openWorkspaceUploads({ folder, blobs, sizeMax, clock });
-  const { artifactBytesMax } = settings;
-  const serve = createRouter({
-    routes: [
-      ...createClientRoutes({ engine, blobs, uploads, isServing }),
-      ...createAgentRoutes({ engine, blobs, artifactBytesMax }),
-    ],
-    door: parts.door,
-    logger: logger.child('http'),
-  });
-  const { enrolment, tickets, attempts } = parts;
-  const acceptData = enrolment.acceptData(tickets, attempts);
-  return createHttpListener({
-    tls: enrolment.serverTls,
-    serve,
-    acceptData,
-    logger: logger.child('http'),
-  });
-}
-
-function setServing({ health, server }: ControllerRpc, serving: boolean): void {
-  for (const service of ['', ...server.serviceNames]) health.set(service, serving);
-}
-
-/** `[::1]:7350` and `host:7350`; the form was checked with the configuration. */
-function splitAddress(address: string): [host: string, port: number] {
-  const at = address.lastIndexOf(':');
-  return [address.slice(0, at).replace(/^\[|\]$/g, ''), Number(address.slice(at + 1))];
-}
-
-function joinAddress(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

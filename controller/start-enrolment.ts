@@ -5,7 +5,7 @@
 import type { TLSSocket } from 'node:tls';
 import { isClusterError } from '../proto/errors/cluster-error.ts';
 import type { Clock, IdSource, Logger } from '../proto/ports/index.ts';
-import { toPeerConnection } from '../proto/rpc/peer-connection.ts';
+import { type PeerConnection, toPeerConnection } from '../proto/rpc/peer-connection.ts';
 import type { Engine } from './core/engine.ts';
 import type { AgentLink } from './effects/agent-link/agent-link.ts';
 import { watchDrains } from './effects/drain-watch.ts';
@@ -43,6 +43,8 @@ export interface Enrolment {
   readonly serverTls: { readonly certPem: string; readonly keyPem: string; readonly clientCaPem: string };
   /** Takes data connections of agents whose certificate is good; cuts others. */
   acceptData(tickets: Pick<DataTickets, 'accept'>, attempts: AttemptLimit): (socket: TLSSocket) => void;
+  /** The agent behind a connection by its certificate alone; undefined when it is not good, which its calls are told. */
+  recognise(connection: PeerConnection): string | undefined;
   /** From now on orders about hosts have their effect on what is open. */
   watch(link: AgentLink): { close(): Promise<void> };
 }
@@ -67,6 +69,7 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       try {
         const caller = attempts.guard(connection.address, () => gate.identify(undefined, connection));
         if (caller?.hostId !== undefined && caller.roles.includes('agent')) {
+          connection.prove(caller.principal);
           tickets.accept(socket, caller.hostId);
           return;
         }
@@ -76,6 +79,13 @@ export function createEnrolment(options: EnrolmentOptions): Enrolment {
       }
       socket.on('error', () => undefined);
       socket.destroy();
+    },
+    recognise(connection) {
+      try {
+        return gate.identify(undefined, connection)?.principal;
+      } catch {
+        return undefined;
+      }
     },
     watch(link) {
       const revocations = watchRevocations({ engine, clock, logger, sessions: link, cut: gate.cut });

@@ -3,6 +3,7 @@
  * the worker of its task. Nothing here waits for a task; workers do.
  */
 import { setMaxListeners } from 'node:events';
+import { TASK_UNKILLABLE } from '../../proto/domain/catalog.ts';
 import { FENCE_GRACE_MAX_MS } from '../../proto/domain/fencing.ts';
 import { type HostId, parseTaskName, toTaskName } from '../../proto/domain/ids.ts';
 import type { DesiredMessage, MassStopMessage } from '../../proto/domain/session.ts';
@@ -20,6 +21,7 @@ import type { TaskStorage } from '../core/storage-port.ts';
 import type { StopOrder } from '../core/task-record.ts';
 import { isLive } from '../core/task-state.ts';
 import type { ConditionBoard } from './condition-board.ts';
+import { watchKill } from './kill-watch.ts';
 import { createHeldStop } from './mass-stop.ts';
 import { pause } from './pause.ts';
 import type { TaskContext } from './task-context.ts';
@@ -235,20 +237,21 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
     // Told as long as it may run: its absence from a complete report is taken for proof.
     unknown.set(name, { driver, task });
     logger.warn('an unknown task is removed', { task: name, driver: driver.name });
+    const watch = watchKill({ clock: options.clock, conditions, name, graceMs: 0 });
     for (let failures = 1; !closing.signal.aborted && !table.entries.has(name); failures += 1) {
       try {
         await driver.stop(key, 0);
         await driver.remove(key);
         unknown.delete(name);
-        conditions.clear('TASK_UNKILLABLE', name);
+        conditions.clear(TASK_UNKILLABLE, name);
         options.onAbsence?.();
         break;
       } catch (error) {
-        const { code } = toClusterError(error);
-        conditions.raise('TASK_UNKILLABLE', `an unknown task cannot be removed (${code})`, name);
+        conditions.raise(TASK_UNKILLABLE, tellNotRemoved(error), name);
         await pause(options.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, options.rng), closing.signal);
       }
     }
+    watch.cancel();
     removing.delete(name);
   }
 
@@ -352,4 +355,8 @@ function isFake(driver: Driver): boolean {
 
 function toRow<T>(name: string, value: T | undefined): readonly (readonly [string, T])[] {
   return value === undefined ? [] : [[name, value]];
+}
+
+function tellNotRemoved(error: unknown): string {
+  return `an unknown task cannot be removed (${toClusterError(error).code})`;
 }

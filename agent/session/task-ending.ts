@@ -35,7 +35,12 @@ export interface TaskEnding {
 }
 
 /** Conditions that end with their task. */
-const TASK_CONDITIONS = ['LOG_NOT_STORED', 'TASK_UNKILLABLE', 'ARTIFACTS_NOT_STORED'] as const;
+const TASK_CONDITIONS = [
+  'LOG_NOT_STORED',
+  'TASK_UNKILLABLE',
+  'TASK_UNREMOVABLE',
+  'ARTIFACTS_NOT_STORED',
+] as const;
 
 export function createTaskEnding(options: TaskEndingOptions): TaskEnding {
   const { context, entry } = options;

@@ -2,12 +2,14 @@
  * Staying with a task that the driver holds until it is proven to have ended: its output goes to the log, its
  * time limit is kept, stop orders are carried out. A driver that cannot say is asked again, never overruled.
  */
+import { TASK_UNKILLABLE } from '../../proto/domain/catalog.ts';
 import type { Exit } from '../../proto/domain/job.ts';
 import { ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverExit, StartedTask } from '../core/driver-port.ts';
 import { toExit, toExitAcrossBoot, toExitVanished } from '../core/exit-verdict.ts';
 import type { TaskLog } from '../core/log-port.ts';
+import { watchKill } from './kill-watch.ts';
 import { linkAbort } from './linked-abort.ts';
 import { pumpOutput } from './output-pump.ts';
 import { pause } from './pause.ts';
@@ -61,6 +63,8 @@ export function followTask(context: TaskContext, input: FollowInput): Follower {
     });
     try {
       const exit = await waitForEnd(context, input);
+      over.abort();
+      context.conditions.clear(TASK_UNKILLABLE, entry.name);
       const whole = await pumped;
       if (!whole && !context.signal.aborted) {
         context.logger.error('output of a task is incomplete', { task: entry.name });
@@ -146,15 +150,26 @@ async function carryOutStop(
     // A task that cannot be told in advance is still told by the signal.
     await context.storage.writePreemptFile(folders, context.clock.nowMs() + graceMs).catch(() => undefined);
   }
+  // It ended meanwhile: nobody would call the watch off.
+  if (signal.aborted) return;
+  const watch = watchKill({
+    clock: context.clock,
+    conditions: context.conditions,
+    name: entry.name,
+    graceMs,
+  });
+  signal.addEventListener('abort', () => watch.cancel(), { once: true });
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await driver.stop(entry.key, graceMs);
-      context.conditions.clear('TASK_UNKILLABLE', entry.name);
+      watch.cancel();
+      context.conditions.clear(TASK_UNKILLABLE, entry.name);
       return;
     } catch (error) {
+      if (signal.aborted) return;
       const { code } = toClusterError(error);
       context.logger.error('a task cannot be stopped and is tried again', { task: entry.name, code });
-      context.conditions.raise('TASK_UNKILLABLE', `a task cannot be stopped (${code})`, entry.name);
+      context.conditions.raise(TASK_UNKILLABLE, `a task cannot be stopped (${code})`, entry.name);
       await pause(context.clock, chooseDelayMs(failures, RECONNECT_BACKOFF, context.rng), signal);
     }
   }

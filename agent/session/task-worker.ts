@@ -4,6 +4,7 @@
  */
 import type { Exit } from '../../proto/domain/job.ts';
 import { assertNever, ClusterError, toClusterError } from '../../proto/errors/cluster-error.ts';
+import type { Timer } from '../../proto/ports/index.ts';
 import { chooseDelayMs, RECONNECT_BACKOFF } from '../core/backoff.ts';
 import type { Driver, DriverTask, StartedTask } from '../core/driver-port.ts';
 import {
@@ -21,6 +22,9 @@ import { type Follower, followTask, throwIfStopping } from './task-follow.ts';
 import { findStarted, lookUntilKnown } from './task-sight.ts';
 import { startTask } from './task-start.ts';
 import type { TaskEntry } from './task-table.ts';
+
+/** Looking, asking for the removal and its answer have 30 s each in the driver of an engine. */
+const REMOVE_TIMEOUT_MS = 100_000;
 
 export interface TaskWorkerOptions {
   readonly context: TaskContext;
@@ -61,6 +65,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   let pursuedAgain = false;
   /** The driver was asked to start it in this life of the agent: it may hold something of the task. */
   let asked = false;
+  /** Why a start failed that is not settled: it ends the task once the driver holds nothing of it. */
+  let unsettled: unknown;
   let forgetting = false;
   let forgotten = false;
   /** The log is stored, empty, or will never be taken. */
@@ -69,6 +75,8 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
   /** Advances by one phase; false when it must wait for somebody else. */
   async function advanceOnce(): Promise<boolean> {
     const { state } = entry.record;
+    const driver = driverOf();
+    if (unsettled !== undefined && driver !== undefined) return settleStart(driver, unsettled);
     switch (state.phase) {
       case 'accepted':
       case 'preparing':
@@ -105,6 +113,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     const { signal } = preparation;
     const onAsked = (): void => {
       asked = true;
+      seen = undefined;
     };
     try {
       const started = await startTask(context, { entry, spec, driver, secretValues, signal, onAsked });
@@ -116,14 +125,33 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     }
   }
 
-  /** A start without an answer may have taken effect: it has failed only when the driver says that it holds nothing. */
+  /**
+   * A start without an answer may have taken effect: it has failed only when the driver says that it holds nothing. What
+   * was made and not begun is removed first, for as long as that takes, and never begun by a second start.
+   */
   async function settleStart(driver: Driver, error: unknown): Promise<boolean> {
     const { kind } = toClusterError(error);
     if (kind !== 'unavailable' && kind !== 'deadline') return end(exitOfFailedStart(error));
+    unsettled = error;
     const found = await lookUntilKnown(context, entry, driver);
+    if (found.state === 'created') await removeLeft(driver);
+    else context.conditions.clear('TASK_UNREMOVABLE', entry.name);
+    unsettled = undefined;
     if (found.state === 'running' || found.state === 'exited') return adopt(driver, found);
-    if (found.state === 'created') await driver.remove(entry.key);
     return end(exitOfFailedStart(error));
+  }
+
+  /** @throws ClusterError of the driver */
+  async function removeLeft(driver: Driver): Promise<void> {
+    try {
+      await withDeadline(context.clock, REMOVE_TIMEOUT_MS, driver.remove(entry.key));
+      context.conditions.clear('TASK_UNREMOVABLE', entry.name);
+    } catch (error) {
+      const { code } = toClusterError(error);
+      const message = `what a failed start left cannot be removed (${code})`;
+      context.conditions.raise('TASK_UNREMOVABLE', message, entry.name);
+      throw error;
+    }
   }
 
   function exitOfFailedStart(error: unknown): Exit {
@@ -149,7 +177,7 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
         return true;
       case 'created':
         // Made but never begun: what is left of it goes, then the start is tried as if new.
-        await driver?.remove(entry.key);
+        if (driver !== undefined) await removeLeft(driver);
         seen = { state: 'absent' };
         return true;
       case 'absent':
@@ -259,6 +287,29 @@ export function createTaskWorker(options: TaskWorkerOptions): TaskWorker {
     },
     settled: () => running ?? Promise.resolve(),
   };
+}
+
+/** The work goes on when its time is up; only the wait for it ends. @throws ClusterError DRIVER_TIMEOUT */
+async function withDeadline(
+  clock: TaskContext['clock'],
+  timeoutMs: number,
+  work: Promise<void>,
+): Promise<void> {
+  let timer: Timer | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = clock.after(timeoutMs, () => reject(removalLate()));
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    timer?.cancel();
+  }
+}
+
+function removalLate(): ClusterError {
+  return new ClusterError('deadline', 'DRIVER_TIMEOUT', 'the driver did not remove a task in time', {
+    hint: 'look at the container engine of that host',
+  });
 }
 
 function exitWithoutDriver(nowMs: number): Exit {

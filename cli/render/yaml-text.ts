@@ -2,6 +2,7 @@
  * The door to the YAML library, loaded only when a file or an output format needs it.
  */
 import { ClusterError } from '../../proto/errors/cluster-error.ts';
+import { describeYamlFault } from '../../proto/runtime/yaml-fault.ts';
 import { escapeHidden, hasHidden } from './safe-text.ts';
 
 /** Largest YAML or JSON file that is read; job files are far smaller. */
@@ -16,20 +17,23 @@ const YAML_ALIASES_MAX = 100;
  * @throws ClusterError invalid YAML_INVALID with line and column
  */
 export async function parseYaml(text: string, fileName: string): Promise<unknown> {
-  const { parse } = await import('yaml');
+  const { LineCounter, parse } = await import('yaml');
+  const lineCounter = new LineCounter();
   try {
     return parse(text, {
       maxAliasCount: YAML_ALIASES_MAX,
-      prettyErrors: true,
+      lineCounter,
+      // The library would draw every fault's line, at a cost that grows with the square of a hostile file.
+      prettyErrors: false,
       uniqueKeys: true,
       // The library's warnings would go to the terminal as they are, with the file's own characters in them.
       logLevel: 'error',
     }) as unknown;
   } catch (error) {
-    const first = error instanceof Error ? (error.message.split('\n', 1)[0] ?? '') : '';
+    const reason = describeYamlFault(error, lineCounter);
     throw new ClusterError('invalid', 'YAML_INVALID', 'the file is not valid YAML', {
       hint: 'correct the place that is named',
-      fields: [{ path: fileName, reason: first.replace(/:$/, '') }],
+      fields: [{ path: fileName, reason }],
       cause: error,
     });
   }

@@ -43,8 +43,13 @@ export interface WaitReason {
 
 export interface Plan {
   readonly placements: readonly Placement[];
-  /** Of the jobs that were looked at. */
+  /** Of the jobs that were looked at one by one. */
   readonly waiting: readonly WaitReason[];
+  /**
+   * Of others that waited when the whole queue was looked at: what was found for those like them. Asks the planner, which
+   * answers by its last plan. Absent: all were looked at.
+   */
+  readonly reasonOf?: (jobId: JobId) => WaitReason | undefined;
   /** When time alone may let something start (a pause ends, a window opens); plan again then. */
   readonly nextEligibleMs?: number;
   /** What must stop so that waiting jobs can start. */

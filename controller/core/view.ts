@@ -35,6 +35,8 @@ export interface HostUse {
   readonly tasks: readonly TaskKey[];
   /** A task asked for the host alone. */
   readonly exclusive: boolean;
+  /** Rises with every change of an attempt here, or of its job; all else of this is as it was while it stands. */
+  readonly revision: number;
 }
 
 /** One task that a host should run, stop or forget; secrets and hash are added by the shell. */

@@ -65,6 +65,8 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   let waiting: (readonly WaitReason[])[] = [];
   /** Reasons of newcomers in it. */
   let waitingTold = 0;
+  /** Of jobs that the last look at the whole queue did not take one by one. */
+  let reasonOf: Plan['reasonOf'];
   /** Built from `waiting` when somebody asks: with a long queue and frequent plans hardly anybody does. */
   let reasons: Map<JobId, WaitReason> | undefined;
   let watched: ReadonlySet<JobId> = new Set();
@@ -90,6 +92,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
   const remember = (plan: Plan, isWhole: boolean): void => {
     watched = plan.watched ?? watched;
     if (isWhole) {
+      reasonOf = plan.reasonOf;
       waiting = [plan.waiting];
       waitingTold = 0;
       reasons = undefined;
@@ -216,7 +219,7 @@ export function createPlanningLoop(options: PlanningLoopOptions): PlanningLoop {
     wake: wakeWide,
     waitReason(jobId) {
       reasons ??= new Map(waiting.flatMap((part) => part.map((reason) => [reason.jobId, reason])));
-      return reasons.get(jobId);
+      return reasons.get(jobId) ?? reasonOf?.(jobId);
     },
     async close() {
       closed = true;

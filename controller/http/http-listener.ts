@@ -5,18 +5,16 @@
 import { createServer, type Server } from 'node:https';
 import type { TLSSocket } from 'node:tls';
 import type { Logger } from '../../proto/ports/index.ts';
-import {
-  createHandshakeGate,
-  guardHandshakes,
-  type HandshakeLimits,
-} from '../../proto/rpc/handshake-gate.ts';
+import { createConnectionGate } from '../../proto/rpc/connection-gate.ts';
+import type { ConnectionLimits } from '../../proto/rpc/connection-limits.ts';
+import { guardConnections } from '../../proto/rpc/guard-connections.ts';
+import { listenOn } from '../../proto/rpc/listen.ts';
 import { toListenError } from '../../proto/rpc/listen-error.ts';
 import type { RequestListener } from './router.ts';
 
 export const DATA_ALPN = 'nabla-data/1';
 
 export interface HttpLimits {
-  readonly connectionsMax: number;
   readonly requestsPerConnectionMax: number;
   readonly headerBytesMax: number;
   readonly headersMax: number;
@@ -28,7 +26,6 @@ export interface HttpLimits {
 }
 
 export const HTTP_LIMITS: HttpLimits = {
-  connectionsMax: 4096,
   requestsPerConnectionMax: 10_000,
   headerBytesMax: 16 * 1024,
   headersMax: 64,
@@ -45,8 +42,8 @@ export interface HttpListenerOptions {
   readonly acceptData: (socket: TLSSocket) => void;
   readonly limits?: Partial<HttpLimits>;
   readonly logger: Logger;
-  /** What may come before a handshake is finished. Default: HANDSHAKE_LIMITS. */
-  readonly handshakes?: Partial<HandshakeLimits>;
+  /** Bounds on connections, above all on those that did not say who they are. Default: CONNECTION_LIMITS. */
+  readonly connections?: Partial<ConnectionLimits>;
 }
 
 export interface HttpListener {
@@ -75,7 +72,6 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     },
     options.serve,
   );
-  server.maxConnections = limits.connectionsMax;
   server.maxRequestsPerSocket = limits.requestsPerConnectionMax;
   server.maxHeadersCount = limits.headersMax;
   server.setTimeout(limits.idleTimeoutMs);
@@ -87,10 +83,16 @@ export function createHttpListener(options: HttpListenerOptions): HttpListener {
     else socket.destroy();
   });
   splitByAlpn(server, options.acceptData);
-  const gate = createHandshakeGate({ logger: options.logger, limits: options.handshakes ?? {} });
-  const cutUnfinished = guardHandshakes(server, gate);
+  const gate = createConnectionGate({ logger: options.logger, limits: options.connections ?? {} });
+  const cutUnfinished = guardConnections(server, gate);
   return {
-    listen: (host, port) => listen(server, host, port),
+    async listen(host, port) {
+      try {
+        return await listenOn(server, host, port, options.logger);
+      } catch (error) {
+        throw toListenError(error, `${host}:${port}`);
+      }
+    },
     close(graceMs) {
       const closed = close(server, graceMs);
       cutUnfinished();
@@ -112,16 +114,6 @@ function splitByAlpn(server: Server, acceptData: (socket: TLSSocket) => void): v
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === DATA_ALPN) return acceptData(socket);
     for (const parse of parsers) parse.call(server, socket);
-  });
-}
-
-function listen(server: Server, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error) => reject(toListenError(error, `${host}:${port}`)));
-    server.listen(port, host, () => {
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
   });
 }
 

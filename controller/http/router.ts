@@ -32,8 +32,12 @@ export interface HttpDoor<Permit extends { readonly projectId: string | undefine
   admit(call: string, shown: Shown): Caller;
   /** `project` as the path names it. @throws ClusterError not-found, forbidden */
   permit(call: string, caller: Caller, project: string | undefined): Permit;
-  /** Calls `onEnd` when the permit no longer holds; returns how to stop looking. */
-  hold(permit: Permit, onEnd: () => void): () => void;
+  /**
+   * Counts a request of `address` and calls `onEnd` when the permit no longer holds; returns how to stop looking.
+   *
+   * @throws ClusterError quota TOO_MANY_REQUESTS
+   */
+  holdRequest(permit: Permit, address: string, onEnd: () => void): () => void;
 }
 
 export interface RouterOptions<Permit extends { readonly projectId: string | undefined }> {
@@ -85,7 +89,9 @@ async function answer<Permit extends { readonly projectId: string | undefined }>
   }
   const { method, path: pattern, serve } = chosen.route;
   const call = `${method} ${pattern}`;
-  const caller = options.door.admit(call, shownBy(request));
+  const shown = shownBy(request);
+  const caller = options.door.admit(call, shown);
+  if (caller !== ANONYMOUS) shown.connection?.prove(caller.principal);
   // Nobody who shows no token may hold a connection by a body that we do not read.
   if (caller === ANONYMOUS && announcesBody(request)) response.shouldKeepAlive = false;
   const read = (name: string): string => decodePart(segments[chosen.segments.indexOf(`{${name}}`)], name);
@@ -94,7 +100,7 @@ async function answer<Permit extends { readonly projectId: string | undefined }>
   const part = (name: string): string =>
     name === 'project' && permit.projectId !== undefined ? permit.projectId : read(name);
   // Bytes stop flowing with the right to them; the connection is the only place left to say so.
-  const release = options.door.hold(permit, () => response.destroy());
+  const release = options.door.holdRequest(permit, shown.address, () => response.destroy());
   try {
     await serve({ request, response, caller, part, query: new URLSearchParams(search), signal });
   } finally {

@@ -28,9 +28,11 @@ import {
 } from '../../proto/gen/nabla/v1/scheduling_pb.ts';
 import type { Logger } from '../../proto/ports/index.ts';
 import type { Caller, CallMetadata } from '../../proto/rpc/call-context.ts';
+import type { ConnectionLimits } from '../../proto/rpc/connection-limits.ts';
 import { createHealthBoard, type HealthBoard } from '../../proto/rpc/health.ts';
 import { SESSION_LIMITS } from '../../proto/rpc/limits.ts';
 import type { ServiceDescriptor, ServiceHandlers } from '../../proto/rpc/method-types.ts';
+import type { PeerConnection } from '../../proto/rpc/peer-connection.ts';
 import { createReflectionHandlers, ServerReflectionAlpha } from '../../proto/rpc/reflection.ts';
 import { createServer, type RpcServer, type ServerTls } from '../../proto/rpc/server.ts';
 import { type AdminServicePorts, createAdminService } from './admin/admin-service.ts';
@@ -88,6 +90,8 @@ export interface ControllerRpcOptions {
   readonly enrol: EnrolServicePorts;
   readonly door: Door;
   readonly tls: ServerTls;
+  readonly recognise: (connection: PeerConnection) => string | undefined;
+  readonly connections: Partial<ConnectionLimits>;
   readonly logger: Logger;
 }
 
@@ -98,9 +102,11 @@ export interface ControllerRpc {
 
 /** Not yet listening, and said to be not serving. */
 export function createControllerRpc(options: ControllerRpcOptions): ControllerRpc {
-  const { ports, door, tls, logger } = options;
+  const { ports, door, tls, logger, recognise, connections } = options;
   const server = createServer({
     tls,
+    recognise,
+    connections,
     logger,
     authenticate: (metadata) => admit(door, metadata),
     // The other end's view of the same bounds.

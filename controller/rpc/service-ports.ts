@@ -27,8 +27,8 @@ export interface ServicePorts {
   readonly confirmStop: (hostId: HostId, count: number) => void;
   readonly readyHosts: () => ReadonlySet<HostId>;
   readonly waitReason: FindWaitReason;
-  /** Of the kind that plans, for questions about it. */
-  readonly newPlanner: () => Planner;
+  /** Plans as the planning loop would, for questions; nothing that it answers is carried out. */
+  readonly askPlanner: Planner;
   /** Orders questions about the scheduler. */
   readonly questions: QuestionDesk;
   readonly seal: SealSecret;

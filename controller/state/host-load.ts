@@ -25,6 +25,8 @@ export class HostLoad implements HostUse {
   diskBytes = 0;
   readonly gpus = new Map<GpuUuid, TaskKey>();
   readonly hostPorts = new Map<number, TaskKey>();
+  /** Rises with every change of an attempt here, or of its job. */
+  revision = 0;
   /** Sequence of the event that last changed what the host should hold. */
   wantedRevision = 0;
   readonly #holding = new Map<string, TaskKey>();
@@ -47,6 +49,7 @@ export class HostLoad implements HostUse {
     after: AttemptRecord | undefined,
     seq: number,
   ): void {
+    this.revision += 1;
     const number = (after ?? before)!.number;
     const key: TaskKey = { jobId: job.id, attempt: number, task: 0 };
     const name = toTaskName(key);
@@ -56,6 +59,7 @@ export class HostLoad implements HostUse {
 
   /** The job's record changed while this attempt of it did not. */
   refresh(job: JobRecord, attempt: AttemptRecord): void {
+    this.revision += 1;
     const entry = this.#wanted.get(toTaskName({ jobId: job.id, attempt: attempt.number, task: 0 }));
     if (entry !== undefined) entry.job = job;
   }

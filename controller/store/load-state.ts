@@ -15,19 +15,25 @@ const ENTRIES_PER_READ = 1_000;
 
 /**
  * The state at the head, from its rows. Every value's checksum is verified, the newest entry must match the head,
- * and no row may be missing.
+ * and no row may be missing. `onRows` hears how many rows were read, chunk by chunk, and may end it by throwing.
  *
  * @throws ClusterError kind corrupt
  */
-export async function loadState(log: LogReader): Promise<ClusterState> {
+export async function loadState(
+  log: LogReader,
+  onRows?: (rows: number) => Promise<void>,
+): Promise<ClusterState> {
   const head = await log.head();
   await verifyHead(log, head);
   const loader = new StateLoader();
+  let rows = 0;
   for await (const chunk of log.rows()) {
     for (const [key, value] of chunk) {
       if (key.startsWith(SEALED_ROW_PREFIX)) openBytes(key, value);
       else loader.add(key, decodeRow(key, value));
     }
+    rows += chunk.length;
+    await onRows?.(rows);
   }
   const state = loader.finish(head.seq);
   if (state.rowCount === head.rowCount) return state;

@@ -32,8 +32,9 @@ import { loadState, SEALED_ROW_PREFIX } from './load-state.ts';
 import { createMaintenance, type Maintenance } from './maintenance.ts';
 import { createMemoryLog } from './memory-log.ts';
 import { migrate } from './migrations.ts';
-import { clearOpening, markOpening } from './opening-mark.ts';
+import { beginOpening, type Opening } from './opening-mark.ts';
 import type { RecoveryMark } from './restore.ts';
+import { type Scrub, startScrub } from './scrub.ts';
 import type { Sealer } from './sealer.ts';
 import { createVolatileSealer, openSealer } from './sealer.ts';
 import { SNAPSHOT_FOLDER } from './snapshot-folder.ts';
@@ -51,6 +52,8 @@ export interface OpenEngineOptions {
   /** Default: the bounds of {@link DISK_LIMITS} without a ballast. */
   readonly disk?: DiskLimits;
   readonly history?: HistoryLimits;
+  /** Aborted: the process is told to end; a store that is still being read is left. */
+  readonly signal?: AbortSignal;
   /** Memory and disk may differ: log, flush, exit. */
   readonly onFatal: (error: ClusterError) => void;
 }
@@ -83,22 +86,23 @@ export const IN_MEMORY = 'memory';
 
 /**
  * @throws ClusterError DATA_FOLDER_IN_USE, DATA_FOLDER_NOT_WRITABLE, DATA_FOLDER_UNFIT, DATA_FOLDER_VOLATILE,
- * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, or kind corrupt (TAIL_LOST, STORE_ENDS_STARTS and the like)
+ * DATA_NEWER, DISK_FULL, KEY_FILE_MISSING, KEY_FILE_EXPOSED, CLOSING, or kind corrupt (TAIL_LOST, STORE_ENDS_STARTS and the like)
  */
 export async function openEngine(options: OpenEngineOptions): Promise<OpenedEngine> {
   if (options.folder === IN_MEMORY) return await openWith(createMemoryLog(), options, undefined);
   const { folder, logger } = options;
   const volatile = await prepareFolder(folder, options.allowVolatileStore ?? false);
   if (volatile) logger.warn('the data folder lies in memory and is lost at reboot', { folder });
-  await markOpening(folder, logger);
+  const { signal } = options;
+  const opening = await beginOpening({ folder, logger, ...(signal === undefined ? {} : { signal }) });
   try {
-    return await openFolder(options);
+    return await openFolder(options, opening);
   } finally {
-    await clearOpening(folder);
+    await opening.end();
   }
 }
 
-async function openFolder(options: OpenEngineOptions): Promise<OpenedEngine> {
+async function openFolder(options: OpenEngineOptions, opening: Opening): Promise<OpenedEngine> {
   const { folder, logger, clock } = options;
   const log = await witnessed(await openLog(folder, logger), join(folder, WITNESS_FILE));
   const given = options.disk ?? { ...DISK_LIMITS, ballastBytes: 0 };
@@ -111,9 +115,10 @@ async function openFolder(options: OpenEngineOptions): Promise<OpenedEngine> {
     limits,
     onChange: (state, space) => logger.warn('the room on the disk changed', { state, ...space }),
   });
+  await opening.hold();
   await guard.look();
   const ballast = keepBallast({ folder, limits, guard, clock, logger });
-  return await openWith(log, options, { guard, ballast });
+  return await openWith(log, options, { guard, ballast, opening });
 }
 
 /** A store on a full disk opens only with some room, which the ballast was kept for. */
@@ -142,6 +147,7 @@ async function witnessed(log: CommitLog, path: string): Promise<CommitLog> {
 export interface DiskParts {
   readonly guard: DiskGuard;
   readonly ballast: BallastKeeper;
+  readonly opening?: Pick<Opening, 'reached'>;
 }
 
 /** Opens an engine over any log, and closes the log when that fails. */
@@ -170,7 +176,7 @@ async function openOver(
     : await openDataKeys(join(options.folder, DATA_KEYS_FOLDER));
   const { folder, clock, logger } = options;
   if (!inMemory) await migrate({ log, folder, parts: { dataKeys }, clock, logger });
-  const state = await loadState(log);
+  const state = await loadState(log, async (rows) => disk?.opening?.reached(rows));
   const hasSecrets = state.secretTable.size > 0;
   const sealer = inMemory
     ? await createVolatileSealer()
@@ -180,6 +186,7 @@ async function openOver(
   const { chainHash, seq } = await log.head();
   const { onFatal, history = {} } = options;
   const snapshots = disk === undefined ? undefined : await openSnapshots(log, options, disk);
+  let scrub: Scrub | undefined;
   const engine = new GroupCommitEngine(state, log, {
     epoch,
     chainHash,
@@ -188,10 +195,12 @@ async function openOver(
     ...(history.eventsKeptMax === undefined ? {} : { eventsKeptMax: history.eventsKeptMax }),
     ...(snapshots === undefined ? {} : { prunableBefore: () => snapshots.prunableBefore }),
     async beforeClose() {
+      await scrub?.close();
       await disk?.ballast.close();
       await snapshots?.close();
     },
   });
+  if (disk !== undefined) scrub = scrubFor(engine, log, options);
   eraseWithSecrets(engine, dataKeys, logger);
   // Not over an empty log: whoever lost theirs will want the keys once a backup of it is restored.
   if (state.clusterId === '') await found(engine, options);
@@ -259,6 +268,19 @@ function eraseWithSecrets(engine: GroupCommitEngine, dataKeys: DataKeys, logger:
         logger.error('the data key of an erased secret could not be destroyed', { secretId: subject, error });
       });
     }
+  });
+}
+
+/** A value that rotted on the disk ends all writing: the state in memory may be right, what a restart finds is not. */
+function scrubFor(engine: GroupCommitEngine, log: CommitLog, { clock, logger }: OpenEngineOptions): Scrub {
+  return startScrub({
+    log,
+    clock,
+    logger,
+    onDamage(error) {
+      logger.error('the store is damaged: nothing is written any more', { error, hint: error.hint });
+      engine.refuseWrites(error);
+    },
   });
 }
 

@@ -16,10 +16,12 @@ import { createLevelLog, openLevelLog } from './level-log.ts';
 import { SEALED_ROW_PREFIX } from './load-state.ts';
 import { readArchiveFile, SNAPSHOT_FOLDER, writeSnapshot } from './snapshot-folder.ts';
 
-/** Far above what the lost leaders can have reached. */
-export const EPOCH_JUMP = 1_000;
-/** No cluster commits so many events between two backups. */
-export const SEQ_JUMP = 1_000_000_000;
+/**
+ * Epoch and sequence after a restore follow from its time and not from the backup: who restores the same backup again
+ * must get beyond what hosts saw of the first restore, too. A leader lasts longer than a millisecond, and no cluster
+ * keeps up a hundred thousand events a second; until the year 2286 both stay within 15 digits.
+ */
+export const SEQ_PER_MS = 100;
 const DRAFT_FOLDER = 'log.restoring';
 
 export interface RestoreOptions {
@@ -51,12 +53,14 @@ export interface RecoveryMark {
 /**
  * Reads the backup twice: first to prove it, then to fill the folder. The folder is as it was when it throws.
  *
- * @throws ClusterError DATA_FOLDER_NOT_EMPTY, DATA_NEWER, ARCHIVE_UNKNOWN, ARCHIVE_DAMAGED, BACKUP_UNSOUND
+ * @throws ClusterError DATA_FOLDER_NOT_EMPTY, DATA_NEWER, ARCHIVE_UNKNOWN, ARCHIVE_DAMAGED, BACKUP_UNSOUND,
+ * CLOCK_BEHIND_BACKUP
  */
 export async function restoreBackup({ file, folder, nowMs }: RestoreOptions): Promise<RestoreReport> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   if ((await readdir(folder)).length > 0) throw folderNotEmpty(folder);
   const header = await proveArchive(file);
+  if (nowMs < header.madeAtMs) throw clockBehind(header.madeAtMs, nowMs);
   const draft = join(folder, DRAFT_FOLDER);
   try {
     const sealedSecrets = await fill(draft, file, header.head);
@@ -118,7 +122,7 @@ async function jump(draft: string, folder: string, nowMs: number): Promise<LogHe
   const log = await openLevelLog(draft);
   try {
     const { seq, epoch } = await log.head();
-    await log.jumpTo({ seq: seq + SEQ_JUMP, epoch: epoch + EPOCH_JUMP });
+    await log.jumpTo({ seq: Math.max(seq + 1, nowMs * SEQ_PER_MS), epoch: Math.max(epoch + 1, nowMs) });
     const head = await log.head();
     const reader = await log.snapshot();
     try {
@@ -144,6 +148,19 @@ function dataNewer(stored: number): ClusterError {
     hint: 'restore it with that version',
     details: { stored: String(stored), known: String(SCHEMA_VERSION) },
   });
+}
+
+/** The time keeps what comes now apart from what hosts have seen, so a clock that was put back would mix them up. */
+function clockBehind(madeAtMs: number, nowMs: number): ClusterError {
+  return new ClusterError(
+    'precondition',
+    'CLOCK_BEHIND_BACKUP',
+    'the clock is behind the time of the backup',
+    {
+      hint: 'set the clock of this machine and restore again; nothing was changed',
+      details: { madeAt: new Date(madeAtMs).toISOString(), now: new Date(nowMs).toISOString() },
+    },
+  );
 }
 
 function backupUnsound(reason: string): ClusterError {

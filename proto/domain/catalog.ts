@@ -62,6 +62,8 @@ export interface Condition {
 
 /** Code of the condition of a host whose data folder has no room left: it gets no new work while that lasts. */
 export const DISK_FULL = 'DISK_FULL';
+/** Code of the condition of a host on which something that was killed does not end: no new work while that lasts. */
+export const TASK_UNKILLABLE = 'TASK_UNKILLABLE';
 
 export interface MigSlice {
   readonly uuid: string;

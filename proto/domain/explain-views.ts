@@ -69,7 +69,9 @@ export interface JobExplanation {
   readonly victims: VeiledJobs;
   /** Absent: nothing can be said. */
   readonly estimate?: StartEstimate;
-  /** The smallest first. */
+  /** Why there is no estimate, as a clause after "unknown, because …"; empty when there is one or none is due. */
+  readonly unknownBecause: string;
+  /** What starts soonest first, then the smallest. */
   readonly changes: readonly StartChange[];
   /** Plans that were made to find them. */
   readonly plans: number;

@@ -323,7 +323,8 @@ export function jobSpecFromFields(values: JobFieldValues): JobRequest | JobReque
     const raw = Object.hasOwn(values, field.key) ? values[field.key] : undefined;
     if (!isSaid(raw)) continue;
     if (field.unsupported !== undefined) {
-      if (field.unsupported.neutral.includes(String(raw))) continue;
+      // An object may refuse to be text.
+      if (typeof raw !== 'object' && field.unsupported.neutral.includes(String(raw))) continue;
       unsupported.push({ path: field.key, reason: `is not supported: ${field.unsupported.hint}` });
       continue;
     }

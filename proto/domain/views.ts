@@ -113,9 +113,11 @@ export interface DryRunPlan {
   readonly position: number;
   /** Absent when it would start at once, or nothing can be said. */
   readonly estimate?: StartEstimate;
+  /** Why there is no estimate, as a clause after "unknown, because …"; empty when there is one or none is due. */
+  readonly unknownBecause: string;
   /** Running work that would be stopped for it. */
   readonly displaced: VeiledJobs;
-  /** 1, or those of an array, and how many of them would start at once. */
+  /** 1, or those of an array, and how many of the first 256 would start at once. */
   readonly elements: number;
   readonly elementsStarting: number;
 }

@@ -67,8 +67,19 @@ function toCredentials(options: ChannelOptions): ChannelCredentials {
     }
     return credentials.createInsecure();
   }
-  const toBuffer = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
   const expected = tls.serverName ?? toHost(options.address);
+  const made = madeCredentials.get(tls);
+  if (made?.expected === expected) return made.ready;
+  const ready = toTlsCredentials(tls, expected);
+  madeCredentials.set(tls, { expected, ready });
+  return ready;
+}
+
+/** Reading keys and certificates costs milliseconds: who dials again with the same object does not pay again. */
+const madeCredentials = new WeakMap<ChannelTls, { expected: string; ready: ChannelCredentials }>();
+
+function toTlsCredentials(tls: ChannelTls, expected: string): ChannelCredentials {
+  const toBuffer = (pem: string | undefined): Buffer | null => (pem === undefined ? null : Buffer.from(pem));
   return credentials.createSsl(Buffer.from(tls.caPem), toBuffer(tls.keyPem), toBuffer(tls.certPem), {
     // The name that is asked for by SNI may be a stand-in; the certificate is always held against the real one.
     checkServerIdentity: (_name, certificate) => checkServerIdentity(expected, certificate),

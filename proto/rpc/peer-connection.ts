@@ -3,15 +3,29 @@
  * the handshake proved it to hold, and the means to cut it. Whether the certificate is any good is for others to say.
  */
 import type { TLSSocket } from 'node:tls';
+import type { Passage } from './connection-gate.ts';
 
 export interface PeerConnection {
   /** IP address of the other end; empty when the connection is gone already. */
   readonly address: string;
   /** DER of the certificate that was presented, unchecked; undefined without one. */
   readonly certificate: Uint8Array | undefined;
+  /** Somebody was let in over it: it is no stranger's any more. */
+  prove(principal: string): void;
   /** Cuts the connection with everything on it. Idempotent. */
   destroy(): void;
   onClose(listener: () => void): void;
+}
+
+/** Where a socket carries its passage. A property, because grpc-js shows sockets behind proxies only. */
+const PASSAGE = Symbol('nabla.passage');
+
+interface Gated {
+  [PASSAGE]?: Passage;
+}
+
+export function attachPassage(socket: TLSSocket, passage: Passage): void {
+  (socket as Gated)[PASSAGE] = passage;
 }
 
 const known = new WeakMap<object, Uint8Array | 'none'>();
@@ -19,8 +33,9 @@ const known = new WeakMap<object, Uint8Array | 'none'>();
 /** The same certificate is asked for by every request of a connection, and reading it copies it. */
 function certificateOf(
   socket: Pick<TLSSocket, 'getPeerX509Certificate'>,
-  key: object,
+  itself: object,
 ): Uint8Array | undefined {
+  const key = (socket as Gated)[PASSAGE] ?? itself;
   let certificate = known.get(key);
   if (certificate === undefined) {
     certificate = socket.getPeerX509Certificate?.()?.raw ?? 'none';
@@ -35,6 +50,7 @@ export function toPeerConnection(socket: TLSSocket): PeerConnection {
     get certificate() {
       return certificateOf(socket, socket);
     },
+    prove: (principal) => (socket as Gated)[PASSAGE]?.prove(principal),
     destroy: () => void socket.destroy(),
     onClose: (listener) => void socket.once('close', listener),
   };
@@ -64,6 +80,7 @@ export function peerConnectionOf(call: object): PeerConnection | undefined {
     get certificate() {
       return socket === undefined ? undefined : certificateOf(socket, session);
     },
+    prove: (principal) => (socket as Gated | undefined)?.[PASSAGE]?.prove(principal),
     destroy: () => session.destroy(),
     onClose: (listener) => void session.once('close', listener),
   };

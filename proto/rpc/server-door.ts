@@ -9,7 +9,7 @@ import {
   type ServerInterceptor,
 } from '@grpc/grpc-js';
 import type { Logger } from '../ports/index.ts';
-import { type Caller, type CallMetadata, readBearerToken } from './call-context.ts';
+import { ANONYMOUS, type Caller, type CallMetadata, readBearerToken } from './call-context.ts';
 import { toOutgoingStatus } from './grpc-error.ts';
 import { peerConnectionOf } from './peer-connection.ts';
 
@@ -37,14 +37,16 @@ export function createServerDoor(
         start(next) {
           next({
             onReceiveMetadata(metadata, letIn) {
+              const shown = toCallMetadata(path, call, metadata);
               const admit = (caller: Caller): void => {
+                if (caller !== ANONYMOUS) shown.connection?.prove(caller.principal);
                 callers.set(metadata, caller);
                 letIn(metadata);
               };
               const refuse = (error: unknown): void => call.sendStatus(toOutgoingStatus(error, logger, path));
               let caller: Caller | Promise<Caller>;
               try {
-                caller = authenticate(toCallMetadata(path, call, metadata));
+                caller = authenticate(shown);
               } catch (error) {
                 return refuse(error);
               }

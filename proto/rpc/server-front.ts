@@ -6,8 +6,12 @@ import { lookup } from 'node:dns/promises';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createServer as createTlsServer, type TLSSocket, type Server as TlsListener } from 'node:tls';
-import { guardHandshakes, type HandshakeGate } from './handshake-gate.ts';
+import type { Logger } from '../ports/index.ts';
+import type { ConnectionGate } from './connection-gate.ts';
+import { guardConnections } from './guard-connections.ts';
+import { listenOn } from './listen.ts';
 import { toListenError } from './listen-error.ts';
+import { type PeerConnection, toPeerConnection } from './peer-connection.ts';
 
 export interface ServerTls {
   readonly certPem: string;
@@ -21,7 +25,10 @@ export interface ServerTls {
 
 export interface ServerFrontOptions {
   readonly tls: ServerTls | undefined;
-  readonly gate: HandshakeGate;
+  readonly gate: ConnectionGate;
+  /** Who the certificate of a connection stands for, told at once; undefined when it takes a call to know. */
+  readonly recognise: ((connection: PeerConnection) => string | undefined) | undefined;
+  readonly logger: Logger;
   /** Takes a connection over. */
   readonly take: (connection: Duplex) => void;
 }
@@ -47,7 +54,7 @@ export function createServerFront(options: ServerFrontOptions): ServerFront {
         for (const host of await hostsOf(name)) {
           const { server, close } = createListener(options);
           try {
-            port = await listenOn(server, host, port);
+            port = await listenOn(server, host, port, options.logger);
             listening += 1;
             closers.push(close);
           } catch (error) {
@@ -76,13 +83,21 @@ interface Listener {
   readonly close: () => void;
 }
 
-function createListener({ tls, gate, take }: ServerFrontOptions): Listener {
+function createListener({ tls, gate, take, recognise }: ServerFrontOptions): Listener {
   if (tls === undefined) {
     const server = createTcpServer({ noDelay: true }, take);
     return { server, close: () => server.close() };
   }
-  const server = createTlsListener(tls, take);
-  const cutUnfinished = guardHandshakes(server, gate);
+  const server = createTlsListener(tls, (socket) => {
+    if (recognise !== undefined && socket.authorized) {
+      const connection = toPeerConnection(socket);
+      const principal = recognise(connection);
+      if (principal !== undefined) connection.prove(principal);
+    }
+    // Whoever may not stay was cut meanwhile.
+    if (!socket.destroyed) take(socket);
+  });
+  const cutUnfinished = guardConnections(server, gate);
   return {
     server,
     close() {
@@ -104,15 +119,4 @@ function createTlsListener(tls: ServerTls, take: (connection: TLSSocket) => void
     take(socket);
   });
   return server;
-}
-
-function listenOn(server: TcpServer, host: string, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const bound = server.address();
-      resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
-    });
-  });
 }

@@ -15,9 +15,11 @@ import { ClusterError } from '../errors/cluster-error.ts';
 import type { Logger } from '../ports/index.ts';
 import type { ServerCallContext } from './call-context.ts';
 import { createDecode, createEncode } from './codec.ts';
-import { createHandshakeGate, type HandshakeLimits } from './handshake-gate.ts';
+import { createConnectionGate } from './connection-gate.ts';
+import type { ConnectionLimits } from './connection-limits.ts';
 import { CONTROL_LIMITS, type RpcLimits, toServerOptions } from './limits.ts';
 import type { ServiceDescriptor, ServiceHandlers } from './method-types.ts';
+import type { PeerConnection } from './peer-connection.ts';
 import {
   type CallRunner,
   type ServedMethod,
@@ -40,8 +42,10 @@ export interface RpcServerOptions {
   readonly authenticate?: Authenticate;
   readonly logger: Logger;
   readonly limits?: Partial<RpcLimits>;
-  /** What may come before a handshake is finished. Default: HANDSHAKE_LIMITS. */
-  readonly handshakes?: Partial<HandshakeLimits>;
+  /** Bounds on connections, above all on those that did not say who they are. Default: CONNECTION_LIMITS. */
+  readonly connections?: Partial<ConnectionLimits>;
+  /** Who a connection's certificate stands for, if that is to count as a first call. Must not throw. */
+  readonly recognise?: (connection: PeerConnection) => string | undefined;
 }
 
 export type { ServerTls };
@@ -171,9 +175,10 @@ export function createServer(options: RpcServerOptions): RpcServer {
   const server = new Server({ ...toServerOptions(limits), interceptors: [door.interceptor] });
   const runner: CallRunner = { logger: options.logger, live: new Set(), callerOf: door.callerOf };
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const gate = createHandshakeGate({ logger: options.logger, limits: options.handshakes ?? {} });
+  const { logger, recognise } = options;
+  const gate = createConnectionGate({ logger, limits: options.connections ?? {} });
   const take = (connection: Duplex): void => injector.injectConnection(connection);
-  const front = createServerFront({ tls: options.tls, gate, take });
+  const front = createServerFront({ tls: options.tls, gate, take, recognise, logger });
   const serviceNames: string[] = [];
   let closing: Promise<void> | undefined;
   return {

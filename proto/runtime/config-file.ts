@@ -3,6 +3,7 @@
  */
 import { ClusterError } from '../errors/cluster-error.ts';
 import { readTextFile } from './durable-file.ts';
+import { describeYamlFault } from './yaml-fault.ts';
 
 /** Largest config, options or spec file. */
 export const DOCUMENT_BYTES_MAX = 1024 * 1024;
@@ -15,14 +16,21 @@ const ALIAS_COUNT_MAX = 100;
  * @throws ClusterError invalid DOCUMENT_MALFORMED with line and column.
  */
 export async function parseDocument(text: string, name: string): Promise<unknown> {
-  const { parse } = await import('yaml');
+  const { LineCounter, parse } = await import('yaml');
+  const lineCounter = new LineCounter();
   try {
-    // The library's warnings would go to the terminal as they are, with the file's own characters in them.
-    return parse(text, { maxAliasCount: ALIAS_COUNT_MAX, prettyErrors: true, logLevel: 'error' }) as unknown;
+    return parse(text, {
+      maxAliasCount: ALIAS_COUNT_MAX,
+      lineCounter,
+      // The library would draw every fault's line, at a cost that grows with the square of a hostile file.
+      prettyErrors: false,
+      // Its warnings would go to the terminal as they are, with the file's own characters in them.
+      logLevel: 'error',
+    }) as unknown;
   } catch (error) {
-    const [firstLine = ''] = String((error as Error).message).split('\n');
+    const reason = describeYamlFault(error, lineCounter);
     throw new ClusterError('invalid', 'DOCUMENT_MALFORMED', 'the file is not valid YAML or JSON', {
-      details: { file: name, reason: firstLine.slice(0, 300) },
+      details: { file: name, reason: reason.slice(0, 300) },
       hint: 'correct the line that is named',
       cause: error,
     });

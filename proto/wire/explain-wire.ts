@@ -61,6 +61,7 @@ export function fromWireExplanation(
     ahead: fromWireVeiled(explanation.ahead, `${path}.ahead`),
     victims: fromWireVeiled(explanation.victims, `${path}.victims`),
     ...present('estimate', estimate && fromWireEstimate(estimate, `${path}.estimate`)),
+    unknownBecause: explanation.unknownBecause,
     changes: explanation.changes.flatMap((change, at) => fromWireChange(change, `${path}.changes[${at}]`)),
     plans: fromCount(explanation.plans, `${path}.plans`),
     incomplete: explanation.incomplete,

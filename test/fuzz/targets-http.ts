@@ -61,7 +61,7 @@ const blobs = {
 const door = {
   admit: () => ({ principal: `agent:${HOST}`, roles: [], hostId: HOST }),
   permit: () => ({ projectId: undefined }),
-  hold: () => () => undefined,
+  holdRequest: () => () => undefined,
 };
 
 /** A failure by a fault of ours is told to the log and nowhere else. */

@@ -5,7 +5,8 @@
 import { buildQuotaTree, type QuotaNodeSpec } from '../../controller/core/quota/quota-tree.ts';
 import { type HostRooms, openHostRooms } from '../../controller/core/scheduling/host-rooms.ts';
 import type { Packing, Placing } from '../../controller/core/scheduling/packing-port.ts';
-import type { PendingJob, RunningJob, ScheduleInput } from '../../controller/core/scheduling/pass-input.ts';
+import type { ScheduleInput } from '../../controller/core/scheduling/pass-input.ts';
+import type { PendingJob, RunningJob } from '../../controller/core/scheduling/pass-jobs.ts';
 import type { JobId, ProjectId } from '../../proto/domain/ids.ts';
 import type { QuotaKind, QuotaResource } from '../../proto/domain/scheduling.ts';
 import { DEFAULT_POLICY, type SchedulingPolicy } from '../../proto/domain/scheduling-policy.ts';

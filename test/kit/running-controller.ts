@@ -4,11 +4,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { Test } from 'tap';
-import {
-  type Controller,
-  type ControllerSettings,
-  startController,
-} from '../../controller/start-controller.ts';
+import type { Controller, ControllerSettings } from '../../controller/controller-options.ts';
+import { startController } from '../../controller/start-controller.ts';
 import {
   EventService,
   HostService,

@@ -4,9 +4,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { Controller } from '../../controller/controller-options.ts';
 import { createHistoryProofs } from '../../controller/effects/agent-link/history-proof.ts';
 import { AUTHORITY_FILE } from '../../controller/rpc/tls/tls-material.ts';
-import type { Controller } from '../../controller/start-controller.ts';
 
 export async function proveHistory(
   { caFile, engine }: Controller,

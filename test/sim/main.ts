@@ -1,9 +1,10 @@
 /**
  * `npm run sim -- --seed N --steps M [--verbose]`, `--seeds COUNT [--from N]`, or `--planted NAME|all`: runs seeds
- * one after another. `--faults A,B` replaces the faults that a seed draws. Exit 1 and one line to replay on a violation.
+ * one after another. `--faults A,B` replaces the faults that a seed draws, `--planner pass`
+ * plans by the scheduling pass. Exit 1 and one line to replay on a violation.
  */
 import { parseArgs } from 'node:util';
-import { FAULTS, type Fault } from './options.ts';
+import { FAULTS, type Fault, PLANNERS, type SimOptions } from './options.ts';
 import { PLANTED_BUGS, type PlantedBug } from './planted-bugs.ts';
 import { findPlanted, runSeeds } from './seeds.ts';
 import { runSeed } from './sim.ts';
@@ -19,6 +20,7 @@ async function main(): Promise<number> {
       steps: { type: 'string', default: '5000' },
       planted: { type: 'string' },
       faults: { type: 'string' },
+      planner: { type: 'string' },
       verbose: { type: 'boolean', default: false },
     },
   });
@@ -27,6 +29,11 @@ async function main(): Promise<number> {
   const stranger = faults?.find((name) => !FAULTS.includes(name));
   if (stranger !== undefined) {
     say(`unknown fault ${stranger}; known: ${FAULTS.join(' ')}`);
+    return 2;
+  }
+  const planner = values.planner as SimOptions['planner'] | undefined;
+  if (planner !== undefined && !PLANNERS.includes(planner)) {
+    say(`unknown planner ${planner}; known: ${PLANNERS.join(' ')}`);
     return 2;
   }
   const bug = values.planted as PlantedBug | 'all' | undefined;
@@ -41,7 +48,7 @@ async function main(): Promise<number> {
   if (values.seed !== undefined) {
     const log = values.verbose ? say : undefined;
     const planted = bug === 'all' ? undefined : bug;
-    const result = await runSeed({ seed: Number(values.seed), steps, log, faults, bug: planted });
+    const result = await runSeed({ seed: Number(values.seed), steps, log, faults, planner, bug: planted });
     if (result.violation !== undefined)
       say(`seed ${result.seed}, step ${result.violation.step}: ${result.violation.message}`);
     say(
@@ -51,7 +58,7 @@ async function main(): Promise<number> {
     return result.violation === undefined ? 0 : 1;
   }
   const count = Number(values.seeds ?? '100');
-  const tally = await runSeeds({ from: Number(values.from), count, steps, faults, say });
+  const tally = await runSeeds({ from: Number(values.from), count, steps, faults, planner, say });
   return tally.violations === 0 ? 0 : 1;
 }
 

@@ -73,7 +73,10 @@ export class RestChecks {
   #isOpenToAll(): boolean {
     const { scheduling } = this.#shadow;
     const isBounded = scheduling.quotas().some(({ shares }) => shares.length > 0);
-    return !isBounded && scheduling.reservations().length === 0;
+    const isLimited = scheduling
+      .queues()
+      .some(({ limits }) => limits.timeLimitMs > 0 || limits.gpuMilliPerJob > 0);
+    return !isBounded && !isLimited && scheduling.reservations().length === 0;
   }
 
   /**

@@ -1,7 +1,7 @@
 /**
  * Many seeds one after another: the suite, the command line and the proof use the same loop.
  */
-import type { Fault } from './options.ts';
+import type { Fault, SimOptions } from './options.ts';
 import type { PlantedBug } from './planted-bugs.ts';
 import { runSeed } from './sim.ts';
 
@@ -15,6 +15,7 @@ export interface SeedRange {
   readonly count: number;
   readonly steps: number;
   readonly faults?: readonly Fault[] | undefined;
+  readonly planner?: SimOptions['planner'] | undefined;
   readonly say: (line: string) => void;
 }
 
@@ -25,17 +26,19 @@ export interface SeedTally {
 }
 
 /** Runs all of them and says one line per violation, then the totals. */
-export async function runSeeds({ from, count, steps, faults, say }: SeedRange): Promise<SeedTally> {
+export async function runSeeds({ from, count, steps, faults, planner, say }: SeedRange): Promise<SeedTally> {
   let violations = 0;
   let total = 0;
   const before = process.cpuUsage();
   for (let seed = from; seed < from + count; seed += 1) {
-    const result = await runSeed({ seed, steps, faults });
+    const result = await runSeed({ seed, steps, faults, planner });
     total += result.steps;
-    const again = (seed - from) % TWICE_EVERY === 0 ? await runSeed({ seed, steps, faults }) : undefined;
+    const again =
+      (seed - from) % TWICE_EVERY === 0 ? await runSeed({ seed, steps, faults, planner }) : undefined;
     total += again?.steps ?? 0;
     const chosen = faults === undefined ? '' : ` --faults ${faults.join(',')}`;
-    const replay = `npm run sim -- --seed ${seed} --steps ${steps}${chosen}`;
+    const asked = planner === undefined ? '' : ` --planner ${planner}`;
+    const replay = `npm run sim -- --seed ${seed} --steps ${steps}${chosen}${asked}`;
     if (result.violation !== undefined) {
       violations += 1;
       say(`seed ${seed}, step ${result.violation.step}: ${result.violation.message}; replay: ${replay}`);

@@ -41,6 +41,8 @@ export interface SimRun {
   readonly bug?: PlantedBug | undefined;
   /** These faults instead of those that the seed draws. */
   readonly faults?: readonly Fault[] | undefined;
+  /** This planner instead of the one that the seed and the bug choose. */
+  readonly planner?: SimOptions['planner'] | undefined;
   readonly log?: ((line: string) => void) | undefined;
 }
 
@@ -76,11 +78,11 @@ export class Sim implements Cluster {
   readonly #sharing: Sharing;
   #lives = 0;
 
-  constructor({ seed, bug, faults, log }: SimRun) {
+  constructor({ seed, bug, faults, planner, log }: SimRun) {
     this.world = new World(seed, log);
     this.bug = bug;
     const forced: readonly Fault[] = bug === undefined ? [] : PLANTED_BUGS[bug];
-    this.options = drawOptions(seed, this.world.rng.split('options'), forced, faults);
+    this.options = drawOptions(seed, this.world.rng.split('options'), forced, faults, planner);
     this.chance = this.world.rng.split('chance');
     this.logDisk = new SimLogDisk(this);
     this.network = new SimNetwork(this);
@@ -94,9 +96,8 @@ export class Sim implements Cluster {
     this.#faults = new Faults(this);
     const { hosts, gpusPerHost } = this.options;
     this.hosts = Array.from({ length: hosts }, (_, at) => new SimHost(this, at + 1, gpusPerHost));
-    const { planner } = this.options;
     log?.(
-      `seed ${seed}: ${hosts} hosts of ${gpusPerHost} GPUs; ${planner}; ${[...this.options.faults].join(' ')}`,
+      `seed ${seed}: ${hosts} hosts of ${gpusPerHost} GPUs; ${this.options.planner}; ${[...this.options.faults].join(' ')}`,
     );
   }
 

@@ -38,12 +38,11 @@ export function mayBeEngines({ code, signal, outOfMemory }: DriverExit): boolean
 }
 
 /**
- * The exit of a container that began under an earlier life of its engine and ended before this one was up, which is
- * when engines without live-restore end what they ran. Any other exit as it is. Times are of one clock, the host's.
+ * Whether a container began under an earlier life of its engine and ended before this one was up, which is when engines
+ * without live-restore end what they ran. Times are of one clock, the host's.
  */
-export function toExitAcrossEngines(exit: DriverExit, startedAtMs: number, engineUpAtMs: number): DriverExit {
-  const between = startedAtMs < engineUpAtMs && exit.finishedAtMs <= engineUpAtMs;
-  return between && mayBeEngines(exit) ? { ...exit, cutOffBy: 'engine' } : exit;
+export function endedAcrossEngines(exit: DriverExit, startedAtMs: number, engineUpAtMs: number): boolean {
+  return startedAtMs < engineUpAtMs && exit.finishedAtMs <= engineUpAtMs;
 }
 
 export function toStarted(found: Docker.ContainerInspectInfo): StartedTask {

@@ -23,7 +23,7 @@ import { signalNumber } from '../signal-name.ts';
 import { fromLabels, LABEL_HOST, toContainerName } from './container-plan.ts';
 import { type ContainerStart, type ContainerStartOptions, createContainerStart } from './container-start.ts';
 import { toDriverTask } from './container-state.ts';
-import { statusOf } from './docker-error.ts';
+import { isDoorShut, statusOf } from './docker-error.ts';
 import { openDockerExec } from './docker-exec.ts';
 import { createEndJudge, type EndJudge } from './end-judge.ts';
 import { createEngine, type Engine, type EngineFacts, openStream, readFacts } from './engine.ts';
@@ -103,12 +103,11 @@ class DockerDriver implements Driver {
   async inspect(key: TaskKey): Promise<DriverTask> {
     try {
       const found = await this.#find(key);
-      this.#ends.noteAnswer();
+      await this.#ends.noteAnswer();
       return found === undefined ? { state: 'absent' } : await this.#ends.judge(toDriverTask(found));
     } catch (error) {
-      const { code } = toClusterError(error);
-      if (code === 'DRIVER_UNAVAILABLE') this.#ends.noteAway();
-      return { state: 'unknown', reason: code };
+      if (isDoorShut(error)) this.#ends.noteAway();
+      return { state: 'unknown', reason: toClusterError(error).code };
     }
   }
 

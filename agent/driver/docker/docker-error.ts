@@ -150,6 +150,16 @@ export function statusOf(error: unknown): number {
   return typeof status === 'number' ? status : 0;
 }
 
+/** What a socket says that nobody listens on; anything else may come of an engine that is there. */
+const NOBODY_LISTENS = new Set(['ENOENT', 'ECONNREFUSED']);
+
+/** Whether a new connection was turned away because there is no engine behind the socket. */
+export function isDoorShut(error: unknown): boolean {
+  const cause = isClusterError(error) ? error.cause : error;
+  const code = (cause as { code?: unknown } | undefined)?.code;
+  return typeof code === 'string' && NOBODY_LISTENS.has(code);
+}
+
 /** setrlimit(2) numbers of limits that an engine without CAP_SYS_RESOURCE may refuse, by Docker's names. */
 const RLIMITS: Readonly<Record<string, string>> = { 3: 'stack', 7: 'nofile', 8: 'memlock' };
 

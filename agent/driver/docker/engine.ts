@@ -5,7 +5,7 @@
 import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 import Docker from 'dockerode';
-import { statusOf, toDockerError } from './docker-error.ts';
+import { isDoorShut, statusOf, toDockerError } from './docker-error.ts';
 
 /** An engine under load answers late; one that does not answer in this time is as good as gone. */
 export const CALL_TIMEOUT_MS = 30_000;
@@ -25,8 +25,11 @@ export interface Engine {
    * Whether it takes a new connection and answers on it. An engine that was told to end closes its door first, and
    * goes on answering on the connections that it has while it ends its containers. Never rejects.
    */
-  answersAnew(): Promise<boolean>;
+  knock(): Promise<Door>;
 }
+
+/** `shut`: nobody listens, so the engine is not there. `silent`: no answer in time, which a busy engine gives too. */
+export type Door = 'open' | 'shut' | 'silent';
 
 export interface CallOptions {
   readonly timeoutMs?: number;
@@ -39,15 +42,15 @@ export function createEngine(socketPath: string, callTimeoutMs = CALL_TIMEOUT_MS
   Object.assign((anew as unknown as Modem).modem, { agent: new Agent({ keepAlive: false }) });
   return {
     docker,
-    async answersAnew() {
+    async knock() {
       const abortSignal = AbortSignal.timeout(PROBE_TIMEOUT_MS);
       const ping = openStream(anew, { method: 'GET', path: '/_ping?', options: {}, abortSignal });
       return await orAborted(ping, abortSignal).then(
         (answer) => {
           answer.destroy();
-          return true;
+          return 'open';
         },
-        () => false,
+        (error: unknown) => (isDoorShut(error) ? 'shut' : statusOf(error) > 0 ? 'open' : 'silent'),
       );
     },
     async call(work, { timeoutMs = callTimeoutMs, signal } = {}) {

@@ -8,6 +8,7 @@ import { DEFAULT_PATH } from '../command-path.ts';
 import { driverUnavailable, taskEnded } from '../driver-error.ts';
 import { toHostPath } from '../host-path.ts';
 import { toJoin } from './cgroup.ts';
+import { toFilteredStart } from './filter-loader.ts';
 import { steersLoader } from './loader-environment.ts';
 import type { ProcessHost } from './process-host.ts';
 import type { TaskRun } from './task-run.ts';
@@ -22,18 +23,6 @@ exec "$@"
 `;
 /** Goes to the folder inside the view, where the host's shell could not. */
 const ENTER_SCRIPT = 'cd "$1" || exit 126; shift; exec "$@"';
-/** The number of prctl(2), by Node's name of the architecture. */
-const PRCTL: Readonly<Record<string, number>> = { x64: 157, arm64: 167 };
-/** No new privileges (38), the filter (22, mode 2) by a struct sock_fprog, and the command. */
-const FILTER_SCRIPT = `my ($prctl, $file) = splice @ARGV, 0, 2;
-open my $in, '<:raw', $file or exit 126;
-my $filter = do { local $/; <$in> };
-close $in;
-syscall($prctl, 38, 1, 0, 0, 0) == 0 or exit 126;
-syscall($prctl, 22, 2, pack('Sx6P', length($filter) / 8, $filter)) == 0 or exit 126;
-exec { $ARGV[0] } @ARGV or exit 127;
-`;
-
 export interface ExecCommand {
   readonly file: string;
   readonly args: readonly string[];
@@ -64,7 +53,7 @@ export async function toExecCommand(run: TaskRun, plan: ExecPlan, host: ProcessH
   const groups =
     record.group !== '' && host.cgroups !== undefined ? await toJoin(host.cgroups, record.group) : [];
   const inside = record.viewed ? await enterArguments(run, plan, host, folder) : [];
-  const filter = record.viewed ? toSyscallCut(host.perl, host.view?.filterFile) : [];
+  const filter = record.viewed ? toFilteredStart(host.filterLoader, host.view?.filterFile) : [];
   const files = groups.map(({ file }) => file);
   return {
     file: '/bin/sh',
@@ -82,13 +71,6 @@ function toExecEnvironment(taskEnv: ReadonlyMap<string, string>, plan: ExecPlan)
     ...Object.entries(plan.env),
   ];
   return Object.fromEntries(asked.filter(([name]) => !steersLoader(name)));
-}
-
-/** What the task may not call, the command may not either. Only perl can say so to the kernel; without it none is cut. */
-function toSyscallCut(perl: string | undefined, filterFile: string | undefined): readonly string[] {
-  const call = PRCTL[process.arch];
-  if (perl === undefined || filterFile === undefined || call === undefined) return [];
-  return [perl, '-e', FILTER_SCRIPT, String(call), filterFile];
 }
 
 /** The group that a command on a terminal leads: its own, or that of the session made inside the view. */

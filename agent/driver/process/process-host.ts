@@ -9,6 +9,7 @@ import { driverUnavailable } from '../driver-error.ts';
 import type { CgroupRoot } from './cgroup.ts';
 import { type CgroupPool, createCgroupPool } from './cgroup-pool.ts';
 import { probeCgroups } from './cgroup-probe.ts';
+import { chooseFilterLoader, type FilterLoader } from './filter-loader.ts';
 import { type MountView, probeMountView, type StageParts } from './mount-view.ts';
 import { createProcessTable, type ProcessTable } from './process-table.ts';
 import { createPsTable } from './ps-table.ts';
@@ -50,7 +51,8 @@ export interface ProcessHost {
   readonly terminal: boolean;
   readonly setpriv: string | undefined;
   readonly nsenter: string | undefined;
-  readonly perl: string | undefined;
+  /** Undefined: commands cannot join tasks that have a filter. */
+  readonly filterLoader: FilterLoader | undefined;
   readonly setsid: string | undefined;
 }
 
@@ -65,8 +67,8 @@ const PERL_SETSID =
 
 /** @throws ClusterError DRIVER_UNAVAILABLE when no new session can be made here. */
 export async function openProcessHost(options: ProcessDriverOptions): Promise<ProcessHost> {
-  const [setsid, perl, fallocate, setpriv, nsenter, bwrap] = await Promise.all(
-    ['setsid', 'perl', 'fallocate', 'setpriv', 'nsenter', 'bwrap'].map(findProgram),
+  const [setsid, perl, python, fallocate, setpriv, nsenter, bwrap] = await Promise.all(
+    ['setsid', 'perl', 'python3', 'fallocate', 'setpriv', 'nsenter', 'bwrap'].map(findProgram),
   );
   const setsidArgv =
     setsid !== undefined ? [setsid, '-f'] : perl !== undefined ? [perl, '-e', PERL_SETSID] : undefined;
@@ -91,6 +93,9 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
   if (!('view' in view)) log.info('mount view is not available', { reason: view.reason });
   const unfiltered = view.view !== undefined && view.view.filterFile === undefined;
   if (unfiltered) log.warn('tasks can make user namespaces of their own', { architecture: process.arch });
+  const filterLoader = chooseFilterLoader(perl, python, process.arch);
+  if (view.view?.filterFile !== undefined && filterLoader === undefined)
+    log.warn('commands cannot be run in tasks: neither perl nor python3 is installed');
   return {
     options,
     byPs: usesPs(options),
@@ -106,7 +111,7 @@ export async function openProcessHost(options: ProcessDriverOptions): Promise<Pr
     terminal: isInstalled('@lydell/node-pty'),
     setpriv,
     nsenter,
-    perl,
+    filterLoader,
     setsid,
   };
 }

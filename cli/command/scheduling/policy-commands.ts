@@ -7,7 +7,10 @@ import { POLICY_KEYS, POLICY_SETTINGS, toSettingName } from '../../../proto/doma
 import { POLICY_LOOK } from '../../render/scheduling-looks.ts';
 import type { CommandSpec } from '../command-tree.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
-import { NOT_FOLLOWED, readPair } from './quantity.ts';
+import { readPair } from './quantity.ts';
+
+/** Said with what is kept and not obeyed, so that nobody counts on it. */
+const NO_TURNS = 'kept; jobs do not take turns yet, whatever the service settings say';
 
 const SETTINGS = POLICY_KEYS.map((key) => `${toSettingName(key)}: ${POLICY_SETTINGS[key].doc}`).join('; ');
 
@@ -36,7 +39,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
       const pairs = context.arguments('setting').map((text) => readPair('SETTING', text));
       const client = await (await context.connect()).scheduling();
       const version = await client.policy.set(Object.fromEntries(pairs), context.values.text('note') ?? '');
-      context.note(NOT_FOLLOWED);
+      if (pairs.some(([name]) => name.startsWith('service'))) context.note(NO_TURNS);
       await context.printRecord(policyJson(version), POLICY_LOOK);
       return 0;
     },

@@ -4,9 +4,6 @@ import type { CommandContext } from '../command-tree.ts';
 import { toKebabCase } from '../spelling.ts';
 import { usageError } from '../usage-error.ts';
 
-/** Said with what is kept and not obeyed, so that nobody counts on it. */
-export const NOT_FOLLOWED = 'kept; the planner of this version does not follow it yet';
-
 /** Undefined when the flag was not given. @throws ClusterError invalid FLAGS_INVALID */
 export function readFlag<T>(
   context: CommandContext,

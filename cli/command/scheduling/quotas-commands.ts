@@ -9,7 +9,7 @@ import { QUOTA_LOOK } from '../../render/scheduling-looks.ts';
 import type { CommandContext, CommandSpec } from '../command-tree.ts';
 import type { Argument } from '../field.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
-import { NOT_FOLLOWED, readFlag, readPair, readPart } from './quantity.ts';
+import { readFlag, readPair, readPart } from './quantity.ts';
 
 const NAME: Argument = {
   name: 'name',
@@ -109,7 +109,6 @@ async function setQuota(context: CommandContext): Promise<number> {
     ...(weight === undefined ? {} : { weight }),
   });
   for (const note of notes) context.warn(note);
-  context.note(NOT_FOLLOWED);
   await context.printRecord(quotaJson(quota), QUOTA_LOOK);
   return 0;
 }

@@ -8,7 +8,7 @@ import type { CommandContext, CommandSpec } from '../command-tree.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 import { listOptionsOf, printPage } from '../list-pages.ts';
 import { usageError } from '../usage-error.ts';
-import { NOT_FOLLOWED, readFlag } from './quantity.ts';
+import { readFlag } from './quantity.ts';
 
 export const RESERVATIONS_COMMANDS: readonly CommandSpec[] = [
   {
@@ -93,7 +93,6 @@ async function createReservation(context: CommandContext): Promise<number> {
     startMs,
     endMs: until ?? (startMs === 0 ? Date.now() : startMs) + (lengthMs ?? 0),
   });
-  context.note(NOT_FOLLOWED);
   await context.printRecord(reservationJson(reservation), RESERVATION_LOOK);
   return 0;
 }

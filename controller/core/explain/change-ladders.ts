@@ -32,6 +32,7 @@ export interface LadderInput {
   readonly reader: ClusterReader;
   readonly job: Job;
   readonly judged: readonly JudgedHost[];
+  readonly nowMs: number;
 }
 
 /** In order of preference. `isGated`: it waits for something else than room, and nothing helps but what ends that. */
@@ -49,11 +50,19 @@ export function laddersFor(input: LadderInput, isGated: boolean): readonly Ladde
       ];
   // A job that could not even be looked at then would not start sooner.
   return ladders
+    .map((ladder) => ({ ...ladder, rungs: ladder.rungs.map((rung) => asSubmitted(rung, ladder, input)) }))
     .map((ladder) => ({
       ...ladder,
       rungs: ladder.rungs.filter(({ job }) => gateLeft(input.reader, job) === undefined),
     }))
     .filter(({ rungs }) => rungs.length > 0);
+}
+
+/** What takes another submission stands behind all that were submitted before, and has no attempts behind it. */
+function asSubmitted(rung: Rung, { inPlace }: Pick<Ladder, 'inPlace'>, { nowMs }: LadderInput): Rung {
+  if (inPlace) return rung;
+  const { notBeforeMs: _pause, ...job } = rung.job;
+  return { ...rung, job: { ...job, createdAtMs: nowMs, attempts: [] } };
 }
 
 export function withSpec(job: Job, part: Partial<JobSpec>): Job {

@@ -8,6 +8,9 @@ import type { Answer } from './ask-planner.ts';
 import type { Ladder, Rung } from './change-ladders.ts';
 import { PLANS_MAX, SOONER_BY_MS } from './explain-limits.ts';
 
+/** How much an answer is an improvement; a smaller change that is as good is better than a larger one. */
+type Gain = 'none' | 'sooner' | 'now';
+
 export class ChangeSearch {
   readonly #ladders: readonly Ladder[];
   readonly #baseline: Answer;
@@ -53,15 +56,13 @@ export class ChangeSearch {
     }
   }
 
-  /** The largest change first: if that does not help, none does; then the smallest that has it start now is sought. */
+  /** The largest change first: if that gains nothing, none does; then the smallest that gains as much is sought. */
   *#climb(ladder: Ladder): Generator<Job, StartChange | undefined, Answer> {
     const { rungs } = ladder;
-    const largest = rungs.at(-1) as Rung;
-    const most = yield* this.#ask(largest.job);
+    const most = yield* this.#ask((rungs.at(-1) as Rung).job);
     if (most === undefined) return undefined;
-    if (most.placement === undefined) {
-      return this.#isSooner(most) ? toChange(ladder, largest, most) : undefined;
-    }
+    const gain = this.#gainOf(most);
+    if (gain === 'none') return undefined;
     let low = 0;
     let high = rungs.length - 1;
     let best: Answer = most;
@@ -69,11 +70,11 @@ export class ChangeSearch {
       const middle = (low + high) >>> 1;
       const answer = yield* this.#ask((rungs[middle] as Rung).job);
       if (answer === undefined) break;
-      if (answer.placement === undefined) low = middle + 1;
-      else {
+      const reached = this.#gainOf(answer);
+      if (reached === gain || reached === 'now') {
         high = middle;
         best = answer;
-      }
+      } else low = middle + 1;
     }
     return toChange(ladder, rungs[high] as Rung, best);
   }
@@ -87,11 +88,13 @@ export class ChangeSearch {
     return yield job;
   }
 
-  #isSooner({ estimate }: Answer): boolean {
+  /** Estimates are compared only where the planner gave both, so that a guess is never held against a promise. */
+  #gainOf({ placement, estimate }: Answer): Gain {
+    if (placement !== undefined) return 'now';
     const { estimate: before } = this.#baseline;
-    return (
-      estimate !== undefined && before !== undefined && estimate.startMs + SOONER_BY_MS <= before.startMs
-    );
+    const isSooner =
+      estimate !== undefined && before !== undefined && estimate.startMs + SOONER_BY_MS <= before.startMs;
+    return isSooner ? 'sooner' : 'none';
   }
 }
 

@@ -4,27 +4,23 @@
  */
 import type { JobId } from '../../../proto/domain/ids.ts';
 import type { Job } from '../../../proto/domain/job.ts';
-import type { SchedulingPolicy } from '../../../proto/domain/scheduling-policy.ts';
 import { queueOf } from '../job/model.ts';
-import type { ClusterView, SchedulingView } from '../view.ts';
-import { PACKED_HOSTS_MAX, QUEUE_SHOWN_MAX } from './explain-limits.ts';
+import type { ClusterView } from '../view.ts';
 
 /**
  * `jobs` are ready, whatever they were, and stand where they belong; they hide records with their ids. Valid until the
- * state changes. O(queue shown).
+ * state changes. O(queue).
  */
 export function changedView(view: ClusterView, jobs: readonly Job[]): ClusterView {
   const changed = new Map(jobs.map((job) => [job.id, job]));
   const queue = queueWith(view, jobs, changed);
-  const own: Partial<ClusterView> = {
-    scheduling: schedulingOf(view),
+  return overlay(view, {
     job: (id) => changed.get(id) ?? view.job(id),
     queue: () => queue,
     queuePosition: (id) => (changed.has(id) ? placeOf(queue, id) : view.queuePosition(id)),
     isReady: (id) => changed.has(id) || view.isReady(id),
     gateOf: (id) => (changed.has(id) ? undefined : view.gateOf(id)),
-  };
-  return overlay(view, own);
+  });
 }
 
 /** Reads from `own` what is there, all else from `base`. The state is an instance of a class, so nothing can be copied. */
@@ -49,34 +45,47 @@ function queueWith(
   jobs: readonly Job[],
   changed: ReadonlyMap<JobId, Job>,
 ): readonly Job[] {
-  const shown: Job[] = [];
-  for (const job of view.queue()) {
-    if (shown.length >= QUEUE_SHOWN_MAX) break;
-    if (!changed.has(job.id)) shown.push(job);
-  }
+  const queue = view.queue();
+  const isThere = jobs.some(({ id }) => view.queuePosition(id) > 0);
+  const others = isThere ? queue.filter(({ id }) => !changed.has(id)) : queue;
   const isBefore = servedBefore(view);
-  for (const job of jobs) {
-    const at = shown.findIndex((other) => isBefore(job, other));
-    if (at === -1) shown.push(job);
-    else shown.splice(at, 0, job);
+  const sorted = [...jobs].sort((left, right) => (isBefore(left, right) ? -1 : 1));
+  const shown: Job[] = [];
+  let from = 0;
+  for (const job of sorted) {
+    const at = placeAmong(others, job, isBefore);
+    for (; from < at; from += 1) shown.push(others[from] as Job);
+    shown.push(job);
   }
+  for (; from < others.length; from += 1) shown.push(others[from] as Job);
   return shown;
 }
 
-/** 1-based place that the job would have among all that are ready. O(queue). */
+/** 1-based place that a job which does not wait yet would have among all that are ready. O(log queue). */
 export function placeInQueue(view: ClusterView, job: Job): number {
-  const isBefore = servedBefore(view);
-  const others = view.queue().filter(({ id }) => id !== job.id);
-  const at = others.findIndex((other) => isBefore(job, other));
-  return (at === -1 ? others.length : at) + 1;
+  return placeAmong(view.queue(), job, servedBefore(view)) + 1;
 }
 
 function placeOf(queue: readonly Job[], id: JobId): number {
   return queue.findIndex((job) => job.id === id) + 1;
 }
 
+type IsBefore = (left: Job, right: Job) => boolean;
+
+/** How many of `others`, which are in order, go before it. */
+function placeAmong(others: readonly Job[], job: Job, isBefore: IsBefore): number {
+  let low = 0;
+  let high = others.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(job, others[middle] as Job)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 /** Band of the queue, priority, time, id: as the state keeps its queue. */
-function servedBefore({ scheduling }: ClusterView): (left: Job, right: Job) => boolean {
+function servedBefore({ scheduling }: ClusterView): IsBefore {
   const bandOf = (job: Job): number => scheduling.findQueue(queueOf(job))?.priorityBand ?? 0;
   return (left, right) => {
     const bands = bandOf(right) - bandOf(left);
@@ -85,14 +94,4 @@ function servedBefore({ scheduling }: ClusterView): (left: Job, right: Job) => b
     if (left.createdAtMs !== right.createdAtMs) return left.createdAtMs < right.createdAtMs;
     return left.id < right.id;
   };
-}
-
-/** A packing of a large cluster takes longer to set up than a question may take. */
-function schedulingOf(view: ClusterView): SchedulingView {
-  let hosts = 0;
-  for (const _host of view.hosts()) if (++hosts > PACKED_HOSTS_MAX) break;
-  if (hosts <= PACKED_HOSTS_MAX) return view.scheduling;
-  const { policy } = view.scheduling;
-  const settings: SchedulingPolicy = { ...policy.policy, packing: 'first-fit' };
-  return overlay(view.scheduling, { policy: { ...policy, policy: settings } });
 }

@@ -2,48 +2,72 @@
 import type { GpuUuid } from '../../../proto/domain/ids.ts';
 import type { Job } from '../../../proto/domain/job.ts';
 import type { DryRunPlan } from '../../../proto/domain/views.ts';
-import { askPlanner, type NewPlanner } from './ask-planner.ts';
+import type { Planner } from '../planner.ts';
+import { type Answer, askPlanner } from './ask-planner.ts';
 import { placeInQueue } from './changed-view.ts';
 import type { ExplainInput } from './explain-job.ts';
+import { ELEMENTS_ASKED_MAX } from './explain-limits.ts';
 import { gateLeft } from './gate-left.ts';
+import { judgeHosts } from './host-groups.ts';
+import { forecastStart, whyUnknown } from './start-forecast.ts';
 import { NO_JOBS, type SeesJob, veilJobs } from './veiled-jobs.ts';
 
 /** `jobs`: one, or the elements of one array in their order; none of them is known to the state. One plan. */
 export function planDryRun(
-  newPlanner: NewPlanner,
+  planner: Planner,
   input: ExplainInput,
   jobs: readonly [Job, ...Job[]],
   sees: SeesJob,
 ): DryRunPlan {
   const [first] = jobs;
-  const elements = jobs.length;
-  const gate = gateLeft(input.view, first);
-  if (gate !== undefined) {
-    const said = { reason: gate.code, reasonMessage: gate.message };
-    return { fitsNow: false, hostName: '', gpuUuids: [], ...said, ...NOTHING, elements, elementsStarting: 0 };
-  }
+  const { view } = input;
+  const gate = gateLeft(view, first);
+  if (gate !== undefined) return waits(input, jobs, { ...gate, victims: [] }, 0);
   const concurrency = first.spec.array?.concurrency ?? 0;
-  const ready = jobs.slice(0, concurrency === 0 ? elements : concurrency);
-  const answers = askPlanner(newPlanner, input, ready);
-  const { placement, code, message, estimate } = answers[0]!;
-  const host = placement === undefined ? undefined : input.view.host(placement.hostId);
+  const atOnceMax = Math.min(concurrency === 0 ? jobs.length : concurrency, ELEMENTS_ASKED_MAX);
+  const answers = askPlanner(planner, input, jobs.slice(0, atOnceMax));
+  const answer = answers[0]!;
+  const position = placeInQueue(view, first);
+  const displaced = veilJobs(view, new Set(answers.flatMap(({ victims }) => victims)), sees);
+  const elementsStarting = answers.filter(({ placement }) => placement !== undefined).length;
+  const { placement } = answer;
+  if (placement === undefined) return { ...waits(input, jobs, answer, position), displaced, elementsStarting };
   return {
-    fitsNow: placement !== undefined,
-    ...(placement === undefined ? {} : { hostId: placement.hostId }),
-    hostName: host?.name ?? '',
-    gpuUuids: (placement?.gpuUuids ?? []) as readonly GpuUuid[],
-    reason: placement === undefined ? code : 'FITS',
-    reasonMessage: placement === undefined ? message : 'would be placed at once',
-    position: placeInQueue(input.view, first),
-    ...(estimate === undefined ? {} : { estimate }),
-    displaced: veilJobs(
-      input.view,
-      answers.flatMap(({ victims }) => victims),
-      sees,
-    ),
-    elements,
-    elementsStarting: answers.filter((answer) => answer.placement !== undefined).length,
+    fitsNow: true,
+    hostId: placement.hostId,
+    hostName: view.host(placement.hostId)?.name ?? '',
+    gpuUuids: placement.gpuUuids as readonly GpuUuid[],
+    reason: 'FITS',
+    reasonMessage: 'would be placed at once',
+    position,
+    unknownBecause: '',
+    displaced,
+    elements: jobs.length,
+    elementsStarting,
   };
 }
 
-const NOTHING = { position: 0, displaced: NO_JOBS } as const;
+/** `position` 0: something else than room would keep it back. */
+function waits(
+  input: ExplainInput,
+  jobs: readonly [Job, ...Job[]],
+  answer: Answer,
+  position: number,
+): DryRunPlan {
+  const [job] = jobs;
+  const judged = judgeHosts(input, job);
+  const estimate = answer.estimate ?? forecastStart(input, job, position, judged);
+  return {
+    fitsNow: false,
+    hostName: '',
+    gpuUuids: [],
+    reason: answer.code,
+    reasonMessage: answer.message,
+    position,
+    ...(estimate === undefined ? {} : { estimate }),
+    unknownBecause: estimate === undefined ? whyUnknown(answer.code, job, judged) : '',
+    displaced: NO_JOBS,
+    elements: jobs.length,
+    elementsStarting: 0,
+  };
+}

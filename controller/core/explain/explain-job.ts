@@ -2,11 +2,13 @@
 import type { JobExplanation } from '../../../proto/domain/explain-views.ts';
 import type { Job } from '../../../proto/domain/job.ts';
 import { queueOf } from '../job/model.ts';
+import type { Planner } from '../planner.ts';
 import type { ClusterReader } from '../reader.ts';
-import { type Answer, type AskInput, askPlanner, type NewPlanner } from './ask-planner.ts';
-import { ChangeSearch } from './change-search.ts';
+import { type Answer, type AskInput, askPlanner } from './ask-planner.ts';
 import { laddersFor } from './change-ladders.ts';
+import { ChangeSearch } from './change-search.ts';
 import { groupHosts, judgeHosts } from './host-groups.ts';
+import { forecastStart, whyUnknown } from './start-forecast.ts';
 import { NO_JOBS, type SeesJob, veilAhead, veilHolders, veilJobs } from './veiled-jobs.ts';
 
 export interface ExplainInput extends AskInput {
@@ -21,29 +23,19 @@ export interface Explaining {
 }
 
 /** One plan, and O(hosts × GPUs + place in the queue). */
-export function explainJob(
-  newPlanner: NewPlanner,
-  input: ExplainInput,
-  job: Job,
-  sees: SeesJob,
-): Explaining {
+export function explainJob(planner: Planner, input: ExplainInput, job: Job, sees: SeesJob): Explaining {
   const { view } = input;
-  const about = { jobId: job.id, state: job.state, queue: queueOf(job) };
-  const readyCount = view.queue().length;
-  const rest = { readyCount, changes: [], incomplete: false };
-  if (job.state !== 'queued') {
-    const nobody = { holders: NO_JOBS, ahead: NO_JOBS, victims: NO_JOBS };
-    const said = { code: job.reason, message: job.reasonMessage };
-    return { explanation: { ...about, ...said, position: 0, hosts: [], ...nobody, ...rest, plans: 0 } };
-  }
+  if (job.state !== 'queued') return { explanation: notWaiting(job, view) };
   const gate = view.gateOf(job.id);
   const judged = judgeHosts(input, job);
   const answer: Answer =
-    gate === undefined ? askPlanner(newPlanner, input, [job])[0]! : { ...gate, victims: [] };
+    gate === undefined ? askPlanner(planner, input, [job])[0]! : { ...gate, victims: [] };
+  const { code, message, victims, placement } = answer;
   const position = view.queuePosition(job.id);
-  const { code, message, estimate, victims, placement } = answer;
+  const isDue = placement !== undefined;
+  const estimate = answer.estimate ?? (isDue ? undefined : forecastStart(input, job, position, judged));
   const explanation: JobExplanation = {
-    ...about,
+    ...notWaiting(job, view),
     code,
     message,
     position,
@@ -52,13 +44,34 @@ export function explainJob(
     ahead: veilAhead(view, position, sees),
     victims: veilJobs(view, victims, sees),
     ...(estimate === undefined ? {} : { estimate }),
-    ...rest,
+    unknownBecause: isDue || estimate !== undefined ? '' : whyUnknown(code, job, judged),
     plans: gate === undefined ? 1 : 0,
   };
   // While it pauses after a failure nothing else binds it, and a start that is due is not to be hurried.
-  if (placement !== undefined || code === 'PAUSED') return { explanation };
-  const ladders = laddersFor({ reader: view, job, judged }, gate !== undefined);
+  if (isDue || code === 'PAUSED') return { explanation };
+  const ladders = laddersFor({ reader: view, job, judged, nowMs: input.nowMs }, gate !== undefined);
   return { explanation, search: new ChangeSearch(ladders, answer) };
+}
+
+/** Of a job that waits for nothing: the state's own words. */
+function notWaiting(job: Job, view: ClusterReader): JobExplanation {
+  return {
+    jobId: job.id,
+    state: job.state,
+    queue: queueOf(job),
+    code: job.reason,
+    message: job.reasonMessage,
+    position: 0,
+    readyCount: view.queue().length,
+    hosts: [],
+    holders: NO_JOBS,
+    ahead: NO_JOBS,
+    victims: NO_JOBS,
+    unknownBecause: '',
+    changes: [],
+    plans: 0,
+    incomplete: false,
+  };
 }
 
 /** With what the search found until now. */

@@ -2,15 +2,15 @@
 
 /** Plans made for one question. */
 export const PLANS_MAX = 40;
-/** Waiting jobs that the planner is shown for a question, the first of the queue; the one asked about comes on top. */
-export const QUEUE_SHOWN_MAX = 2_000;
-/** With more hosts than this a question is put to first fit for the choice of host: whether there is one is the same. */
-export const PACKED_HOSTS_MAX = 1_000;
+/** Starts after which the plan of a question ends: as many as one plan of the planning loop makes. */
+export const ASKED_STARTS_MAX = 256;
+/** Elements of an array that a dry run asks about. */
+export const ELEMENTS_ASKED_MAX = ASKED_STARTS_MAX;
 /** Names of hosts in one group. */
 export const GROUP_NAMES_MAX = 8;
 /** Ids of jobs that are named; the others are counted. */
 export const JOBS_NAMED_MAX = 16;
-/** Jobs before the one asked about whose projects are told apart; beyond it they count as hidden. */
+/** Jobs before the one asked about that are looked at one by one; beyond it they count as hidden, and nothing is foretold. */
 export const AHEAD_SEEN_MAX = 20_000;
 /** Values tried one by one of each kind of change: models, queues, constraints, excluded hosts. */
 export const CHOICES_MAX = 6;

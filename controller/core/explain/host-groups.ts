@@ -113,13 +113,18 @@ export function groupHosts(judged: readonly JudgedHost[]): readonly HostGroup[] 
     message: MESSAGES[code],
     hostCount: names.length,
     hostNames: names.sort().slice(0, GROUP_NAMES_MAX),
-    passesWithTime: !LASTING.has(code),
+    passesWithTime: !isLasting(code),
   }));
   return groups.sort((left, right) => {
     if (left.passesWithTime !== right.passesWithTime) return left.passesWithTime ? -1 : 1;
     if (left.hostCount !== right.hostCount) return right.hostCount - left.hostCount;
     return left.code < right.code ? -1 : 1;
   });
+}
+
+/** Waiting never cures it. */
+export function isLasting(code: HostCode): boolean {
+  return LASTING.has(code);
 }
 
 /** Hosts that would do, were they free. */

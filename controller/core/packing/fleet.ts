@@ -98,6 +98,11 @@ export class Fleet {
     this.#outdatePrices();
   }
 
+  /** Prices are set anew before the next choice, as they are in a new fleet. */
+  outdatePrices(): void {
+    this.#outdatePrices();
+  }
+
   /** @throws ClusterError `bug` `HOST_UNKNOWN`, `HOST_IN_USE` */
   removeHost(id: string): void {
     this.#refuseInCheckpoint();

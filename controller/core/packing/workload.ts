@@ -70,6 +70,28 @@ export function learnedWorkload(prior: readonly WorkloadType[] = GENERIC_TYPES):
   };
 }
 
+/**
+ * The same, drawn anew only after every `arrivals` of them: whoever keeps what was drawn from the types may keep it
+ * meanwhile, for they are the same object.
+ */
+export function settledWorkload(workload: Workload, arrivals: number): Workload {
+  let types: readonly WorkloadType[] | undefined;
+  let left = 0;
+  return {
+    observe: (need) => {
+      workload.observe(need);
+      left -= 1;
+    },
+    types: () => {
+      if (types === undefined || left <= 0) {
+        types = workload.types();
+        left = arrivals;
+      }
+      return types;
+    },
+  };
+}
+
 /** Halves every count and drops the rarest types beyond the bound. */
 function forget(counts: Map<string, WorkloadType>): void {
   const kept = rank(counts, 1);

@@ -46,6 +46,7 @@ function commonest(counts: Readonly<Record<string, number>>): FitReason | undefi
 
 const PASSES_WITH_TIME: ReadonlySet<FitReason> = new Set([
   'DISK_FULL',
+  'TASK_UNKILLABLE',
   'CORDONED',
   'NO_FREE_GPU',
   'NO_FREE_CPU',

@@ -2,6 +2,7 @@
  * The simple correct policy: jobs in queue order, each to the first ready host (by id) that can take it, hosts that
  * failed it last. Never over-commits; the leader re-checks every placement all the same.
  */
+import type { HostId } from '../../../proto/domain/ids.ts';
 import type { Attempt, Job, JobSpec } from '../../../proto/domain/job.ts';
 import { INFRASTRUCTURE_VERDICTS } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
@@ -86,7 +87,7 @@ function planJob(round: Round, job: Job): void {
  * host is free again at once, and would take the same job until its attempts are spent.
  */
 function chooseRoom(rooms: readonly Room[], need: Need, { attempts }: Job): Room | undefined {
-  const failedOn = new Set(attempts.filter(failedByHost).map(({ hostId }) => hostId));
+  const failedOn = hostsThatFailed(attempts);
   let second: Room | undefined;
   for (const room of rooms) {
     if (whyNot(need, room) !== undefined) continue;
@@ -94,6 +95,11 @@ function chooseRoom(rooms: readonly Room[], need: Need, { attempts }: Job): Room
     second ??= room;
   }
   return second;
+}
+
+/** Through whose fault one of the attempts failed. */
+export function hostsThatFailed(attempts: readonly Attempt[]): ReadonlySet<HostId> {
+  return new Set(attempts.filter(failedByHost).map(({ hostId }) => hostId));
 }
 
 /** Who made room for others has nothing against the host. */

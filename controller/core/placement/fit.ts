@@ -13,6 +13,7 @@ export const FIT_REASONS = [
   'CONSTRAINT',
   'PORT_RANGE',
   'DISK_FULL',
+  'TASK_UNKILLABLE',
   'CORDONED',
   'NO_FREE_GPU',
   'NO_FREE_CPU',
@@ -42,6 +43,7 @@ export function whyNever(need: Need, room: Room): FitReason | undefined {
 
 function whyNotNow(need: Need, room: Room): FitReason | undefined {
   if (room.diskFull) return 'DISK_FULL';
+  if (room.stuck) return 'TASK_UNKILLABLE';
   if (room.cordoned) return 'CORDONED';
   if (room.exclusive || (need.exclusive && room.taskCount > 0)) return 'EXCLUSIVE';
   if (need.gpuCount > 0 && countGpus(need, room) < need.gpuCount) return 'NO_FREE_GPU';
@@ -86,6 +88,7 @@ export const FIT_MESSAGES: Readonly<Record<FitReason, string>> = {
   CONSTRAINT: 'lacks a label that the job asks for',
   PORT_RANGE: 'does not publish the port that the job asks for',
   DISK_FULL: 'takes no new work: its disk is full',
+  TASK_UNKILLABLE: 'takes no new work: something that it killed does not end',
   CORDONED: 'is kept free by an operator',
   NO_FREE_GPU: 'has too few free GPUs of the wanted kind',
   NO_FREE_CPU: 'has too little free CPU',

@@ -2,7 +2,7 @@
  * What is free on one host while a plan or a list of placements is worked through: a small mutable draft beside the
  * committed use, so that the second placement of a plan sees the first.
  */
-import { DISK_FULL, type Gpu, type Host } from '../../../proto/domain/catalog.ts';
+import { DISK_FULL, type Gpu, type Host, TASK_UNKILLABLE } from '../../../proto/domain/catalog.ts';
 import type { GpuUuid } from '../../../proto/domain/ids.ts';
 import type { HostUse } from '../view.ts';
 import type { Need } from './need.ts';
@@ -20,6 +20,8 @@ export interface Room {
   exclusive: boolean;
   /** The host says that its disk is full. */
   readonly diskFull: boolean;
+  /** Something that the host killed does not end. */
+  readonly stuck: boolean;
   /** An operator keeps new work away. */
   readonly cordoned: boolean;
 }
@@ -37,6 +39,7 @@ export function openRoom(host: Host, use: HostUse, isHeldElsewhere: (uuid: GpuUu
     taskCount: use.tasks.length,
     exclusive: use.exclusive,
     diskFull: host.inventory.conditions.some(({ code }) => code === DISK_FULL),
+    stuck: host.inventory.conditions.some(({ code }) => code === TASK_UNKILLABLE),
     cordoned: host.cordon !== undefined,
   };
 }
@@ -54,6 +57,7 @@ export function emptyRoom(host: Host): Room {
     taskCount: 0,
     exclusive: false,
     diskFull: false,
+    stuck: false,
     // A cordon is taken back some day: what the host could ever hold does not depend on it.
     cordoned: false,
   };

@@ -38,6 +38,8 @@ export interface FleetInput {
 interface Entered {
   readonly room: Room;
   readonly isOpen: boolean;
+  /** No other host's attempt holds one of its cards. */
+  readonly isOwn: boolean;
   readonly held: Placement | undefined;
 }
 
@@ -58,7 +60,8 @@ export class FleetChooser implements HostChooser {
       const isOpen = open[at] === 1;
       const use = useOf(room.host);
       this.#fleet.addHost(toPackingHost(room, isOpen, use));
-      this.#entered.push({ room, isOpen, held: this.#hold(room, use) });
+      const isOwn = hasOwnCards(room, use);
+      this.#entered.push({ room, isOpen, isOwn, held: this.#hold(room, use) });
     }
   }
 
@@ -69,24 +72,28 @@ export class FleetChooser implements HostChooser {
     return this.#fleet.hold(host.id, this.#fleet.intern(heldNeed(use, held.length)), held);
   }
 
-  /** Takes in what changed since the last plan; false: other hosts, or hosts that changed themselves; make a new one. */
-  follow({ rooms, open, useOf }: FleetInput): boolean {
-    const isSame =
-      rooms.length === this.#entered.length &&
-      rooms.every(({ host }, at) => this.#entered[at]?.room.host === host);
-    if (!isSame) return false;
+  /**
+   * Takes in what changed since the last plan on the hosts named; false: others than before, or with other cards; make a
+   * new one.
+   */
+  follow({ rooms, open, useOf }: FleetInput, changed: Iterable<number>): boolean {
+    if (rooms.length !== this.#entered.length) return false;
     for (const { placement, sign } of this.#proposed.reverse()) this.#shift(placement, sign === 1 ? -1 : 1);
     this.#proposed.length = 0;
     this.#shapes.clear();
-    for (const [at, room] of rooms.entries()) {
-      const { held, ...before } = this.#entered[at] as Entered;
-      const isOpen = open[at] === 1;
-      // The first host always: with it prices are set anew, as they are in a new fleet.
-      if (at > 0 && before.isOpen === isOpen && isSameRoom(before.room, room)) continue;
+    this.#fleet.outdatePrices();
+    for (const at of new Set(changed)) {
+      const room = rooms[at];
+      if (room === undefined) continue;
+      const { held, room: before, isOpen: wasOpen, isOwn: wasOwn } = this.#entered[at] as Entered;
+      if (!hasSameCards(before.host, room.host)) return false;
       if (held !== undefined) this.#fleet.release(held);
+      const isOpen = open[at] === 1;
       const use = useOf(room.host);
-      this.#fleet.updateHost(toPackingHost(room, isOpen, use));
-      this.#entered[at] = { room, isOpen, held: this.#hold(room, use) };
+      const isOwn = hasOwnCards(room, use);
+      const isAsBefore = before.host === room.host && wasOpen === isOpen && wasOwn && isOwn;
+      if (!isAsBefore) this.#fleet.updateHost(toPackingHost(room, isOpen, use));
+      this.#entered[at] = { room, isOpen, isOwn, held: this.#hold(room, use) };
     }
     return true;
   }
@@ -137,17 +144,19 @@ function isHoldable({ inventory }: Host): boolean {
   return inventory.gpus.length <= GPUS_PER_HOST_MAX;
 }
 
-function isSameRoom(one: Room, other: Room): boolean {
+function hasOwnCards({ host, freeGpus }: Room, use: HostUse): boolean {
+  let free = 0;
+  for (const gpu of host.inventory.gpus) if (isWhole(gpu) && !use.gpus.has(gpu.uuid)) free += 1;
+  return free === freeGpus.length;
+}
+
+function hasSameCards(one: Host, other: Host): boolean {
+  if (one === other || one.inventory.gpus === other.inventory.gpus) return one.id === other.id;
+  const [before, now] = [one.inventory.gpus, other.inventory.gpus];
   return (
-    one.freeCpuMilli === other.freeCpuMilli &&
-    one.freeMemoryBytes === other.freeMemoryBytes &&
-    one.freeDiskBytes === other.freeDiskBytes &&
-    one.taskCount === other.taskCount &&
-    one.exclusive === other.exclusive &&
-    one.diskFull === other.diskFull &&
-    one.cordoned === other.cordoned &&
-    one.freeGpus.length === other.freeGpus.length &&
-    one.freeGpus.every(({ uuid }, at) => other.freeGpus[at]?.uuid === uuid)
+    one.id === other.id &&
+    before.length === now.length &&
+    before.every((gpu, at) => gpu.uuid === now[at]?.uuid)
   );
 }
 
@@ -168,7 +177,7 @@ function toPackingHost(room: Room, isOpen: boolean, use: HostUse): PackingHost {
     })),
     labels,
     drivers,
-    open: isOpen && isHoldable(host) && !room.diskFull && !room.cordoned,
+    open: isOpen && isHoldable(host) && !room.diskFull && !room.stuck && !room.cordoned,
   };
 }
 

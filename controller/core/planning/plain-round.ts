@@ -5,13 +5,14 @@
 import type { Job } from '../../../proto/domain/job.ts';
 import type { Placement } from '../command.ts';
 import { findCaps } from '../job/readiness.ts';
+import { hostsThatFailed } from '../placement/first-fit.ts';
 import type { Plan, PlanInput, WaitReason } from '../planner.ts';
 import type { ClusterView } from '../view.ts';
 import type { ClusterDraft } from './cluster-draft.ts';
-import { pauseOf } from './pass-from-view.ts';
 import type { PlannerMemory } from './planner-memory.ts';
 import type { RoomPlacing } from './room-packing.ts';
 import { pausing, WaitReasons } from './wait-reasons.ts';
+import { pauseOf } from './waiting-job.ts';
 
 /** Undefined: it takes a pass to decide; nothing was taken. `jobs` in queue order. */
 export function planPlainly(
@@ -29,7 +30,7 @@ export function planPlainly(
   let nextEligibleMs = Number.POSITIVE_INFINITY;
   const findQueue = (name: string) => input.view.scheduling.findQueue(name);
   for (const job of jobs) {
-    if (findCaps(job, findQueue).length > 0) {
+    if (findCaps(job, findQueue).length > 0 || hostsThatFailed(job.attempts).size > 0) {
       draft.packing.rollback(mark);
       return undefined;
     }
@@ -41,7 +42,7 @@ export function planPlainly(
     }
     const placing = draft.packing.tryPlace({ shape: draft.shapes.numberOf(job), count: 1, perHostMax: 1 });
     const isDecided = (placing === undefined) === isOthersKept;
-    if (!isDecided || (placing === undefined && mayEvict(input.view, memory))) {
+    if (!isDecided || (placing === undefined && mayEvict(input, memory))) {
       draft.packing.rollback(mark);
       return undefined;
     }
@@ -66,8 +67,8 @@ function isPlain({ scheduling }: ClusterView, nowMs: number): boolean {
   );
 }
 
-function mayEvict({ scheduling }: ClusterView, memory: PlannerMemory): boolean {
-  return scheduling.policy.policy.preemption && memory.hasPreemptible;
+function mayEvict(input: PlanInput, memory: PlannerMemory): boolean {
+  return input.view.scheduling.policy.policy.preemption && memory.bookFor(input).victims.length > 0;
 }
 
 export function toPlacement(job: Job, placing: RoomPlacing, { rooms }: ClusterDraft): Placement {

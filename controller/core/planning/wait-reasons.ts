@@ -3,7 +3,8 @@
  * which rule holds them back, and when and on what grounds they are thought to start.
  */
 import type { Job } from '../../../proto/domain/job.ts';
-import { summariseWait } from '../placement/explain.ts';
+import { summariseCounts } from '../placement/explain.ts';
+import { FIT_REASONS } from '../placement/fit.ts';
 import type { StartEstimate, WaitReason } from '../planner.ts';
 import {
   type EstimateBasis,
@@ -30,14 +31,11 @@ type Summary = Omit<WaitReason, 'jobId'>;
 
 /** Waits of one plan; `draft` has the plan's own starts taken. Equal needs share one look at the hosts. */
 export class WaitReasons {
-  readonly #draft: ClusterDraft;
-  readonly #rooms: Parameters<typeof summariseWait>[1];
+  readonly #draft: Pick<ClusterDraft, 'shapes' | 'packing'>;
   readonly #summaries = new Map<number, Summary>();
 
-  constructor(draft: ClusterDraft) {
+  constructor(draft: Pick<ClusterDraft, 'shapes' | 'packing'>) {
     this.#draft = draft;
-    const { rooms, open, packing } = draft;
-    this.#rooms = rooms.flatMap((_, host) => (open[host] === 1 ? [packing.roomOf(host)] : []));
   }
 
   reasonFor(job: Job, wait: PlannedWait): WaitReason {
@@ -55,11 +53,16 @@ export class WaitReasons {
 
   /** What the hosts lack for it. */
   missingFor(job: Job): Summary {
-    const { shapes } = this.#draft;
+    const { shapes, packing } = this.#draft;
     const shape = shapes.numberOf(job);
     const known = this.#summaries.get(shape);
     if (known !== undefined) return known;
-    const made = summariseWait(shapes.needs[shape]!, this.#rooms);
+    const { counts, openCount, only } = packing.countReasons(shape);
+    const told = FIT_REASONS.flatMap((reason, at) => {
+      const count = counts[at + 1] as number;
+      return count === 0 ? [] : [[reason, count] as const];
+    });
+    const made = summariseCounts(Object.fromEntries(told), openCount, only);
     this.#summaries.set(shape, made);
     return made;
   }

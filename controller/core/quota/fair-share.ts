@@ -46,6 +46,8 @@ export interface FairShareInput {
   readonly capacityGpuMilli: number;
   /** Nodes of projects with waiting or running work: the others' weights do not count. */
   readonly active: Iterable<number>;
+  /** Thousandths held by node, those above included; absent: nothing is. */
+  readonly held?: Float64Array;
 }
 
 export class FairShare {
@@ -60,7 +62,7 @@ export class FairShare {
     const { tree, halfLifeMs } = input;
     this.#tree = tree;
     this.#past = new Float64Array(tree.names.length);
-    this.#held = new Float64Array(tree.names.length);
+    this.#held = input.held?.slice() ?? new Float64Array(tree.names.length);
     for (const [node, use] of input.useOf) {
       const mean = (decayUse(use, input.nowMs, halfLifeMs).gpuMilliMs * Math.LN2) / halfLifeMs;
       for (let at = node; at >= 0; at = tree.parents[at] as number) this.#past[at]! += mean;

@@ -4,15 +4,27 @@
  */
 import type { QuotaLedger } from '../quota/quota-ledger.ts';
 import type { GangDemand, HostSet, Packing, Placing } from './packing-port.ts';
-import { compareVictims, groundOf, type Preemptor, type Victim, type VictimPolicy } from './victim-rules.ts';
+import {
+  compareVictims,
+  groundOf,
+  lostWith,
+  type Preemptor,
+  type Victim,
+  type VictimPolicy,
+} from './victim-rules.ts';
 
 export interface EvictionQuestion {
   readonly demand: GangDemand;
   readonly preemptor: Preemptor;
   readonly avoid: HostSet;
-  /** Room and holdings once all that is already told to go is gone. Both are left as they were found. */
+  /** Room and holdings once all that is already told to go is gone. All are left as they were found. */
   readonly packing: Packing;
   readonly ledger: QuotaLedger;
+  /**
+   * The same less what the pass itself starts: to start work of a project and stop other work of it because the project
+   * borrows now would be to take from it what it is guaranteed.
+   */
+  readonly lent: QuotaLedger;
   /** In order of {@link compareVictims}. */
   readonly victims: readonly Victim[];
   readonly victimsOnHost: ReadonlyMap<number, readonly Victim[]>;
@@ -73,24 +85,34 @@ class Search {
   }
 
   #groundOf(victim: Victim): Ground | undefined {
-    const { preemptor, ledger, policy, gone } = this.#q;
+    const { preemptor, lent, policy, gone } = this.#q;
     return this.#chosen.has(victim) || gone.has(victim)
       ? undefined
-      : groundOf(victim, preemptor, ledger, policy);
+      : groundOf(victim, preemptor, lent, policy);
   }
 
   #choose(victim: Victim, ground: Ground): void {
     this.#q.packing.release(victim.job.placing);
-    this.#q.ledger.give(victim.node, victim.claim);
+    this.#give(victim);
     this.#chosen.set(victim, ground);
     for (const host of new Set(victim.job.placing.hosts)) this.#recount(host);
   }
 
   #putBack(victim: Victim): void {
     this.#q.packing.take(victim.job.placing);
-    this.#q.ledger.take(victim.node, victim.claim);
+    this.#take(victim);
     this.#chosen.delete(victim);
     for (const host of new Set(victim.job.placing.hosts)) this.#recount(host);
+  }
+
+  #give({ node, claim }: Victim): void {
+    this.#q.ledger.give(node, claim);
+    this.#q.lent.give(node, claim);
+  }
+
+  #take({ node, claim }: Victim): void {
+    this.#q.ledger.take(node, claim);
+    this.#q.lent.take(node, claim);
   }
 
   /** Evicts until no limit stands in the way; the room that it takes may be in the way besides. */
@@ -136,7 +158,7 @@ class Search {
 
   /** Who must go, in order, until one more task fits on the host; undefined: it cannot. */
   #nextUnit(host: number): Unit | undefined {
-    const { avoid, demand, packing, ledger } = this.#q;
+    const { avoid, demand, packing } = this.#q;
     const before = this.#counts[host] as number;
     if (avoid[host] !== 0 || before >= Math.min(demand.count, demand.perHostMax)) return undefined;
     const mark = packing.checkpoint();
@@ -145,16 +167,16 @@ class Search {
     for (const victim of this.#q.victimsOnHost.get(host) ?? []) {
       if (this.#groundOf(victim) === undefined) continue;
       packing.release(victim.job.placing);
-      ledger.give(victim.node, victim.claim);
+      this.#give(victim);
       gone.push(victim);
       isGained = packing.countOn(demand, host) > before;
       if (isGained) break;
     }
     packing.rollback(mark);
-    for (const { node, claim } of gone) ledger.take(node, claim);
+    for (const victim of gone) this.#take(victim);
     const last = gone.at(-1);
     if (!isGained || last === undefined) return undefined;
-    const lost = gone.reduce((sum, victim) => sum + victim.lost, 0);
+    const lost = gone.reduce((sum, victim) => sum + lostWith(victim, this.#q.policy.nowMs), 0);
     return { host, victims: gone, band: last.band, priority: last.job.priority, lost };
   }
 
@@ -180,7 +202,7 @@ class Search {
   }
 
   restoreLedger(): void {
-    for (const { node, claim } of this.#chosen.keys()) this.#q.ledger.take(node, claim);
+    for (const victim of this.#chosen.keys()) this.#take(victim);
   }
 }
 

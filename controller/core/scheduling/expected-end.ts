@@ -2,7 +2,7 @@
  * When running work is thought to end. A time limit is a promise, everything else a guess; guesses only move estimates
  * and reserved starts of what waits on them, they never let other work in front of a reserved start.
  */
-import type { RunningJob } from './pass-input.ts';
+import type { RunningJob } from './pass-jobs.ts';
 
 export interface ExpectedEnd {
   /** Epoch milliseconds, later than now. */
@@ -11,11 +11,16 @@ export interface ExpectedEnd {
   readonly isSure: boolean;
 }
 
+/** What the end of running work is drawn from. */
+export type RunningTimes = Pick<RunningJob, 'startedMs' | 'timeLimitMs' | 'stopsByMs' | 'learnedEndMs'>;
+
 /** A guess that turned out too short is doubled until it lies ahead: what ran long is likely to run long. */
-export function expectEnd(job: RunningJob, nowMs: number, runtimeEstimateMs: number): ExpectedEnd {
+export function expectEnd(job: RunningTimes, nowMs: number, runtimeEstimateMs: number): ExpectedEnd {
   const soonest = nowMs + 1;
+  // A host's clock may run ahead.
+  const startedMs = Math.min(job.startedMs, nowMs);
   if (job.stopsByMs !== undefined) return { endMs: Math.max(job.stopsByMs, soonest), isSure: true };
-  const limitMs = job.timeLimitMs > 0 ? job.startedMs + job.timeLimitMs : Number.POSITIVE_INFINITY;
+  const limitMs = job.timeLimitMs > 0 ? startedMs + job.timeLimitMs : Number.POSITIVE_INFINITY;
   if (limitMs <= soonest) return { endMs: soonest, isSure: true };
   if (job.timeLimitMs > 0) return { endMs: limitMs, isSure: true };
   if (job.learnedEndMs !== undefined && job.learnedEndMs >= soonest) {
@@ -23,6 +28,6 @@ export function expectEnd(job: RunningJob, nowMs: number, runtimeEstimateMs: num
   }
   const step = Math.max(1, runtimeEstimateMs);
   let lengthMs = step;
-  while (job.startedMs + lengthMs < soonest) lengthMs *= 2;
-  return { endMs: job.startedMs + lengthMs, isSure: false };
+  while (startedMs + lengthMs < soonest) lengthMs *= 2;
+  return { endMs: startedMs + lengthMs, isSure: false };
 }

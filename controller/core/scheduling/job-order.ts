@@ -7,7 +7,7 @@
  * before bands, because work that started on borrowed room in its place would be evicted again at once.
  */
 import type { SchedulingPolicy } from '../../../proto/domain/scheduling-policy.ts';
-import type { PendingJob } from './pass-input.ts';
+import type { PendingJob } from './pass-jobs.ts';
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -55,9 +55,33 @@ function pointsOf(job: PendingJob, waitedMs: number, policy: SchedulingPolicy): 
   return job.priority + Math.min(aged, policy.agingPointsMax);
 }
 
+/** The waiting jobs of one project in their own order ({@link compareInLane}), one at a time. */
+export interface JobLane {
+  /** Undefined: no more. */
+  readonly head: RankedJob | undefined;
+  /** Passes the head; `isAlikePassed`: and all that ask for the same as it. */
+  advance(isAlikePassed: boolean): void;
+}
+
+class ListLane implements JobLane {
+  readonly #jobs: readonly RankedJob[];
+  #next = 0;
+
+  constructor(jobs: RankedJob[]) {
+    this.#jobs = jobs.sort(compareInLane);
+  }
+
+  get head(): RankedJob | undefined {
+    return this.#jobs[this.#next];
+  }
+
+  advance(): void {
+    this.#next += 1;
+  }
+}
+
 interface Lane {
-  readonly jobs: readonly RankedJob[];
-  next: number;
+  readonly jobs: JobLane;
   head: RankedJob;
   isEntitled: boolean;
   points: number;
@@ -66,9 +90,12 @@ interface Lane {
 export class JobOrder {
   readonly #standing: LaneStanding;
   readonly #heap: Lane[] = [];
+  /** Whose head was given out last; it stays first until it is passed. */
+  #given: Lane | undefined;
+  #isAlikePassed = false;
 
-  /** O(jobs log jobs). */
-  constructor(ranked: readonly RankedJob[], standing: LaneStanding) {
+  /** O(jobs log jobs); `lanes`: projects whose jobs are in order already, none of which is among `ranked`. */
+  constructor(ranked: readonly RankedJob[], standing: LaneStanding, lanes: Iterable<JobLane> = []) {
     this.#standing = standing;
     const byNode = new Map<number, RankedJob[]>();
     for (const one of ranked) {
@@ -76,14 +103,22 @@ export class JobOrder {
       if (lane === undefined) byNode.set(one.node, [one]);
       else lane.push(one);
     }
-    for (const jobs of byNode.values()) {
-      jobs.sort(compareInLane);
-      const head = jobs[0] as RankedJob;
-      const lane = { jobs, next: 0, head, isEntitled: false, points: 0 };
-      this.#refresh(lane);
-      this.#heap.push(lane);
-      this.#siftUp(this.#heap.length - 1);
-    }
+    for (const jobs of byNode.values()) this.#enter(new ListLane(jobs));
+    for (const jobs of lanes) this.#enter(jobs);
+  }
+
+  #enter(jobs: JobLane): void {
+    const { head } = jobs;
+    if (head === undefined) return;
+    const lane = { jobs, head, isEntitled: false, points: 0 };
+    this.#refresh(lane);
+    this.#heap.push(lane);
+    this.#siftUp(this.#heap.length - 1);
+  }
+
+  /** Whoever asks for the same as the last that was given out is passed with it, where its lane knows them. */
+  passAlike(): void {
+    this.#isAlikePassed = true;
   }
 
   /**
@@ -91,19 +126,26 @@ export class JobOrder {
    * back; keys never rise, so the first that is found as it was stands before all others.
    */
   next(): RankedJob | undefined {
+    this.#pass();
     for (let top = this.#heap[0]; top !== undefined; top = this.#heap[0]) {
       const { isEntitled, points } = top;
       this.#refresh(top);
-      if (top.isEntitled === isEntitled && top.points === points) return this.#pop(top);
+      if (top.isEntitled === isEntitled && top.points === points) {
+        this.#given = top;
+        return top.head;
+      }
       this.#siftDown();
     }
     return undefined;
   }
 
-  #pop(top: Lane): RankedJob {
-    const { head } = top;
-    top.next += 1;
-    const following = top.jobs[top.next];
+  #pass(): void {
+    const top = this.#given;
+    if (top === undefined) return;
+    top.jobs.advance(this.#isAlikePassed);
+    this.#given = undefined;
+    this.#isAlikePassed = false;
+    const following = top.jobs.head;
     if (following === undefined) {
       const last = this.#heap.pop() as Lane;
       if (last !== top) this.#heap[0] = last;
@@ -112,7 +154,6 @@ export class JobOrder {
       this.#refresh(top);
     }
     this.#siftDown();
-    return head;
   }
 
   #refresh(lane: Lane): void {
@@ -158,7 +199,7 @@ function compareLanes(a: Lane, b: Lane): number {
 }
 
 /** Within a project, entitlement and fair share are the same for all. */
-function compareInLane(a: RankedJob, b: RankedJob): number {
+export function compareInLane(a: RankedJob, b: RankedJob): number {
   return compareStanding(a, b) || b.band - a.band || b.points - a.points || compareAge(a, b);
 }
 

@@ -42,4 +42,16 @@ export interface Packing {
   rollback(mark: number): void;
   /** A copy that goes its own way. */
   fork(): Packing;
+  /** A copy with what ended by a later moment released; it asks about a host when it must. Absent: by {@link fork}. */
+  forkAt?(ended: EndedBy): Packing;
+  /** As `tryPlace` of one task, on this host only. Absent: by `tryPlace`. */
+  placeOn?(demand: GangDemand, host: number): Placing | undefined;
+}
+
+/** What will have ended by a moment. Answers must not change while a copy that was made of it is in use. */
+export interface EndedBy {
+  isAny(host: number): boolean;
+  on(host: number): Iterable<Placing>;
+  /** All on which something ends, some perhaps twice. */
+  hosts(): Iterable<number>;
 }

@@ -89,4 +89,6 @@ export interface SchedulePlan {
   readonly broken: readonly JobId[];
   /** When to plan again though nothing changed: the next `notBefore`, stop or window's edge. */
   readonly nextPassMs?: number;
+  /** Not all that may start were considered. */
+  readonly isCut: boolean;
 }

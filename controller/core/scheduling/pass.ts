@@ -3,24 +3,18 @@
  * for it, or to keep room for it. The order in which jobs come is schedule.ts's business.
  */
 import { FairShare } from '../quota/fair-share.ts';
-import { type Claim, type QuotaBlock, QuotaLedger, toClaim } from '../quota/quota-ledger.ts';
+import { type Claim, type QuotaBlock, type QuotaLedger, toClaim } from '../quota/quota-ledger.ts';
 import { type EvictionAnswer, searchVictims } from './eviction-search.ts';
-import { expectEnd } from './expected-end.ts';
 import type { LaneStanding, RankedJob } from './job-order.ts';
 import type { GangDemand, HostSet, Placing } from './packing-port.ts';
-import {
-  type Alternative,
-  DEFAULT_TUNING,
-  type PassTuning,
-  type PendingJob,
-  type RunningJob,
-  type ScheduleInput,
-} from './pass-input.ts';
+import { DEFAULT_TUNING, type PassTuning, type ScheduleInput } from './pass-input.ts';
+import type { Alternative, PendingJob } from './pass-jobs.ts';
 import type { EstimateBasis, PlannedEviction, PlannedStart, ReservedStart, WaitCode } from './pass-plan.ts';
-import { CapCounts } from './readiness.ts';
+import type { CapCounts } from './readiness.ts';
+import { type Booked, bookAll, type RunningBook } from './running-book.ts';
 import { SetAside } from './set-aside.ts';
 import { Timeline } from './timeline.ts';
-import { compareVictims, type Victim, type VictimPolicy } from './victim-rules.ts';
+import { ranFor, type Victim, type VictimPolicy } from './victim-rules.ts';
 
 /** What became of a job that did not start. */
 export interface Refusal {
@@ -42,7 +36,8 @@ export class Pass implements LaneStanding {
   readonly evictions: PlannedEviction[] = [];
   readonly reserved: ReservedStart[] = [];
   readonly setAside: SetAside;
-  readonly ends: readonly { readonly endMs: number; readonly isSure: boolean; readonly gpuMilli: number }[];
+  readonly book: RunningBook;
+  startedGpuMilli = 0;
   readonly #input: ScheduleInput;
   readonly #tuning: PassTuning;
   readonly #timeline: Timeline;
@@ -50,10 +45,10 @@ export class Pass implements LaneStanding {
   readonly #ledger: QuotaLedger;
   /** What will be held once all that is told to stop is gone: victims are chosen by this one. */
   readonly #soon: QuotaLedger;
+  /** The same less what this pass starts. */
+  readonly #lent: QuotaLedger;
   readonly #share: FairShare;
   readonly #caps: CapCounts;
-  readonly #victims: readonly Victim[];
-  readonly #victimsOnHost: ReadonlyMap<number, readonly Victim[]>;
   readonly #gone = new Set<Victim>();
   readonly #claims = new Map<PendingJob, readonly Option[]>();
   /** Demands that found no room, or none that stands in nobody's way: room only shrinks along a pass. */
@@ -70,18 +65,20 @@ export class Pass implements LaneStanding {
   ) {
     this.#input = input;
     this.#tuning = input.tuning ?? DEFAULT_TUNING;
-    const { nowMs, policy, quota, running } = input;
-    this.ends = running.map((job) => ({
-      ...expectEnd(job, nowMs, policy.runtimeEstimateMs),
-      gpuMilli: job.demand.gpuMilli,
-    }));
-    const held = running.map(({ placing }, at) => ({ placing, endMs: this.ends[at]?.endMs as number }));
-    this.#timeline = new Timeline(nowMs, input.packing, held);
+    const { nowMs, policy, quota, running, readyTimes } = input;
+    const { runtimeEstimateMs } = policy;
+    const book = input.book ?? bookAll({ tree: quota, bandOf, nodeOf, runtimeEstimateMs }, running, nowMs);
+    this.book = book;
+    const byHost =
+      readyTimes === undefined ? undefined : { onHost: (host: number) => book.onHost(host), readyTimes };
+    this.#timeline = new Timeline(nowMs, input.packing, book.ends, byHost);
     this.setAside = new SetAside(input.reservations, nowMs, input.packing.hostCount);
-    this.#caps = new CapCounts(running);
-    this.#ledger = new QuotaLedger(quota);
-    this.#soon = new QuotaLedger(quota);
-    const projects = new Set([...input.pending, ...running].map((job) => job.projectId));
+    this.#caps = book.caps.fork();
+    this.#ledger = book.ledger.fork();
+    this.#soon = book.soon.fork();
+    this.#lent = book.soon.fork();
+    const waiting = [...(input.lanes?.projects ?? []), ...input.pending.map(({ projectId }) => projectId)];
+    const projects = new Set<string>([...waiting, ...book.projects.keys()]);
     this.#share = new FairShare({
       tree: quota,
       useOf: new Map([...input.useOf].flatMap(([id, use]) => (projects.has(id) ? [[nodeOf(id), use]] : []))),
@@ -89,21 +86,8 @@ export class Pass implements LaneStanding {
       halfLifeMs: policy.fairShareHalfLifeMs,
       capacityGpuMilli: input.capacityGpuMilli,
       active: [...projects].map(nodeOf),
+      held: book.heldGpuMilli,
     });
-    const victims = running.map((job, index) =>
-      this.#book(job, index, nodeOf(job.projectId), bandOf(job.queue)),
-    );
-    this.#victims = victims.filter(({ job }) => job.stopsByMs === undefined).sort(compareVictims);
-    this.#victimsOnHost = groupByHost(this.#victims);
-  }
-
-  #book(job: RunningJob, index: number, node: number, band: number): Victim {
-    const claim = toClaim(this.#input.quota, job.demand);
-    this.#ledger.take(node, claim);
-    if (job.stopsByMs === undefined) this.#soon.take(node, claim);
-    this.#share.hold(node, job.demand.gpuMilli);
-    const lost = job.demand.gpuMilli * Math.max(0, this.#input.nowMs - job.startedMs);
-    return { index, job, node, claim, band, lost };
   }
 
   isEntitled({ job, node }: RankedJob): boolean {
@@ -171,7 +155,8 @@ export class Pass implements LaneStanding {
     const timed = `${wanted} ${this.#timeline.version} ${this.#timeline.countOverlapped(endMs)}`;
     const failure = this.#failed.get(wanted) ?? this.#failed.get(timed);
     if (failure !== undefined) return failure;
-    const placing = this.#timeline.now.tryPlace(demand, avoid.hosts);
+    const placing =
+      this.#placeAway(job, demand, avoid.hosts) ?? this.#timeline.now.tryPlace(demand, avoid.hosts);
     if (placing === undefined) {
       const isSetAside = avoid.key !== '' && this.#timeline.now.tryPlace(demand) !== undefined;
       const code = isSetAside ? 'SET_ASIDE' : 'NO_ROOM';
@@ -185,6 +170,14 @@ export class Pass implements LaneStanding {
     }
     this.#start(ranked, option, chosen, isBehind);
     return undefined;
+  }
+
+  /** On another host than those that failed the job. */
+  #placeAway({ shuns = [] }: PendingJob, demand: GangDemand, avoid: HostSet): Placing | undefined {
+    if (shuns.length === 0) return undefined;
+    const away = avoid.slice();
+    for (const host of shuns) away[host] = 1;
+    return this.#timeline.now.tryPlace(demand, away);
   }
 
   /** The placing itself if it delays nothing, else one away from all hosts on which something is to start. */
@@ -204,6 +197,7 @@ export class Pass implements LaneStanding {
     isBehind: boolean,
   ): void {
     this.#timeline.start(placing, this.#endOf(job, this.#input.nowMs));
+    this.startedGpuMilli += alternative.demand.gpuMilli;
     this.#ledger.take(node, claim);
     this.#soon.take(node, claim);
     this.#share.hold(node, alternative.demand.gpuMilli);
@@ -238,7 +232,7 @@ export class Pass implements LaneStanding {
 
   /** Cheap answer for the many that are worth no more than anything that runs. */
   #hasLesser({ job, band }: RankedJob): boolean {
-    const least = this.#victims[0];
+    const least = this.book.victims[0];
     if (least === undefined) return false;
     return least.band < band || (least.band === band && least.job.priority < job.priority);
   }
@@ -272,8 +266,9 @@ export class Pass implements LaneStanding {
       avoid,
       packing: this.#timeline.slotAt(atMs),
       ledger: this.#soon,
-      victims: this.#victims,
-      victimsOnHost: this.#victimsOnHost,
+      lent: this.#lent,
+      victims: this.book.victims,
+      victimsOnHost: this.book.victimsOnHost,
       gone: this.#gone,
       policy: this.#victimPolicy(),
       victimsMax,
@@ -301,7 +296,8 @@ export class Pass implements LaneStanding {
     for (const { victim, ground } of answer.victims) {
       this.#gone.add(victim);
       this.#soon.give(victim.node, victim.claim);
-      this.#timeline.shorten(victim.index, stopsByMs);
+      this.#lent.give(victim.node, victim.claim);
+      this.#timeline.shorten(victim as Booked, stopsByMs);
       this.evictions.push({ jobId: victim.job.id, forJobId: job.id, cause: ground, stopsByMs });
     }
   }
@@ -333,12 +329,8 @@ export class Pass implements LaneStanding {
   }
 
   #isSureUntil(placing: Placing, atMs: number): boolean {
-    const hosts = new Set(placing.hosts);
-    return this.#input.running.every(
-      (job, at) =>
-        (this.ends[at]?.endMs as number) > atMs ||
-        this.ends[at]?.isSure === true ||
-        !job.placing.hosts.some((host) => hosts.has(host)),
+    return placing.hosts.every((host) =>
+      this.book.onHost(host).every(({ endMs, isSure }) => endMs > atMs || isSure),
     );
   }
 
@@ -347,22 +339,10 @@ export class Pass implements LaneStanding {
     if (!this.#isReclaimOpen) return Number.POSITIVE_INFINITY;
     const { reclaimMinRuntimeMs, nowMs } = this.#victimPolicy();
     let soonest = Number.POSITIVE_INFINITY;
-    for (const { job } of this.#victims) {
-      const atMs = job.startedMs + reclaimMinRuntimeMs;
+    for (const { job } of this.book.victims) {
+      const atMs = nowMs - ranFor(job, nowMs) + reclaimMinRuntimeMs;
       if (atMs > nowMs && atMs < soonest) soonest = atMs;
     }
     return soonest;
   }
-}
-
-function groupByHost(victims: readonly Victim[]): ReadonlyMap<number, readonly Victim[]> {
-  const byHost = new Map<number, Victim[]>();
-  for (const victim of victims) {
-    for (const host of new Set(victim.job.placing.hosts)) {
-      const there = byHost.get(host);
-      if (there === undefined) byHost.set(host, [victim]);
-      else there.push(victim);
-    }
-  }
-  return byHost;
 }

@@ -2,7 +2,7 @@
  * Whether a waiting job may start at all, room and quota aside: holds, dependencies, times, and caps on how many of a
  * kind run at once. Caps are counted along the pass, so that however much one pass starts, none is passed.
  */
-import type { PendingJob, QueueRules, RunningCap, RunningJob } from './pass-input.ts';
+import type { PendingJob, QueueRules, RunningCap, RunningJob } from './pass-jobs.ts';
 
 export type Gate = 'HELD' | 'DEPENDENCY' | 'IMPOSSIBLE' | 'NOT_BEFORE' | 'QUEUE_LIMIT';
 
@@ -35,14 +35,25 @@ function isBeyondQueue(job: PendingJob, { limits }: QueueRules): boolean {
 
 /** Counts of what runs, by key of a cap. */
 export class CapCounts {
-  readonly #counts = new Map<string, number>();
+  readonly #counts: Map<string, number>;
 
-  constructor(running: readonly RunningJob[]) {
-    for (const job of running) for (const key of job.capKeys) this.#add(key);
+  constructor(counts: ReadonlyMap<string, number> = new Map()) {
+    this.#counts = new Map(counts);
   }
 
-  #add(key: string): void {
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+  fork(): CapCounts {
+    return new CapCounts(this.#counts);
+  }
+
+  /** Work began to run, or ended. */
+  count({ capKeys }: RunningJob, by: 1 | -1): void {
+    for (const key of capKeys) this.#add(key, by);
+  }
+
+  #add(key: string, by: 1 | -1): void {
+    const count = (this.#counts.get(key) ?? 0) + by;
+    if (count === 0) this.#counts.delete(key);
+    else this.#counts.set(key, count);
   }
 
   /** The first cap that one more would pass. */
@@ -52,6 +63,6 @@ export class CapCounts {
 
   /** Counts a job that starts. */
   take(caps: readonly RunningCap[]): void {
-    for (const { key } of caps) this.#add(key);
+    for (const { key } of caps) this.#add(key, 1);
   }
 }

@@ -6,7 +6,8 @@ import type { JobId } from '../../../proto/domain/ids.ts';
 import { invariant } from '../../../proto/errors/cluster-error.ts';
 import { JobOrder, type RankedJob, rankJob } from './job-order.ts';
 import { Pass, type Refusal } from './pass.ts';
-import { DEFAULT_TUNING, type PendingJob, type QueueRules, type ScheduleInput } from './pass-input.ts';
+import { DEFAULT_TUNING, type ScheduleInput } from './pass-input.ts';
+import type { PendingJob, QueueRules } from './pass-jobs.ts';
 import type { PlannedWait, SchedulePlan } from './pass-plan.ts';
 import { findGate } from './readiness.ts';
 import { WorkAhead } from './work-ahead.ts';
@@ -40,11 +41,9 @@ export function schedule(input: ScheduleInput): SchedulePlan {
     bandOf,
     nodeOf: (job: PendingJob) => nodeOf(job.projectId),
   };
-  const order = new JobOrder(
-    ready.map((job) => rankJob(job, context)),
-    pass,
-  );
-  const refused = serve(input, pass, order);
+  const rank = (job: PendingJob): RankedJob => rankJob(job, context);
+  const order = new JobOrder(ready.map(rank), pass, input.lanes?.open(rank));
+  const { refused, isCut } = serve(input, pass, order);
 
   // 4. What waits is told when.
   const waits = [...explainWaits(input, pass, refused), ...gated];
@@ -57,6 +56,7 @@ export function schedule(input: ScheduleInput): SchedulePlan {
     waits,
     broken: input.pending.filter((job) => job.dependencies === 'broken').map((job) => job.id),
     ...(Number.isFinite(nextPassMs) ? { nextPassMs } : {}),
+    isCut,
   };
 }
 
@@ -90,38 +90,46 @@ interface Refused {
 /** Only a job that waits for room stands in others' way: one that waits for quota or a cap would not use it. */
 const BLOCKS_OTHERS: ReadonlySet<string> = new Set(['NO_ROOM', 'RESERVED_START', 'BACKFILL_WOULD_DELAY']);
 
-function serve(input: ScheduleInput, pass: Pass, order: JobOrder): readonly Refused[] {
-  const depth = input.policy.backfill === 'off' ? 0 : input.policy.backfillDepth;
+interface Served {
+  readonly refused: readonly Refused[];
+  readonly isCut: boolean;
+}
+
+function serve({ lanes, policy, tuning }: ScheduleInput, pass: Pass, order: JobOrder): Served {
+  const depth = policy.backfill === 'off' ? 0 : policy.backfillDepth;
+  const { startsMax = Number.POSITIVE_INFINITY, consideredMax = Number.POSITIVE_INFINITY } = tuning ?? {};
   const refused: Refused[] = [];
-  const startsMax = input.tuning?.startsMax ?? Number.POSITIVE_INFINITY;
   let position = 0;
   let lookedAtBehind = 0;
   let isBehind = false;
   for (let ranked = order.next(); ranked !== undefined; ranked = order.next()) {
     if (pass.starts.length >= startsMax) break;
+    if (lanes !== undefined && position >= consideredMax) return { refused, isCut: true };
     position += 1;
     if (isBehind) lookedAtBehind += 1;
-    const refusal = lookedAtBehind > depth ? { code: 'BEHIND' as const } : pass.consider(ranked, isBehind);
+    const isTooFar = lookedAtBehind > depth;
+    // Of lanes, whoever was not considered stands behind; to list them all would take as long as to try them.
+    if (isTooFar && lanes !== undefined) break;
+    const decided = pass.starts.length + pass.reserved.length + pass.evictions.length;
+    const refusal = isTooFar ? { code: 'BEHIND' as const } : pass.consider(ranked, isBehind);
     if (refusal === undefined) continue;
     refused.push({ ranked, position, refusal });
     if (BLOCKS_OTHERS.has(refusal.code)) isBehind = true;
+    // Along a pass room and quota only shrink: who asks for the same hears the same.
+    if (decided === pass.starts.length + pass.reserved.length + pass.evictions.length) order.passAlike();
   }
-  return refused;
+  return { refused, isCut: false };
 }
 
 function explainWaits(input: ScheduleInput, pass: Pass, refused: readonly Refused[]): readonly PlannedWait[] {
   const { policy, nowMs, capacityGpuMilli } = input;
-  const alternativesOf = new Map(input.pending.map((job) => [job.id, job.alternatives]));
-  const started = pass.starts.reduce(
-    (sum, { jobId, alternative }) => sum + (alternativesOf.get(jobId)?.[alternative]?.demand.gpuMilli ?? 0),
-    0,
-  );
-  const held = pass.ends.reduce((sum, end) => sum + end.gpuMilli, 0);
+  const { book } = pass;
+  const held = book.heldGpuMilli[0] as number;
   const ahead = new WorkAhead({
     nowMs,
     capacityGpuMilli,
-    freeGpuMilli: Math.max(0, capacityGpuMilli - held - started),
-    ends: pass.ends,
+    freeGpuMilli: Math.max(0, capacityGpuMilli - held - pass.startedGpuMilli),
+    ends: book.ends,
     runtimeEstimateMs: policy.runtimeEstimateMs,
   });
   return refused.map(({ ranked: { job }, position, refusal }) => {

@@ -4,18 +4,24 @@
  * never taken by another project, whatever the priorities: a guarantee that gives way is none.
  */
 import type { Claim, QuotaLedger } from '../quota/quota-ledger.ts';
-import type { RunningJob } from './pass-input.ts';
+import type { RunningJob } from './pass-jobs.ts';
 
 /** Running work with what its eviction depends on. */
 export interface Victim {
-  /** Index among the running jobs of the input. */
-  readonly index: number;
   readonly job: RunningJob;
   readonly node: number;
   readonly claim: Claim;
   readonly band: number;
-  /** Thousandths of GPUs times milliseconds that an eviction throws away at most. */
-  readonly lost: number;
+}
+
+/** How long it has run. */
+export function ranFor({ isPreparing = false, startedMs }: RunningJob, nowMs: number): number {
+  return isPreparing ? 0 : Math.max(0, nowMs - startedMs);
+}
+
+/** Thousandths of GPUs times milliseconds that an eviction throws away at most. */
+export function lostWith({ job }: Victim, nowMs: number): number {
+  return job.demand.gpuMilli * ranFor(job, nowMs);
 }
 
 export interface Preemptor {
@@ -53,7 +59,7 @@ export function groundOf(
   policy: VictimPolicy,
 ): 'reclaim' | 'priority' | undefined {
   if (victim.job.stopsByMs !== undefined) return undefined;
-  const ranMs = policy.nowMs - victim.job.startedMs;
+  const ranMs = ranFor(victim.job, policy.nowMs);
   const isOwn = victim.node === preemptor.node;
   const isLent = !isOwn && ledger.isBorrowing(victim.node, preemptor.node, preemptor.claim);
   if (isLent && preemptor.isEntitled && ranMs >= policy.reclaimMinRuntimeMs) return 'reclaim';

@@ -25,6 +25,7 @@ import { optionalReference, requireReference } from '../request-field.ts';
 import { authorise, isOfMachines, methodForbidden, type ProjectRule, ruleOf } from './authorisation.ts';
 import { createLeases } from './leases.ts';
 import type { Permit } from './permit.ts';
+import { createRequestLimit } from './request-limit.ts';
 import { createStreamLimit } from './stream-limit.ts';
 import { tokenRefused } from './tokens.ts';
 import { tokenExpired } from './user-tokens.ts';
@@ -59,6 +60,12 @@ export interface Door {
    * @throws ClusterError quota TOO_MANY_STREAMS
    */
   hold(permit: Permit, onEnd: (error: ClusterError) => void): () => void;
+  /**
+   * As hold, for a plain request: counted as a request of its caller, or of its address when it shows no token.
+   *
+   * @throws ClusterError quota TOO_MANY_REQUESTS
+   */
+  holdRequest(permit: Permit, address: string, onEnd: (error: ClusterError) => void): () => void;
   close(): void;
 }
 
@@ -74,6 +81,14 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
   };
   const leases = createLeases({ engine, clock, check: look });
   const streams = createStreamLimit(clock);
+  const requests = createRequestLimit(clock);
+  const holdCounted = (permit: Permit, leave: () => void, onEnd: (error: ClusterError) => void) => {
+    const release = leases.hold(permit, onEnd);
+    return () => {
+      release();
+      leave();
+    };
+  };
   return {
     admit(call, credentials) {
       const caller = ruleOf(call) === 'open' ? ANONYMOUS : identify(credentials);
@@ -92,13 +107,11 @@ export function createDoor({ engine, identify, clock }: DoorOptions): Door {
       look(permit);
       return permit;
     },
-    hold(permit, onEnd) {
-      const leave = streams.enter(permit.caller.principal);
-      const release = leases.hold(permit, onEnd);
-      return () => {
-        release();
-        leave();
-      };
+    hold: (permit, onEnd) => holdCounted(permit, streams.enter(permit.caller.principal), onEnd),
+    holdRequest(permit, address, onEnd) {
+      const { principal } = permit.caller;
+      const from = permit.caller === ANONYMOUS ? `${principal} ${address}` : principal;
+      return holdCounted(permit, requests.enter(from), onEnd);
     },
     close: leases.close,
   };

@@ -170,7 +170,7 @@ export async function dryRunJob(
       const [first, ...others] = jobs;
       invariant(first !== undefined, 'JOB_NOT_QUEUED');
       const sees = seesOf(ports, view, context);
-      return planDryRun(ports.newPlanner, { view: reader, ...input }, [first, ...others], sees);
+      return planDryRun(ports.askPlanner, { view: reader, ...input }, [first, ...others], sees);
     }),
   );
 }

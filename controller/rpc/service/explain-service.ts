@@ -41,7 +41,7 @@ export function createExplainService(ports: ServicePorts): ServiceHandlers<typeo
       const explanation = await ports.questions.ask(principal, context.signal, async (pace) => {
         const { explanation: begun, search } = await engine.read((view) => {
           const input = { view: view as ClusterReader, ...planInputOf(ports) };
-          return explainJob(ports.newPlanner, input, foundJob(view, project, ref), seesOf(ports, view, context));
+          return explainJob(ports.askPlanner, input, foundJob(view, project, ref), seesOf(ports, view, context));
         });
         if (search === undefined || request.withoutChanges) return begun;
         await seek(ports, search, pace, begun.jobId);
@@ -95,7 +95,7 @@ async function seek(ports: ServicePorts, search: ChangeSearch, pace: Pace, jobId
     if (!(await pace.goOn())) return search.abandon();
     const answer = await ports.engine.read((view): Answer | undefined =>
       view.job(jobId)?.state === 'queued'
-        ? askPlanner(ports.newPlanner, { view, ...planInputOf(ports) }, [asked])[0]
+        ? askPlanner(ports.askPlanner, { view, ...planInputOf(ports) }, [asked])[0]
         : undefined,
     );
     if (answer === undefined) return search.abandon();

@@ -3,11 +3,8 @@
  * that another project has filled. The slowest of several situations counts.
  */
 import type { Packing } from '../../../controller/core/scheduling/packing-port.ts';
-import type {
-  PendingJob,
-  RunningJob,
-  ScheduleInput,
-} from '../../../controller/core/scheduling/pass-input.ts';
+import type { ScheduleInput } from '../../../controller/core/scheduling/pass-input.ts';
+import type { PendingJob, RunningJob } from '../../../controller/core/scheduling/pass-jobs.ts';
 import { schedule } from '../../../controller/core/scheduling/schedule.ts';
 import { createRng } from '../../../proto/runtime/rng.ts';
 import { aNode, aPass, aPending, aRunning, HOUR_MS, NOON_MS, openRooms } from '../../kit/pass-world.ts';

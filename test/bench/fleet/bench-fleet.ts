@@ -47,6 +47,8 @@ async function measureFleet(
     await inParallel(queued, SUBMIT_WIDTH, async () => void (await submit(client, true)));
     const put = (key: string, value: Metric): void => {
       metrics[`agents_${agents}.${key}`] = value;
+      // At once, so that a restart that fails does not take what was measured before it along.
+      options.say(`fleet: ${key} ${value.value} ${value.unit}`);
     };
     put('queued_jobs_per_s', metric((queued * 1_000) / (performance.now() - beganMs), 'jobs/s'));
     options.say(`fleet: ${agents} simulated hosts join`);

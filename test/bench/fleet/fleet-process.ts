@@ -7,7 +7,7 @@ import { makeCertificateRequest, makeHostKey } from '../../../agent/session/enro
 import type { HostId } from '../../../proto/domain/ids.ts';
 import { EnrolService } from '../../../proto/gen/nabla/v1/enrol_pb.ts';
 import type { Logger } from '../../../proto/ports/index.ts';
-import { openChannel, type RpcChannel } from '../../../proto/rpc/channel.ts';
+import { type ChannelTls, openChannel, type RpcChannel } from '../../../proto/rpc/channel.ts';
 import { createClient } from '../../../proto/rpc/client.ts';
 import { SESSION_LIMITS } from '../../../proto/rpc/limits.ts';
 import { createClock } from '../../../proto/runtime/clock.ts';
@@ -36,11 +36,6 @@ export type FleetAnswer =
       readonly breaks: number;
     };
 
-interface Pair {
-  readonly hostId: HostId;
-  readonly certPem: string;
-}
-
 /** Hosts that join at once. */
 const JOIN_WIDTH = 8;
 const JOIN_TTL_MS = 600_000n;
@@ -63,8 +58,11 @@ const logger: Logger = {
   child: () => logger,
 };
 
-async function joinAll(order: FleetOrder, caPem: string, keyPem: string): Promise<readonly Pair[]> {
-  const pairs: Pair[] = [];
+/** Each host dials as soon as it has joined, as real ones do; all at once they come after a restart. */
+async function start(order: FleetOrder): Promise<void> {
+  const caPem = await readFile(order.caFile, 'utf8');
+  // One key for all: making thousands would take longer than the bench.
+  const keyPem = makeHostKey();
   const certificateRequest = makeCertificateRequest(keyPem);
   let next = 0;
   const open = (token: string | (() => string)): RpcChannel =>
@@ -79,7 +77,7 @@ async function joinAll(order: FleetOrder, caPem: string, keyPem: string): Promis
         const made = await createClient(EnrolService, admin).createJoinToken({ ttlMs: JOIN_TTL_MS });
         joinToken = made.token;
         const joined = await createClient(EnrolService, joining).join({ certificateRequest, hostName });
-        pairs.push({ hostId: joined.hostId as HostId, certPem: joined.certificatePem });
+        startHost(order, joined.hostId as HostId, { caPem, certPem: joined.certificatePem, keyPem });
       }
     } finally {
       admin.close();
@@ -87,37 +85,25 @@ async function joinAll(order: FleetOrder, caPem: string, keyPem: string): Promis
     }
   };
   await Promise.all(Array.from({ length: JOIN_WIDTH }, lane));
-  return pairs;
 }
 
-async function start(order: FleetOrder): Promise<void> {
-  const caPem = await readFile(order.caFile, 'utf8');
-  // One key for all: making thousands would take longer than the bench.
-  const keyPem = makeHostKey();
-  for (const { hostId, certPem } of await joinAll(order, caPem, keyPem)) {
-    hosts.push(
-      startSimulatedHost({
-        hostId,
-        name: `sim-${hosts.length}`,
-        gpus: order.gpusPerHost,
-        taskMs: order.taskMs,
-        openChannel: () =>
-          openChannel({
-            address: order.grpcAddress,
-            tls: { caPem, certPem, keyPem },
-            clock,
-            rng,
-            limits: SESSION_LIMITS,
-          }),
-        clock,
-        rng: rng.split(hostId),
-        logger,
-        onLag: (lagMs) => {
-          if (lagsMs.length < LAGS_MAX) lagsMs.push(lagMs);
-        },
-      }),
-    );
-  }
+function startHost(order: FleetOrder, hostId: HostId, tls: ChannelTls): void {
+  const limits = SESSION_LIMITS;
+  hosts.push(
+    startSimulatedHost({
+      hostId,
+      name: `sim-${hosts.length}`,
+      gpus: order.gpusPerHost,
+      taskMs: order.taskMs,
+      openChannel: () => openChannel({ address: order.grpcAddress, tls, clock, rng, limits }),
+      clock,
+      rng: rng.split(hostId),
+      logger,
+      onLag: (lagMs) => {
+        if (lagsMs.length < LAGS_MAX) lagsMs.push(lagMs);
+      },
+    }),
+  );
 }
 
 function tell(answer: FleetAnswer): void {

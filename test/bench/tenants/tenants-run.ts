@@ -3,11 +3,8 @@
  * notice and waits again with what it has left (its checkpoint), and every promise of a start is held against it.
  */
 import { addUse, type DecayedUse, NO_USE } from '../../../controller/core/quota/fair-share.ts';
-import type {
-  PendingJob,
-  RunningJob,
-  ScheduleInput,
-} from '../../../controller/core/scheduling/pass-input.ts';
+import type { ScheduleInput } from '../../../controller/core/scheduling/pass-input.ts';
+import type { PendingJob, RunningJob } from '../../../controller/core/scheduling/pass-jobs.ts';
 import type { SchedulePlan } from '../../../controller/core/scheduling/pass-plan.ts';
 import { schedule } from '../../../controller/core/scheduling/schedule.ts';
 import type { ProjectId } from '../../../proto/domain/ids.ts';

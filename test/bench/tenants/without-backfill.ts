@@ -2,7 +2,8 @@
  * When a job would start if nothing else were let in before it: the same pass, with that job alone in the queue and no
  * backfill, on the same cluster as time goes on and work ends at its limits.
  */
-import type { RunningJob, ScheduleInput } from '../../../controller/core/scheduling/pass-input.ts';
+import type { ScheduleInput } from '../../../controller/core/scheduling/pass-input.ts';
+import type { RunningJob } from '../../../controller/core/scheduling/pass-jobs.ts';
 import { schedule } from '../../../controller/core/scheduling/schedule.ts';
 
 /**

@@ -6,12 +6,17 @@
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
+import { createHistoryProofs } from '../../../controller/effects/agent-link/history-proof.ts';
+import { createHostClaims } from '../../../controller/effects/agent-link/host-claims.ts';
 import { type ArchivePart, readArchive } from '../../../controller/store/archive-file.ts';
 import { DATA_KEYS_FOLDER } from '../../../controller/store/data-keys.ts';
-import { KEY_FILE, openEngine } from '../../../controller/store/open-engine.ts';
-import { EPOCH_JUMP, restoreBackup, SEQ_JUMP } from '../../../controller/store/restore.ts';
+import { KEY_FILE, type OpenedEngine, openEngine } from '../../../controller/store/open-engine.ts';
+import { restoreBackup, SEQ_PER_MS } from '../../../controller/store/restore.ts';
 import { readArchiveFile } from '../../../controller/store/snapshot-folder.ts';
-import { jobId, secretId, T0_MS } from '../../kit/builders.ts';
+import type { HelloMessage } from '../../../proto/domain/session.ts';
+import { SILENT_LOGGER } from '../../../proto/runtime/logger.ts';
+import { hostId, jobId, secretId, T0_MS } from '../../kit/builders.ts';
+import { createSimClock } from '../../kit/sim-clock.ts';
 import { context, createJob, testOptions } from '../../kit/stores-engine.ts';
 import { fillStore, SECRET_VALUE, withFolder } from '../../kit/stores-folder.ts';
 
@@ -56,9 +61,9 @@ t.test('a backup under load is one moment, and restores to exactly that', async 
       jobs: 501,
       sealedSecrets: 1,
       backupSeq: before.headSeq,
-      epoch: before.epoch + EPOCH_JUMP,
+      epoch: T0_MS,
     });
-    t.equal(report.seq, before.headSeq + SEQ_JUMP);
+    t.equal(report.seq, T0_MS * SEQ_PER_MS);
     t.ok(report.seq > headSeq, 'beyond anything that an agent can have seen');
 
     await t.rejects(
@@ -96,6 +101,71 @@ t.test('a backup under load is one moment, and restores to exactly that', async 
     await third.close();
   });
 });
+
+/** What a host holds in its hand after its last ack, and the epoch that it obeys. */
+type Seen = Pick<HelloMessage, 'hostId' | 'clusterId' | 'maxSeenSeq' | 'maxEpoch' | 'proof'>;
+
+function seenOf(engine: OpenedEngine): Seen {
+  const { clusterId, epoch } = engine;
+  const proof = createHistoryProofs('key', engine).current(clusterId);
+  return { hostId: hostId('1'), clusterId, maxSeenSeq: engine.durableHead.seq, maxEpoch: epoch, proof };
+}
+
+t.test('the same backup restored again is beyond what hosts saw of the first restore', async (t) => {
+  await withFolder(async (base) => {
+    const [old, file] = [join(base, 'old'), join(base, 'a.backup')];
+    await fillStore(old);
+    await backUp(old, file);
+    const clock = createSimClock();
+    const restore = async (name: string): Promise<string> => {
+      const folder = join(base, name);
+      clock.advance(1000);
+      await restoreBackup({ file, folder, nowMs: clock.nowMs() });
+      for (const key of [KEY_FILE, DATA_KEYS_FOLDER]) {
+        await cp(join(old, key), join(folder, key), { recursive: true });
+      }
+      return folder;
+    };
+    let seen: Seen | undefined;
+    for (const name of ['first', 'second', 'third']) {
+      const folder = await restore(name);
+      // Started twice: each start is an epoch.
+      await (await openEngine(testOptions(folder))).close();
+      const engine = await openEngine(testOptions(folder));
+      const proofs = createHistoryProofs('key', engine);
+      const claims = createHostClaims({ engine, proofs, clock, logger: SILENT_LOGGER });
+      const { clusterId, durableHead } = engine;
+      if (seen !== undefined) await claims.judge(seen, durableHead.seq, clusterId);
+      t.equal(engine.writesRefused, undefined, 'the hosts of the one before are let in');
+      for (let n = 0; n < 5; n++) await engine.submit(createJob(`${name}${n}`), context);
+      seen = seenOf(engine);
+      t.match(await engine.maintenance.fsck(), { ok: true, findings: [] });
+      await engine.close();
+    }
+  });
+});
+
+t.test(
+  'a backup of a restored cluster goes on from there, and a clock that was put back is told',
+  async (t) => {
+    await withFolder(async (base) => {
+      const [old, file, late] = [join(base, 'old'), join(base, 'a.backup'), join(base, 'b.backup')];
+      await fillStore(old);
+      await backUp(old, file);
+      const nowMs = T0_MS + 60_000;
+      const first = await restoreBackup({ file, folder: join(base, 'first'), nowMs });
+      for (const key of [KEY_FILE, DATA_KEYS_FOLDER]) {
+        await cp(join(old, key), join(base, 'first', key), { recursive: true });
+      }
+      await backUp(join(base, 'first'), late);
+      const second = await restoreBackup({ file: late, folder: join(base, 'second'), nowMs: nowMs + 1 });
+      t.ok(second.seq > first.seq && second.epoch > first.epoch);
+      const behind = { file, folder: join(base, 'third'), nowMs: T0_MS - 1 };
+      await t.rejects(restoreBackup(behind), { kind: 'precondition', code: 'CLOCK_BEHIND_BACKUP' });
+      t.same(await readdir(behind.folder), [], 'nothing is left');
+    });
+  },
+);
 
 t.test('a restore touches nothing that is there, and leaves nothing when it fails', async (t) => {
   await withFolder(async (base) => {

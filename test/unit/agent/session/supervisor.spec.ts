@@ -36,6 +36,7 @@ interface Setting {
   readonly commit?: Journal['commit'];
   readonly logs?: Partial<LogStore>;
   readonly removeFolders?: TaskStorage['removeFolders'];
+  readonly writePreemptFile?: TaskStorage['writePreemptFile'];
 }
 
 function setUp(part: Setting) {
@@ -58,7 +59,9 @@ function setUp(part: Setting) {
     makeFolders: async () => undefined,
     fetchWorkspace: async () => undefined,
     removeFolders: part.removeFolders,
+    writePreemptFile: part.writePreemptFile,
   } as unknown as TaskStorage;
+  const conditions = createConditionBoard(clock, () => undefined);
   const supervisor = createSupervisor({
     hostId: hostId('1'),
     bootId: 'boot-2',
@@ -72,7 +75,7 @@ function setUp(part: Setting) {
       ...part.logs,
     } as unknown as LogStore,
     journal,
-    conditions: createConditionBoard(clock, () => undefined),
+    conditions,
     clock,
     rng: createRng(1),
     logger: SILENT_LOGGER,
@@ -87,7 +90,7 @@ function setUp(part: Setting) {
       throw error;
     },
   });
-  return { clock, supervisor, absences: () => absences, told: () => told };
+  return { clock, supervisor, conditions, absences: () => absences, told: () => told };
 }
 
 function fullSet(tasks: readonly DesiredTask[]): DesiredMessage {
@@ -195,6 +198,84 @@ for (const { known, phase, why } of [
   );
 }
 
+const CREATED: DriverTask = { state: 'created', containerId: 'c' };
+
+/** A driver whose starts fail and leave a container that was never begun, as long as `remove` has not worked. */
+function leavingDriver(remove: () => Promise<void>) {
+  const calls = { starts: 0, removals: 0, holds: CREATED as DriverTask };
+  const driver: Partial<Driver> = {
+    supports: { images: false, portMapping: false, memoryLimit: true, mountView: true, terminal: false },
+    list: async () => new Map(),
+    prepare: async () => undefined,
+    start: async () => {
+      calls.starts += 1;
+      throw LATE;
+    },
+    inspect: async () => calls.holds,
+    remove: async () => {
+      calls.removals += 1;
+      await remove();
+      calls.holds = { state: 'absent' };
+    },
+    wait: (_key, signal) =>
+      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(AWAY))),
+  };
+  return { calls, driver };
+}
+
+const FAILED_START = [
+  { phase: 'exited', stopped: true, exit: { verdict: 'host', reason: 'DRIVER_TIMEOUT' } },
+];
+
+t.test('a failed start that left a container ends once that is removed', async (t) => {
+  const { calls, driver } = leavingDriver(async () => undefined);
+  const { supervisor, conditions } = setUp({ driver });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+  await settle();
+  t.match(supervisor.observations(), FAILED_START);
+  t.match(calls, { starts: 1, removals: 1 });
+  t.same(conditions.list(), []);
+});
+
+for (const { how, refuse } of [
+  { how: 'fails', refuse: () => Promise.reject(LATE) },
+  { how: 'hangs', refuse: () => new Promise<void>(() => undefined) },
+]) {
+  t.test(`what a failed start left is told while removing it ${how}, and never begun again`, async (t) => {
+    let stuck = true;
+    const { calls, driver } = leavingDriver(async () => {
+      if (stuck) await refuse();
+    });
+    const { clock, supervisor, conditions } = setUp({ driver });
+    await supervisor.recover();
+    await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+    await clock.run(300_000);
+    t.match(supervisor.observations(), [{ stopped: false }], 'it is not over');
+    t.ok(calls.removals > 1, 'removing it is tried again');
+    t.match(conditions.list(), [{ code: 'TASK_UNREMOVABLE' }]);
+    stuck = false;
+    await clock.run(300_000);
+    t.match(supervisor.observations(), FAILED_START, 'the end tells why the start failed');
+    t.equal(calls.starts, 1, 'the controller decides about another start');
+    t.same(conditions.list(), []);
+  });
+}
+
+t.test('what a failed start left and the engine begins after all is a running task', async (t) => {
+  const { calls, driver } = leavingDriver(async () => {
+    calls.holds = RUNNING;
+    throw new ClusterError('precondition', 'TASK_RUNNING', 'the task is still running');
+  });
+  const { clock, supervisor, conditions } = setUp({ driver });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([aDesiredTask()]), 1);
+  await clock.run(60_000);
+  t.match(supervisor.observations(), [{ phase: 'running', stopped: false }]);
+  t.equal(calls.starts, 1);
+  t.same(conditions.list(), [], 'nothing is left to remove');
+});
+
 const FORGETTING = {
   logs: { find: () => emptyLog, recover: async () => emptyLog, drop: async () => undefined },
   removeFolders: async () => undefined,
@@ -245,6 +326,87 @@ t.test('a mass stop is held, told, and carried out by exactly its own consent', 
   t.equal(stops.length, 5);
   t.equal(supervisor.massStop().count, 0);
   await supervisor.close();
+});
+
+/** One task that runs until it is let end, and does not obey a signal. */
+function unkillable(part: Partial<Setting> = {}) {
+  const { records, driver } = fiveRunning();
+  const [[name, record] = ['', undefined]] = [...records];
+  const exit = { signal: 9, outOfMemory: false, finishedAtMs: 1 };
+  let end: () => void = () => undefined;
+  const ended = new Promise<typeof exit>((resolve) => {
+    end = () => resolve(exit);
+  });
+  const made = setUp({
+    driver: {
+      ...driver,
+      list: async () => new Map([[name, RUNNING]]),
+      wait: () => ended,
+      stop: () => new Promise(() => undefined),
+    },
+    records: new Map(record === undefined ? [] : [[name, record]]),
+    ...FORGETTING,
+    ...part,
+  });
+  return { ...made, end: () => end() };
+}
+
+t.test('a task that a kill does not end is told until it ends', async (t) => {
+  const { clock, supervisor, conditions, end } = unkillable();
+  await supervisor.recover();
+  const stop = { phase: 'stop', generation: 2, graceMs: 30_000, stopCause: 'user' } as const;
+  const order = aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), ...stop });
+  await supervisor.applyDesired(fullSet([order]), 1);
+  await clock.run(89_000);
+  t.same(conditions.list(), [], 'the grace, and a minute for the kernel');
+  await clock.run(2_000);
+  t.match(conditions.list(), [{ code: 'TASK_UNKILLABLE' }]);
+  t.match(supervisor.observations(), [{ stopped: false }], 'its GPUs stay held');
+  end();
+  await settle();
+  await settle();
+  t.match(supervisor.observations(), [{ stopped: true }]);
+  t.same(conditions.list(), []);
+  await supervisor.close();
+});
+
+t.test('a task that ends while it is told of its preemption is not waited for as killed', async (t) => {
+  let written: () => void = () => undefined;
+  const writePreemptFile = () =>
+    new Promise<void>((resolve) => {
+      written = resolve;
+    });
+  const { clock, supervisor, conditions, end } = unkillable({ writePreemptFile });
+  await supervisor.recover();
+  const stop = { phase: 'stop', generation: 2, graceMs: 30_000, stopCause: 'preempted' } as const;
+  const order = aDesiredTask({ key: aTaskKey({ jobId: jobId(1) }), ...stop });
+  await supervisor.applyDesired(fullSet([order]), 1);
+  await settle();
+  end();
+  await settle();
+  await settle();
+  t.match(supervisor.observations(), [{ stopped: true }]);
+  written();
+  await clock.run(200_000);
+  t.same(conditions.list(), [], 'its host takes new work');
+  await supervisor.close();
+});
+
+t.test('an unknown container that a kill does not end is told too', async (t) => {
+  const list = async () => new Map([[NAME, RUNNING]]);
+  let end: () => void = () => undefined;
+  const stop = () =>
+    new Promise<undefined>((resolve) => {
+      end = () => resolve(undefined);
+    });
+  const { clock, supervisor, conditions } = setUp({ driver: { list, stop, remove: async () => undefined } });
+  await supervisor.recover();
+  await supervisor.applyDesired(fullSet([]), 1);
+  await clock.run(61_000);
+  t.match(conditions.list(), [{ code: 'TASK_UNKILLABLE' }]);
+  end();
+  await settle();
+  t.same(conditions.list(), []);
 });
 
 t.test('a fence kills soon, and a journal that takes nothing does not keep the task alive', async (t) => {

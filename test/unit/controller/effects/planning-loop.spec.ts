@@ -157,3 +157,92 @@ t.test('a failed plan is tried again, a pause ends with a plan', async (t) => {
   await loop.close();
   t.equal(clock.pending, 0);
 });
+
+t.test('what a plan evicts is told to stop before what it places commits', async (t) => {
+  const { clock, engine, submit } = await open(t);
+  const context = { principal: aPrincipal, nowMs: clock.nowMs() };
+  const inventory = anInventory();
+  const host = { hostId: hostId('1'), name: 'h', bootId: 'b', agentVersion: '1', inventory } as const;
+  await engine.submit({ type: 'register-host', ...host }, context);
+  const victim = await submit();
+  let next: JobId | undefined;
+  const commits: string[] = [];
+  engine.onCommit(({ events }) => commits.push(...events.map(({ type, subject }) => `${type} ${subject}`)));
+  const loop = createPlanningLoop({
+    ...common,
+    engine,
+    clock,
+    readyHosts: () => new Set([hostId('1')]),
+    planner: (input) => {
+      const plan = planFirstFit(input);
+      if (next === undefined || plan.placements.length === 0) return plan;
+      const eviction = { jobId: victim, attempt: 1, forJobId: next, graceMs: 7_000 };
+      return { ...plan, evictions: [eviction] };
+    },
+  });
+  loop.wake();
+  await eventually(() => commits.includes(`attempt-placed ${victim}`));
+  next = await submit();
+  await eventually(() => commits.includes(`attempt-placed ${next}`));
+  const stop = commits.indexOf(`attempt-stop-requested ${victim}`);
+  t.ok(stop >= 0 && stop < commits.indexOf(`attempt-placed ${next}`), commits.join(', '));
+  const attempt = await engine.read((view) => view.job(victim)?.attempts[0]);
+  t.match(attempt, { stopCause: 'preempted' });
+  await loop.close();
+});
+
+t.test('once a job that room is kept for goes or changes, the whole queue is looked at', async (t) => {
+  const { clock, engine, submit } = await open(t);
+  const looks: string[] = [];
+  const kept = await submit();
+  const other = await submit();
+  const loop = createPlanningLoop({
+    ...common,
+    engine,
+    clock,
+    readyHosts: () => NOBODY,
+    planner: ({ queue }) => {
+      looks.push(queue === undefined ? 'whole' : 'part');
+      return { ...EMPTY, watched: new Set([kept]) };
+    },
+  });
+  loop.wake();
+  await eventually(() => looks.length === 1);
+  const context = { principal: aPrincipal, nowMs: clock.nowMs() };
+  const stop = (job: JobId) => engine.submit({ type: 'stop-job', project: 'default', job }, context);
+  await stop(other);
+  await submit();
+  await eventually(() => looks.length === 2);
+  t.same(looks, ['whole', 'part'], 'nobody kept room for that one');
+  await stop(kept);
+  await eventually(() => looks.length === 3);
+  t.equal(looks[2], 'whole');
+  await loop.close();
+});
+
+t.test('of jobs that were not looked at one by one the planner is asked', async (t) => {
+  const { clock, engine, submit } = await open(t);
+  const told = await submit();
+  const alike = await submit();
+  const reason = { code: 'NO_FREE_GPU', message: 'x', hostsByReason: {} };
+  let looks = 0;
+  const loop = createPlanningLoop({
+    ...common,
+    engine,
+    clock,
+    readyHosts: () => NOBODY,
+    planner: () => {
+      looks += 1;
+      return {
+        placements: [],
+        waiting: [{ ...reason, jobId: told }],
+        reasonOf: (jobId) => ({ ...reason, jobId, code: 'BEHIND' }),
+      };
+    },
+  });
+  loop.wake();
+  await eventually(() => looks === 1 && loop.waitReason(told) !== undefined);
+  t.equal(loop.waitReason(told)?.code, 'NO_FREE_GPU');
+  t.equal(loop.waitReason(alike)?.code, 'BEHIND');
+  await loop.close();
+});

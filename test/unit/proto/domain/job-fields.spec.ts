@@ -153,6 +153,7 @@ const REFUSED: readonly (readonly [values: Record<string, unknown>, path: string
   [{ array: '9-0' }, 'array', 'invalid'],
   [{ array: '0-1000' }, 'array', 'invalid'],
   [{ hold: 'later' }, 'hold', 'invalid'],
+  [{ clusterId: { toString: 0 } }, 'clusterId', 'unsupported'],
   [{ useDockerfile: 'true' }, 'useDockerfile', 'unsupported'],
   [{ dataset: 'mnist@ds1' }, 'dataset', 'unsupported'],
 ];

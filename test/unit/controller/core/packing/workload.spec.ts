@@ -3,7 +3,11 @@
  */
 import t from 'tap';
 import { WORKLOAD_TYPES_MAX } from '../../../../../controller/core/packing/packing-limits.ts';
-import { givenWorkload, learnedWorkload } from '../../../../../controller/core/packing/workload.ts';
+import {
+  givenWorkload,
+  learnedWorkload,
+  settledWorkload,
+} from '../../../../../controller/core/packing/workload.ts';
 import { aNeed } from './packing-twin.ts';
 
 t.test('a given workload merges equal types and sums to 1', async (t) => {
@@ -30,6 +34,16 @@ t.test('a learned workload begins with generic types and follows what arrives', 
   const [first] = workload.types();
   t.equal(first?.gpuCount, 3, 'what comes most leads');
   t.ok((first?.weight ?? 0) > 0.9, 'and outweighs the prior');
+});
+
+t.test('a settled workload is the same object for so many arrivals', async (t) => {
+  const workload = settledWorkload(learnedWorkload(), 3);
+  const first = workload.types();
+  for (let arrival = 0; arrival < 2; arrival += 1) workload.observe(aNeed({ gpuCount: 3 }));
+  t.equal(workload.types(), first);
+  workload.observe(aNeed({ gpuCount: 3 }));
+  t.not(workload.types(), first);
+  t.ok(workload.types().some(({ gpuCount }) => gpuCount === 3));
 });
 
 t.test('types are bounded and the rarest go first', async (t) => {

@@ -54,6 +54,12 @@ t.test('a full disk is told before what is in use', async (t) => {
   t.equal(whyNever(needOf(aJobSpec()), full), undefined, 'waiting cures it');
 });
 
+t.test('a host on which something killed does not end takes nothing', async (t) => {
+  const stuck = { ...room(), stuck: true };
+  t.equal(whyNot(needOf(aJobSpec()), stuck), 'TASK_UNKILLABLE');
+  t.equal(whyNever(needOf(aJobSpec()), stuck), undefined, 'waiting may cure it');
+});
+
 t.test('what was not asked for cannot be short on a host that shrank', async (t) => {
   const shrunk = { ...room(), freeDiskBytes: -5, freeCpuMilli: -5 };
   t.equal(whyNot({ ...needOf(aJobSpec()), cpuMilli: 0 }, shrunk), undefined);

@@ -14,6 +14,7 @@ const use = {
   hostPorts: new Map([[20_001, aTaskKey()]]),
   tasks: [aTaskKey()],
   exclusive: false,
+  revision: 0,
 };
 
 t.test('room is what is not in use, here or by another host’s attempt', async (t) => {
@@ -52,6 +53,18 @@ t.test('an empty room counts GPUs that are unfit only for now', async (t) => {
   });
   t.equal(emptyRoom(sick).freeGpus.length, 1);
 });
+
+t.test(
+  'a host that says that a kill has no effect is stuck, and could hold what it could hold',
+  async (t) => {
+    const conditions = [
+      { code: 'TASK_UNKILLABLE', message: 'a task was killed and does not end', sinceMs: 1 },
+    ];
+    const stuck = aHost({ inventory: anInventory({ gpus, conditions }) });
+    t.equal(openRoom(stuck, use, () => false).stuck, true);
+    t.equal(emptyRoom(stuck).stuck, false);
+  },
+);
 
 t.test(
   'a host that says that its disk is full takes nothing, and could hold what it could hold',

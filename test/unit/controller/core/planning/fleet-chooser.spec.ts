@@ -64,7 +64,7 @@ t.test('kept or new, the same choice', async (t) => {
         }
         if (cordon) world.run({ type: 'cordon-host', host: 'h1', reason: 'x' });
         const input = inputOf(world, new Set([hostId(away)]));
-        if (!kept.follow(input)) kept = new FleetChooser(input, workload);
+        if (!kept.follow(input, input.rooms.keys())) kept = new FleetChooser(input, workload);
         const [old, fresh] = [kept, new FleetChooser(input, workload)].map((one) => fill(input, one));
         if (old !== fresh) throw new Error(`kept ${old}; new ${fresh}`);
       }
@@ -81,7 +81,7 @@ t.test('other hosts need another chooser, and one with too many GPUs is left to 
   const gpus = someGpus(40, { host: 'big' });
   world.addHost({ id: hostId('big'), name: 'big', inventory: anInventory({ gpus }) });
   const input = inputOf(world);
-  t.notOk(chooser.follow(input));
+  t.notOk(chooser.follow(input, []));
   const made = new FleetChooser(input, learnedWorkload());
   t.equal(
     made.choose(0, NEEDS[2]!, () => true),

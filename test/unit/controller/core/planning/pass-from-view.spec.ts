@@ -4,8 +4,10 @@
  */
 import t from 'tap';
 import { draftCluster } from '../../../../../controller/core/planning/cluster-draft.ts';
-import { pauseOf, toPassInput } from '../../../../../controller/core/planning/pass-from-view.ts';
+import { toPassInput } from '../../../../../controller/core/planning/pass-from-view.ts';
 import { PlannerMemory } from '../../../../../controller/core/planning/planner-memory.ts';
+import type { RunningAttempt } from '../../../../../controller/core/planning/running-on-host.ts';
+import { pauseOf } from '../../../../../controller/core/planning/waiting-job.ts';
 import type { ReservationId } from '../../../../../proto/domain/ids.ts';
 import { hostId } from '../../../../kit/builders.ts';
 import { PlannedWorld, planInput } from '../../../../kit/plan-world.ts';
@@ -14,7 +16,8 @@ const HOUR_MS = 3_600_000;
 
 function inputOf({ world }: PlannedWorld, memory = new PlannerMemory()) {
   const input = planInput(world);
-  return toPassInput(input, draftCluster(input, memory), world.state.queue(), memory);
+  const made = toPassInput(input, draftCluster(input, memory), world.state.queue(), memory);
+  return { ...made, running: made.book.ends.map(({ job }) => job as RunningAttempt) };
 }
 
 t.test('what runs, with what it holds and since when', async (t) => {
@@ -50,7 +53,9 @@ t.test('whoever was told to stop is counted on to go', async (t) => {
   const job = planned.job(1);
   planned.step();
   planned.world.run({ type: 'stop-job', project: 'default', job });
-  t.equal(inputOf(planned).running[0]?.stopsByMs, planned.world.nowMs + 30_000);
+  const { book, running } = inputOf(planned);
+  t.equal(running[0]?.stopsByMs, 0);
+  t.equal(book.ends[0]?.endMs, planned.world.nowMs + 1, 'at any moment');
 });
 
 t.test('what waits, promises and models included', async (t) => {

@@ -36,10 +36,15 @@ t.test('behind those that room is kept for, newcomers that fit nowhere wait', as
   const kept = planned.job(2);
   const newcomer = planned.job(3);
   memory.note([], [kept], planned.world.nowMs);
-  t.equal(round(planned, memory, [newcomer]), undefined, 'somebody might go for it');
-  memory.hasPreemptible = false;
   t.match(round(planned, memory, [newcomer]), { placements: [], waiting: [{ code: 'NO_FREE_GPU' }] });
   t.equal(round(planned, memory, [planned.job(1)]), undefined, 'it fits, and might delay another');
+  const crowded = setting();
+  crowded.job(1, { preemptible: true });
+  crowded.step();
+  const third = crowded.job(3);
+  const other = new PlannerMemory();
+  other.note([], [third], crowded.world.nowMs);
+  t.equal(round(crowded, other, [crowded.job(2)]), undefined, 'somebody might go for it');
 });
 
 t.test('quota, reservations and limits of queues take a pass', async (t) => {

@@ -8,7 +8,7 @@ import { QuotaLedger, toClaim } from '../../../../../controller/core/quota/quota
 import { buildQuotaTree } from '../../../../../controller/core/quota/quota-tree.ts';
 import { searchVictims } from '../../../../../controller/core/scheduling/eviction-search.ts';
 import type { GangDemand } from '../../../../../controller/core/scheduling/packing-port.ts';
-import type { RunningJob } from '../../../../../controller/core/scheduling/pass-input.ts';
+import type { RunningJob } from '../../../../../controller/core/scheduling/pass-jobs.ts';
 import {
   compareVictims,
   groundOf,
@@ -52,7 +52,7 @@ function build(hostCount: number, jobs: readonly RunningWords[], guarantees: rea
     const node = tree.nodeOfProject.get(words.project) as number;
     const claim = toClaim(tree, job.demand);
     ledger.take(node, claim);
-    victims.push({ index, job, node, claim, band: 0, lost: 1 });
+    victims.push({ job, node, claim, band: 0 });
   }
   return { packing, ledger, victims: victims.sort(compareVictims) };
 }
@@ -105,6 +105,7 @@ function ask(words: typeof arbitraryQuestion extends fc.Arbitrary<infer T> ? T :
     preemptor,
     packing,
     ledger,
+    lent: ledger.fork(),
     victims,
     avoid: new Uint8Array(words.hostCount),
     victimsOnHost: byHost(victims),
@@ -178,6 +179,7 @@ t.test('a bound of victims is kept', async (t) => {
     preemptor: { node: 1, claim: [], band: 0, priority: 9, isEntitled: false },
     avoid: new Uint8Array(1),
     ...world,
+    lent: world.ledger.fork(),
     victimsOnHost: byHost(world.victims),
     gone: new Set<Victim>(),
     policy: POLICY,

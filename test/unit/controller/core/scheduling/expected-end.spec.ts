@@ -3,7 +3,7 @@
  */
 import t from 'tap';
 import { expectEnd } from '../../../../../controller/core/scheduling/expected-end.ts';
-import type { RunningJob } from '../../../../../controller/core/scheduling/pass-input.ts';
+import type { RunningJob } from '../../../../../controller/core/scheduling/pass-jobs.ts';
 import { aRunning, SHAPES } from '../../../../kit/pass-world.ts';
 import { plainPacking } from '../../../../kit/plain-packing.ts';
 

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { QuotaLedger, toClaim } from '../../../../../controller/core/quota/quota-ledger.ts';
 import { Pass } from '../../../../../controller/core/scheduling/pass.ts';
-import type { PendingJob, RunningJob } from '../../../../../controller/core/scheduling/pass-input.ts';
+import type { PendingJob, RunningJob } from '../../../../../controller/core/scheduling/pass-jobs.ts';
 import type { SchedulePlan } from '../../../../../controller/core/scheduling/pass-plan.ts';
 import { schedule } from '../../../../../controller/core/scheduling/schedule.ts';
 import type { BackfillMode } from '../../../../../proto/domain/scheduling-policy.ts';

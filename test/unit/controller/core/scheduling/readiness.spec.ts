@@ -2,7 +2,7 @@
  * Aim: each gate keeps back what it should and no more. Method: a table of jobs with one peculiarity each.
  */
 import t from 'tap';
-import type { PendingJob, QueueRules } from '../../../../../controller/core/scheduling/pass-input.ts';
+import type { PendingJob, QueueRules } from '../../../../../controller/core/scheduling/pass-jobs.ts';
 import { CapCounts, findGate } from '../../../../../controller/core/scheduling/readiness.ts';
 import { aDemand, aPending, aRunning, NOON_MS, SHAPES } from '../../../../kit/pass-world.ts';
 import { plainPacking } from '../../../../kit/plain-packing.ts';
@@ -49,10 +49,16 @@ t.test('a queue that is no more bounds nothing', async (t) => {
 
 t.test('caps count what runs and what starts', async (t) => {
   const packing = plainPacking([{ gpuCount: 8 }], SHAPES);
-  const counts = new CapCounts([aRunning(packing, 'r', {}, { capKeys: ['k'] })]);
+  const counts = new CapCounts();
+  const runs = aRunning(packing, 'r', {}, { capKeys: ['k'] });
+  counts.count(runs, 1);
   const cap = { key: 'k', most: 2, code: 'USER_LIMIT' as const };
   t.equal(counts.findFull([cap]), undefined);
   counts.take([cap]);
   t.equal(counts.findFull([cap]), cap);
   t.equal(counts.findFull([{ ...cap, key: 'other' }]), undefined);
+  const copy = counts.fork();
+  copy.count(runs, -1);
+  t.equal(copy.findFull([cap]), undefined);
+  t.equal(counts.findFull([cap]), cap, 'a copy goes its own way');
 });

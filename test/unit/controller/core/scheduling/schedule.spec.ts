@@ -279,6 +279,25 @@ t.test('the same input gives the same plan, in whatever order it is told', async
   t.equal(JSON.stringify(schedule(aPass({ ...words, pending: [...pending].reverse() }))), one);
 });
 
+t.test(
+  'what a pass starts makes nobody a borrower whose other work may be stopped in the same pass',
+  async (t) => {
+    const packing = hosts(1);
+    const running = [aRunning(packing, 'b1', { project: 'b' })];
+    const pending = [
+      aPending('a1', { project: 'a', gpuMilli: 4000 }),
+      aPending('a2', { project: 'a' }),
+      aPending('b2', { project: 'b' }, { priority: 900 }),
+    ];
+    const root = aNode('root', 2000, { limit: 2000, kind: 'group' });
+    const plan = schedule(
+      aPass({ packing, running, pending, quota: [root, aNode('a', 1000), aNode('b', 1000)] }),
+    );
+    t.match(plan.starts, [{ jobId: 'b2' }]);
+    t.same(plan.evictions, []);
+  },
+);
+
 t.test('a thousand-member gang, and a host that shrank under its work', async (t) => {
   const gang = aPending('gang', { gpuMilli: 1000, tasks: 1000 });
   t.match(schedule(aPass({ packing: hosts(124), pending: [gang] })).waits, [{ code: 'NO_ROOM' }]);

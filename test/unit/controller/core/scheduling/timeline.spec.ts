@@ -13,7 +13,7 @@ const NOWHERE = new Uint8Array(1);
 
 t.test('the earliest end that makes room is found', async (t) => {
   const packing = plainPacking([{ gpuCount: 8 }], SHAPES);
-  const running = [30, 10, 20].map((endMs) => {
+  const running = [10, 20, 30].map((endMs) => {
     const placing = packing.tryPlace(demand(2))!;
     packing.take(placing);
     return { placing, endMs };
@@ -28,7 +28,8 @@ t.test('a reserved start blocks those moments that it overlaps, and a stop frees
   const packing = plainPacking([{ gpuCount: 2 }], SHAPES);
   const first = packing.tryPlace(demand(1))!;
   packing.take(first);
-  const timeline = new Timeline(0, packing, [{ placing: first, endMs: 100 }]);
+  const runs = { placing: first, endMs: 100 };
+  const timeline = new Timeline(0, packing, [runs]);
   const kept = timeline.findStart(demand(2), 50, NOWHERE)!;
   timeline.reserve(kept.placing, kept.startMs, kept.startMs + 50);
   const free = packing.tryPlace(demand(1))!;
@@ -40,7 +41,7 @@ t.test('a reserved start blocks those moments that it overlaps, and a stop frees
   const away = NOWHERE.slice();
   t.equal(timeline.addReservedHosts(away, 0, 100), 0);
   t.equal(timeline.addReservedHosts(away, 0, 101), 1);
-  timeline.shorten(0, 40);
+  timeline.shorten(runs, 40);
   t.equal(timeline.slotAt(40).countOn(demand(2), 0), 2);
 });
 
@@ -64,6 +65,7 @@ t.test('no two found starts ever need more than there is', async () => {
           spans.push({ fromMs: 0, toMs: lengthMs, count });
           return [{ placing, endMs: lengthMs }];
         });
+        running.sort((a, b) => a.endMs - b.endMs);
         const timeline = new Timeline(0, packing, running);
         for (const { count, lengthMs } of later) {
           const found = timeline.findStart(demand(count), lengthMs, NOWHERE);

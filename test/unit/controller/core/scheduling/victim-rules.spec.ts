@@ -4,7 +4,7 @@
 import t from 'tap';
 import { QuotaLedger, toClaim } from '../../../../../controller/core/quota/quota-ledger.ts';
 import { buildQuotaTree } from '../../../../../controller/core/quota/quota-tree.ts';
-import type { RunningJob } from '../../../../../controller/core/scheduling/pass-input.ts';
+import type { RunningJob } from '../../../../../controller/core/scheduling/pass-jobs.ts';
 import {
   compareVictims,
   groundOf,
@@ -19,7 +19,7 @@ const POLICY = { nowMs: NOON_MS, minRuntimeMs: HOUR_MS, reclaimMinRuntimeMs: HOU
 
 function aVictim(more: Partial<RunningJob> = {}, others: Partial<Victim> = {}): Victim {
   const job = aRunning(plainPacking([{ gpuCount: 8 }], SHAPES), 'v', { gpuMilli: 2000 }, more);
-  return { index: 0, job, node: 1, claim: toClaim(TREE, job.demand), band: 0, lost: 0, ...others };
+  return { job, node: 1, claim: toClaim(TREE, job.demand), band: 0, ...others };
 }
 
 function ground(victim: Victim, more: Partial<Preemptor> = {}, held = 2000): string | undefined {
@@ -37,6 +37,7 @@ t.test('borrowed room goes back to whom it is guaranteed', async (t) => {
   t.equal(ground(aVictim(), {}, 1000), undefined, 'what is within the guarantee stays');
   t.equal(ground(aVictim({ startedMs: NOON_MS - HOUR_MS / 2 + 1 })), undefined, 'too young');
   t.equal(ground(aVictim({ stopsByMs: NOON_MS })), undefined, 'on its way out');
+  t.equal(ground(aVictim({ isPreparing: true })), undefined, 'it has not even begun');
 });
 
 t.test('preemptible work that is worth less gives way', async (t) => {

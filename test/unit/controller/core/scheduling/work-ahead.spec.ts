@@ -8,8 +8,8 @@ const INPUT = { nowMs: 100, capacityGpuMilli: 8000, freeGpuMilli: 1000, runtimeE
 
 t.test('jobs start as ends make room, later ones as work is drained', async (t) => {
   const ends = [
-    { endMs: 140, gpuMilli: 4000 },
-    { endMs: 120, gpuMilli: 3000 },
+    { endMs: 120, job: { demand: { gpuMilli: 3000 } } },
+    { endMs: 140, job: { demand: { gpuMilli: 4000 } } },
   ];
   const ahead = new WorkAhead({ ...INPUT, ends });
   t.equal(ahead.estimate(1000, 0), 100);

@@ -4,12 +4,17 @@
  */
 import t from 'tap';
 import {
+  createRequestLimit,
+  REQUESTS_AT_ONCE,
+  REQUESTS_PER_SECOND,
+} from '../../../../../controller/rpc/auth/request-limit.ts';
+import {
   createStreamLimit,
-  STREAM_USERS_MAX,
   STREAMS_AT_ONCE,
   STREAMS_PER_SECOND,
   STREAMS_PER_USER_MAX,
 } from '../../../../../controller/rpc/auth/stream-limit.ts';
+import { LIMITED_USERS_MAX } from '../../../../../controller/rpc/auth/use-limit.ts';
 import { createSimClock } from '../../../../kit/sim-clock.ts';
 
 const REFUSED = { kind: 'quota', code: 'TOO_MANY_STREAMS' };
@@ -41,7 +46,18 @@ t.test('opening and closing in a loop is slowed down', async (t) => {
 t.test('the table is bounded and keeps those with open streams', async (t) => {
   const limit = createStreamLimit(createSimClock());
   for (let count = 0; count < STREAMS_PER_USER_MAX; count += 1) limit.enter('user:ann');
-  for (let user = 0; user < STREAM_USERS_MAX + 5; user += 1) limit.enter(`user:${user}`)();
-  t.equal(limit.size, STREAM_USERS_MAX);
+  for (let user = 0; user < LIMITED_USERS_MAX + 5; user += 1) limit.enter(`user:${user}`)();
+  t.equal(limit.size, LIMITED_USERS_MAX);
   t.throws(() => limit.enter('user:ann'), REFUSED);
+});
+
+t.test('plain requests have a rate of their own', async (t) => {
+  const clock = createSimClock();
+  const limit = createRequestLimit(clock);
+  for (let count = 0; count < REQUESTS_AT_ONCE; count += 1) limit.enter('agent:host-1')();
+  t.throws(() => limit.enter('agent:host-1'), { kind: 'quota', code: 'TOO_MANY_REQUESTS', retryAfterMs: 1 });
+  t.doesNotThrow(() => limit.enter('agent:host-2'));
+  clock.advance(1_000);
+  for (let count = 0; count < REQUESTS_PER_SECOND; count += 1) limit.enter('agent:host-1')();
+  t.throws(() => limit.enter('agent:host-1'), { code: 'TOO_MANY_REQUESTS' });
 });

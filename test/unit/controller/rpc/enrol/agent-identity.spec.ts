@@ -131,6 +131,7 @@ t.test(
     const connection: PeerConnection = {
       address: '1.2.3.4',
       certificate,
+      prove: () => undefined,
       destroy() {
         cuts += 1;
       },
