@@ -110,6 +110,8 @@ export interface QueueWaiting {
   readonly readyGpuMilli: number;
   /** How long the oldest ready one has waited; 0: none does. */
   readonly oldestWaitMs: number;
+  /** What its jobs hold. */
+  readonly runningGpuMilli: number;
 }
 
 export interface ProjectLoad {

@@ -164,12 +164,13 @@ export function veiledJson({ jobIds, visibleCount, hiddenCount }: VeiledJobs): J
 }
 
 export function dryRunPlanJson(plan: DryRunPlan): JsonRecord {
-  const { estimate, displaced } = plan;
+  const { estimate, displaced, unknownBecause } = plan;
   return {
     ...plan,
     hostId: orNull(plan.hostId),
     gpuUuids: [...plan.gpuUuids],
     estimate: estimateJson(estimate),
+    unknownBecause: unknownBecause === '' ? null : unknownBecause,
     displaced: veiledJson(displaced),
   };
 }

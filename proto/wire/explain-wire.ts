@@ -90,9 +90,10 @@ export function toWireLoad(load: ClusterLoad): wire.ClusterLoad {
     gpus: load.gpus.map((gpus) => ({ ...gpus })),
     hosts: load.hosts.map(toWireHost),
     hostsLeftOut: load.hostsLeftOut,
-    queues: load.queues.map(({ readyGpuMilli, oldestWaitMs, ...queue }) => ({
+    queues: load.queues.map(({ readyGpuMilli, runningGpuMilli, oldestWaitMs, ...queue }) => ({
       ...queue,
       readyGpuMilli: toInt64(readyGpuMilli),
+      runningGpuMilli: toInt64(runningGpuMilli),
       oldestWaitMs: toInt64(Math.max(0, oldestWaitMs)),
     })),
     projects: load.projects.map(toWireProject),
@@ -183,6 +184,7 @@ function fromWireQueueLoad(queue: wire.QueueLoad, path: string): QueueWaiting {
     running: fromCount(queue.running, `${path}.running`),
     ready: fromCount(queue.ready, `${path}.ready`),
     readyGpuMilli: fromInt64(queue.readyGpuMilli, `${path}.readyGpuMilli`),
+    runningGpuMilli: fromInt64(queue.runningGpuMilli, `${path}.runningGpuMilli`),
     oldestWaitMs: fromInt64(queue.oldestWaitMs, `${path}.oldestWaitMs`),
   };
 }

@@ -96,6 +96,7 @@ function queueLoads(view: ClusterView, nowMs: number): readonly QueueWaiting[] {
     sums.gpuMilli += job.spec.resources.gpuMilli * job.spec.tasks;
     sums.oldestMs = Math.min(sums.oldestMs, job.createdAtMs);
   }
+  const held = gpusHeld(view);
   return view.scheduling.queues().map(({ name }) => {
     const sums = ready.get(name);
     return {
@@ -104,8 +105,24 @@ function queueLoads(view: ClusterView, nowMs: number): readonly QueueWaiting[] {
       ready: sums?.count ?? 0,
       readyGpuMilli: sums?.gpuMilli ?? 0,
       oldestWaitMs: sums === undefined ? 0 : nowMs - sums.oldestMs,
+      runningGpuMilli: held.get(name) ?? 0,
     };
   });
+}
+
+/** Thousandths by queue. */
+function gpusHeld(view: ClusterView): ReadonlyMap<string, number> {
+  const sums = new Map<string, number>();
+  for (const host of view.hosts()) {
+    for (const { jobId, attempt } of view.use(host.id).tasks) {
+      const job = view.job(jobId);
+      if (job === undefined) continue;
+      const name = queueOf(job);
+      const milli = 1000 * (job.attempts[attempt - 1]?.gpuUuids.length ?? 0);
+      sums.set(name, (sums.get(name) ?? 0) + milli);
+    }
+  }
+  return sums;
 }
 
 function fragmentationOf(input: LoadInput): FragmentationLoad {
