@@ -58,11 +58,14 @@ export function laddersFor(input: LadderInput, isGated: boolean): readonly Ladde
     .filter(({ rungs }) => rungs.length > 0);
 }
 
-/** What takes another submission stands behind all that were submitted before, and has no attempts behind it. */
+/**
+ * What takes another submission stands behind all that were submitted before, those of this millisecond included, and has
+ * no attempts behind it.
+ */
 function asSubmitted(rung: Rung, { inPlace }: Pick<Ladder, 'inPlace'>, { nowMs }: LadderInput): Rung {
   if (inPlace) return rung;
   const { notBeforeMs: _pause, ...job } = rung.job;
-  return { ...rung, job: { ...job, createdAtMs: nowMs, attempts: [] } };
+  return { ...rung, job: { ...job, createdAtMs: nowMs + 1, attempts: [] } };
 }
 
 export function withSpec(job: Job, part: Partial<JobSpec>): Job {

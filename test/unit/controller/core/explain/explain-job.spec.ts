@@ -96,7 +96,7 @@ t.test('what takes another submission is asked about at the end of the queue', a
   planned.world.nowMs += 1;
   const { explanation, asked } = explainWhole(planned.world, waiting);
   const smaller = asked.find(({ spec }) => spec.resources.gpuMilli === 1000);
-  t.equal(smaller?.createdAtMs, planned.world.nowMs);
+  t.equal(smaller?.createdAtMs, planned.world.nowMs + 1);
   const change = changeOf(explanation, 'gpus');
   t.equal(change?.startsNow, false, 'the one behind it would come first then');
   t.match(change, { estimate: { startMs: planned.world.nowMs + HOUR_MS } }, 'and free its place in an hour');
