@@ -245,7 +245,12 @@ function createPlanning(
   });
   liveness.onChange(() => planning.wake());
   undo.push(() => planning.close());
-  return { planning, recovery, readyHosts, askPlanner: recovery === undefined ? asked : recovery.guard(asked) };
+  return {
+    planning,
+    recovery,
+    readyHosts,
+    askPlanner: recovery === undefined ? asked : recovery.guard(asked),
+  };
 }
 
 function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[0]['blobs'] {

@@ -38,7 +38,8 @@ function explanationRows(record: JsonRecord, nowMs: number): readonly DetailRow[
 function placeLine(record: JsonRecord): string {
   const position = numberAt(record, 'position');
   const queue = at(record, 'queue');
-  if (position === 0) return `${queue}, not among the ${numberAt(record, 'readyCount')} that only wait for room`;
+  if (position === 0)
+    return `${queue}, not among the ${numberAt(record, 'readyCount')} that only wait for room`;
   const ahead = recordAt(record, 'ahead');
   const before = jobsText(ahead);
   const place = `${queue}, ${position} of ${numberAt(record, 'readyCount')}`;

@@ -145,7 +145,10 @@ function freeOf({ state, gpuCount, gpusUsed, gpusUnusable }: HostLoad): number {
 }
 
 /** `rowsMax`: lines in all, the one about those left out included. */
-function hostLines({ hosts, hostsLeftOut }: ClusterLoad, rowsMax = Number.POSITIVE_INFINITY): readonly string[] {
+function hostLines(
+  { hosts, hostsLeftOut }: ClusterLoad,
+  rowsMax = Number.POSITIVE_INFINITY,
+): readonly string[] {
   const fits = hosts.length + (hostsLeftOut > 0 ? 1 : 0) <= rowsMax;
   const shown = fits ? hosts : hosts.slice(0, Math.max(0, rowsMax - 1));
   const lines = shown.map((host) => {

@@ -37,10 +37,7 @@ function toWireChange({ estimate, ...change }: StartChange): wire.StartChange {
 }
 
 /** Kinds of change that a newer peer knows are left out. */
-export function fromWireExplanation(
-  explanation: wire.JobExplanation,
-  path = 'explanation',
-): JobExplanation {
+export function fromWireExplanation(explanation: wire.JobExplanation, path = 'explanation'): JobExplanation {
   const { estimate } = explanation;
   return {
     jobId: explanation.jobId as JobId,

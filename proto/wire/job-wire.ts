@@ -4,7 +4,14 @@
 import { create } from '@bufbuild/protobuf';
 import type { GpuUuid, HostId, JobId, Principal, ProjectId } from '../domain/ids.ts';
 import type { Exit } from '../domain/job.ts';
-import type { Artifact, AttemptView, DryRunPlan, JobView, StartEstimate, VeiledJobs } from '../domain/views.ts';
+import type {
+  Artifact,
+  AttemptView,
+  DryRunPlan,
+  JobView,
+  StartEstimate,
+  VeiledJobs,
+} from '../domain/views.ts';
 import * as wire from '../gen/nabla/v1/job_pb.ts';
 import { attemptOutcomeBridge, attemptPhaseBridge, jobStateBridge, verdictBridge } from './enum-wire.ts';
 import { fromWireJobSpec, fromWirePorts, redactJobSpec, toWireJobSpec, toWirePort } from './job-spec-wire.ts';

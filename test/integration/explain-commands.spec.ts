@@ -52,7 +52,10 @@ class Cluster {
   }
 
   async untilState(job: string, state: string, ...flags: string[]): Promise<void> {
-    await eventually(async () => (await this.json('jobs', 'show', job, ...flags))['state'] === state, DEADLINE);
+    await eventually(
+      async () => (await this.json('jobs', 'show', job, ...flags))['state'] === state,
+      DEADLINE,
+    );
   }
 
   async finish(jobId: string): Promise<void> {
@@ -110,7 +113,17 @@ t.test('a dry run names the host, or says why it would wait, and stores nothing'
   const waits = await cluster.json('jobs', 'run', '--command', 'true', '--gpus', '1', '--dry-run');
   t.match(waits['plan'], { fitsNow: false, reason: 'NO_FREE_GPU', hostId: null, unknownBecause: null });
   t.match(waits['plan'].estimate.basis, 'time limits');
-  const array = await cluster.run(['jobs', 'create', '--command', 'true', '--array', '0-3', '--gpus', '1', '--dry-run']);
+  const array = await cluster.run([
+    'jobs',
+    'create',
+    '--command',
+    'true',
+    '--array',
+    '0-3',
+    '--gpus',
+    '1',
+    '--dry-run',
+  ]);
   t.match(array.stdout, '0 of 4 start at once');
   const refused = ['jobs', 'create', '--command', 'true', '--gpus', '64'];
   const real = await cluster.run(refused);
@@ -174,7 +187,9 @@ t.test('top draws the cluster once, or as JSON', async (t) => {
     hostCount: 2,
     hostsReady: 2,
     gpus: [{ model: 'H100', total: 6, used: 3, unusable: 0 }],
-    queues: [{ name: 'default', running: 1, waiting: 1, ready: 1, readyGpuMilli: 4000, runningGpuMilli: 3000 }],
+    queues: [
+      { name: 'default', running: 1, waiting: 1, ready: 1, readyGpuMilli: 4000, runningGpuMilli: 3000 },
+    ],
     fragmentation: { freeGpuMilli: 3000, stuckForWaitingMilli: 3000, waitingShapes: 1 },
     hostsLeftOut: 0,
   });
@@ -183,7 +198,11 @@ t.test('top draws the cluster once, or as JSON', async (t) => {
   t.match(stdout, /H100 +\[#{12}\.{12}\] 3 of 6 GPUs/);
   t.match(stdout, /default +1 +1 +1 +\[#{12}\.{12}\] +3/);
   t.match(stdout, '3.0 of 3 (100 %) lie where nothing that waits fits');
-  t.equal((await cluster.run(['top', '--interval', '10ms'])).code !== 0, true, 'no faster than the controller counts');
+  t.equal(
+    (await cluster.run(['top', '--interval', '10ms'])).code !== 0,
+    true,
+    'no faster than the controller counts',
+  );
 });
 
 t.test('top is drawn again on a terminal until Ctrl-C, and gives the screen back', async (t) => {

@@ -19,10 +19,7 @@ export function whyCommand(path: readonly string[]): CommandSpec {
         completes: 'job',
       },
     ],
-    fields: [
-      { name: 'quick', type: 'switch', doc: 'why and when only: seek no changes' },
-      PROJECT_FIELD,
-    ],
+    fields: [{ name: 'quick', type: 'switch', doc: 'why and when only: seek no changes' }, PROJECT_FIELD],
     output: 'record',
     run: async (context) => (await import('./explain-job.ts')).explainJob(context),
   };

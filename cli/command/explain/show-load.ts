@@ -87,7 +87,13 @@ function draw({ terminal }: CommandContext, load: ClusterLoad, trouble: string):
   const columns = stdout.columns ?? terminal.columns;
   const rows = (stdout.rows ?? ROWS_DEFAULT) - 1;
   const lines = loadLines(load, { columns, rows: trouble === '' ? rows : rows - 1, style });
-  const told = trouble === '' ? lines : [style('red', fitToWidth(toSafeText(`${trouble}; trying again`), columns ?? COLUMNS_DEFAULT)), ...lines];
+  const told =
+    trouble === ''
+      ? lines
+      : [
+          style('red', fitToWidth(toSafeText(`${trouble}; trying again`), columns ?? COLUMNS_DEFAULT)),
+          ...lines,
+        ];
   const drawn = told.slice(0, rows).map((line) => `${line}${CLEAR_LINE}\r\n`);
   return `${HOME}${drawn.join('')}${CLEAR_BELOW}`;
 }

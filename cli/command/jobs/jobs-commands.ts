@@ -3,9 +3,9 @@
  */
 import { JOB_STATES } from '../../../proto/domain/job.ts';
 import type { CommandContext, CommandSpec } from '../command-tree.ts';
+import { whyCommand } from '../explain/explain-commands.ts';
 import type { Argument, Field, Refusal } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
-import { whyCommand } from '../explain/explain-commands.ts';
 import { ARTIFACT_COMMANDS } from './artifact-commands.ts';
 import { JOB_FLAGS } from './job-flags.ts';
 

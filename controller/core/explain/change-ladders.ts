@@ -113,11 +113,13 @@ function timeLadder({ reader, job, judged }: LadderInput): readonly Ladder[] {
   const rungs = [...new Set([ofQueue, ...LIMITS_MS])]
     .filter((limitMs) => limitMs > warnBeforeMs && (timeLimitMs === 0 || limitMs < timeLimitMs))
     .sort((left, right) => right - left)
-    .map((limitMs): Rung => ({
-      flags: `--time-limit ${formatDuration(limitMs)}`,
-      message: `with a time limit of ${formatDuration(limitMs)}`,
-      job: withSpec(job, { timeLimitMs: limitMs }),
-    }));
+    .map(
+      (limitMs): Rung => ({
+        flags: `--time-limit ${formatDuration(limitMs)}`,
+        message: `with a time limit of ${formatDuration(limitMs)}`,
+        job: withSpec(job, { timeLimitMs: limitMs }),
+      }),
+    );
   return rungs.length === 0 ? [] : [{ kind: 'time-limit', inPlace: true, rungs }];
 }
 

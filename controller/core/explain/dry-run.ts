@@ -31,7 +31,8 @@ export function planDryRun(
   const displaced = veilJobs(view, new Set(answers.flatMap(({ victims }) => victims)), sees);
   const elementsStarting = answers.filter(({ placement }) => placement !== undefined).length;
   const { placement } = answer;
-  if (placement === undefined) return { ...waits(input, jobs, answer, position), displaced, elementsStarting };
+  if (placement === undefined)
+    return { ...waits(input, jobs, answer, position), displaced, elementsStarting };
   return {
     fitsNow: true,
     hostId: placement.hostId,

@@ -108,13 +108,15 @@ export function groupHosts(judged: readonly JudgedHost[]): readonly HostGroup[] 
     if (names === undefined) byCode.set(code, [room.host.name]);
     else names.push(room.host.name);
   }
-  const groups = [...byCode].map(([code, names]): HostGroup => ({
-    code,
-    message: MESSAGES[code],
-    hostCount: names.length,
-    hostNames: names.sort().slice(0, GROUP_NAMES_MAX),
-    passesWithTime: !isLasting(code),
-  }));
+  const groups = [...byCode].map(
+    ([code, names]): HostGroup => ({
+      code,
+      message: MESSAGES[code],
+      hostCount: names.length,
+      hostNames: names.sort().slice(0, GROUP_NAMES_MAX),
+      passesWithTime: !isLasting(code),
+    }),
+  );
   return groups.sort((left, right) => {
     if (left.passesWithTime !== right.passesWithTime) return left.passesWithTime ? -1 : 1;
     if (left.hostCount !== right.hostCount) return right.hostCount - left.hostCount;

@@ -30,7 +30,11 @@ function withResources(job: Job, part: Partial<ResourceRequest>): Job {
 }
 
 type Amount = 'memoryBytes' | 'cpuMilli' | 'diskBytes';
-const FREE = { memoryBytes: 'freeMemoryBytes', cpuMilli: 'freeCpuMilli', diskBytes: 'freeDiskBytes' } as const;
+const FREE = {
+  memoryBytes: 'freeMemoryBytes',
+  cpuMilli: 'freeCpuMilli',
+  diskBytes: 'freeDiskBytes',
+} as const;
 const NOUNS = { memoryBytes: 'memory', cpuMilli: 'CPUs', diskBytes: 'disk' } as const;
 const FLAGS = { memoryBytes: '--memory', cpuMilli: '--cpus', diskBytes: '--disk' } as const;
 
@@ -72,11 +76,13 @@ function gpuMemoryLadder({ job, judged }: LadderInput): readonly Ladder[] {
   const rungs = [...sizes]
     .sort((left, right) => right - left)
     .slice(0, CHOICES_MAX)
-    .map((bytes): Rung => ({
-      flags: `--gpu-memory ${formatSize(bytes)}`,
-      message: `with GPUs of at least ${formatSize(bytes)}`,
-      job: withResources(job, { gpuMemoryBytes: bytes }),
-    }));
+    .map(
+      (bytes): Rung => ({
+        flags: `--gpu-memory ${formatSize(bytes)}`,
+        message: `with GPUs of at least ${formatSize(bytes)}`,
+        job: withResources(job, { gpuMemoryBytes: bytes }),
+      }),
+    );
   return rungs.length === 0 ? [] : [{ kind: 'gpu-memory', inPlace: false, rungs }];
 }
 

@@ -76,8 +76,7 @@ function rivalsIn(hosts: readonly Host[]): (job: Job) => boolean {
     if (resources.gpuMilli === 0) return false;
     if (resources.gpuModels.length === 0) return true;
     const key = resources.gpuModels.join(',');
-    const found =
-      known.get(key) ?? [...models].some((model) => matchesGpuModel(model, resources.gpuModels));
+    const found = known.get(key) ?? [...models].some((model) => matchesGpuModel(model, resources.gpuModels));
     known.set(key, found);
     return found;
   };

@@ -41,7 +41,12 @@ export function createExplainService(ports: ServicePorts): ServiceHandlers<typeo
       const explanation = await ports.questions.ask(principal, context.signal, async (pace) => {
         const { explanation: begun, search } = await engine.read((view) => {
           const input = { view: view as ClusterReader, ...planInputOf(ports) };
-          return explainJob(ports.askPlanner, input, foundJob(view, project, ref), seesOf(ports, view, context));
+          return explainJob(
+            ports.askPlanner,
+            input,
+            foundJob(view, project, ref),
+            seesOf(ports, view, context),
+          );
         });
         if (search === undefined || request.withoutChanges) return begun;
         await seek(ports, search, pace, begun.jobId);

@@ -103,7 +103,8 @@ function openWorld(isAlike: boolean): World {
   }
   const rng = createRng(SEED).split(isAlike ? 'alike' : 'unlike');
   const planner = createPlanner();
-  for (let at = 0; at < 2 * HOSTS; at += 1) submit(world, at, 1000 * [3, 4][rng.integer(2)]!, 60 + (at % 600));
+  for (let at = 0; at < 2 * HOSTS; at += 1)
+    submit(world, at, 1000 * [3, 4][rng.integer(2)]!, 60 + (at % 600));
   const readyHosts = new Set<HostId>([...world.state.hosts()].map((host) => host.id));
   for (let placed = 1; placed > 0; ) {
     const input = { view: world.state, readyHosts, nowMs: world.nowMs, seed: 1, placementsMax: 4_000 };

@@ -131,7 +131,10 @@ t.test('of many alike each has its own place and a later estimate', async (t) =>
   const alike = Array.from({ length: 5 }, () => planned.job(1, { timeLimitMs: HOUR_MS }));
   const estimates = alike.map((id) => explainWhole(planned.world, id).explanation.estimate?.startMs ?? 0);
   t.ok(estimates[0]! > T0_MS);
-  t.ok(estimates.every((startMs, at) => at === 0 || startMs > estimates[at - 1]!), `${estimates}`);
+  t.ok(
+    estimates.every((startMs, at) => at === 0 || startMs > estimates[at - 1]!),
+    `${estimates}`,
+  );
   t.equal(explainWhole(planned.world, alike[4]!).explanation.position, 5);
 });
 

@@ -9,8 +9,7 @@ import { World } from '../../../../kit/stores-world.ts';
 
 const wantsGpu = needOf(aJobSpec({ resources: { gpuMilli: 1000 } }));
 
-const rooms = (world: World, readyHosts: ReadonlySet<HostId>) =>
-  openRooms({ view: world.state, readyHosts });
+const rooms = (world: World, readyHosts: ReadonlySet<HostId>) => openRooms({ view: world.state, readyHosts });
 
 t.test('the commonest reason that waiting cures is told, all are counted', async (t) => {
   const world = new World();
