@@ -170,13 +170,12 @@ function createParts(
   const watch = enrolment.watch(link);
   undo.push(() => watch.close());
   const identities = { door, enrolment, attempts };
+  const plans = { planning, askPlanner, readyHosts };
   const made = {
     ...identities,
+    ...plans,
     liveness,
     telemetry,
-    planning,
-    askPlanner,
-    readyHosts,
     link,
     tickets,
     connections,

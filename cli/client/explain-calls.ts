@@ -6,12 +6,17 @@ import { createClient } from '../../proto/rpc/client.ts';
 
 import { fromWireExplanation, fromWireLoad } from '../../proto/wire/explain-wire.ts';
 import { fromPresent } from '../../proto/wire/scalar-wire.ts';
-import type { JobRef } from './cluster-client.ts';
 import { relabel, type Whereabouts } from './connection-error.ts';
 
+export interface ExplainRequest {
+  readonly project: string;
+  readonly job: string;
+  /** Only why and when, which is quick. */
+  readonly withoutChanges: boolean;
+}
+
 export interface ExplainCalls {
-  /** `withoutChanges`: only why and when, which is quick. */
-  explainJob(ref: JobRef & { readonly withoutChanges: boolean }): Promise<JobExplanation>;
+  explainJob(request: ExplainRequest): Promise<JobExplanation>;
   clusterLoad(): Promise<ClusterLoad>;
 }
 

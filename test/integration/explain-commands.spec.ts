@@ -16,6 +16,21 @@ import { type CliRun, type CliRunOptions, runCli } from '../unit/cli/cli-kit.ts'
 
 const DEADLINE = { deadlineMs: 20_000 };
 
+/** Parts of the JSON forms that are looked into; the rest is matched as a whole. */
+interface Answer {
+  readonly id: string;
+  readonly state: string;
+  readonly length: number;
+  readonly estimate: { readonly basis: string };
+  readonly changes: readonly { readonly kind: string; readonly flags: string }[];
+  readonly plan: {
+    readonly gpuUuids: readonly string[];
+    readonly estimate: { readonly basis: string };
+    readonly displaced: unknown;
+  };
+  readonly projects: readonly unknown[];
+}
+
 class Cluster {
   readonly nabla: RunningController;
   readonly agents: FakeAgent[] = [];
@@ -41,21 +56,18 @@ class Cluster {
     return runCli(argv, { ...more, variables });
   }
 
-  async json(...argv: string[]): Promise<Record<string, any>> {
+  async json(...argv: string[]): Promise<Answer> {
     const { code, stdout, stderr } = await this.run([...argv, '-o', 'json']);
     if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
     return JSON.parse(stdout);
   }
 
   async submit(...flags: string[]): Promise<string> {
-    return (await this.json('jobs', 'create', '--command', 'true', ...flags))['id'];
+    return (await this.json('jobs', 'create', '--command', 'true', ...flags)).id;
   }
 
   async untilState(job: string, state: string, ...flags: string[]): Promise<void> {
-    await eventually(
-      async () => (await this.json('jobs', 'show', job, ...flags))['state'] === state,
-      DEADLINE,
-    );
+    await eventually(async () => (await this.json('jobs', 'show', job, ...flags)).state === state, DEADLINE);
   }
 
   async finish(jobId: string): Promise<void> {
@@ -86,24 +98,25 @@ t.test('why tells the reason, the hosts, the place and a change that then works'
     holders: { jobIds: [running], hiddenCount: 0 },
     unknownBecause: null,
   });
-  t.match(blocked['estimate'].basis, 'time limits');
+  t.match(blocked.estimate.basis, 'time limits');
   // Submitted anew it stands behind the other, which then takes one of the two that are free.
-  t.match(blocked['changes'][0], { kind: 'gpus', flags: '--gpus 1', startsNow: true, inPlace: false });
+  t.match(blocked.changes[0], { kind: 'gpus', flags: '--gpus 1', startsNow: true, inPlace: false });
   const why = await cluster.json('jobs', 'why', waiting);
   t.match(why, { code: 'BACKFILL_WOULD_DELAY', position: 2, ahead: { jobIds: [first] } });
-  const change = why['changes'].find((one: { readonly kind: string }) => one.kind === 'time-limit');
+  const change = why.changes.find((one) => one.kind === 'time-limit');
   t.match(change, { startsNow: true, inPlace: true });
+  const flags = change?.flags ?? '';
   const told = await cluster.run(['why', waiting]);
-  t.match(told.stdout, `nabla jobs update ${waiting} ${change.flags}`, 'as a command that can be copied');
+  t.match(told.stdout, `nabla jobs update ${waiting} ${flags}`, 'as a command that can be copied');
   const quick = await cluster.json('why', waiting, '--quick');
   t.match(quick, { code: 'BACKFILL_WOULD_DELAY', changes: [], plans: 1 });
-  t.equal((await cluster.run(['jobs', 'update', waiting, ...change.flags.split(' ')])).code, 0);
+  t.equal((await cluster.run(['jobs', 'update', waiting, ...flags.split(' ')])).code, 0);
   await cluster.untilState(waiting, 'running');
 });
 
 t.test('a dry run names the host, or says why it would wait, and stores nothing', async (t) => {
   const cluster = await open(t, 2);
-  const before = (await cluster.json('jobs', 'list')) as unknown as readonly unknown[];
+  const before = await cluster.json('jobs', 'list');
   const { plan } = await cluster.json('jobs', 'create', '--command', 'true', '--gpus', '2', '--dry-run');
   t.match(plan, { fitsNow: true, reason: 'FITS', position: 1, elements: 1, elementsStarting: 1 });
   t.equal(plan.gpuUuids.length, 2);
@@ -111,8 +124,8 @@ t.test('a dry run names the host, or says why it would wait, and stores nothing'
   const running = await cluster.submit('--gpus', '2', '--time-limit', '1h');
   await cluster.untilState(running, 'running');
   const waits = await cluster.json('jobs', 'run', '--command', 'true', '--gpus', '1', '--dry-run');
-  t.match(waits['plan'], { fitsNow: false, reason: 'NO_FREE_GPU', hostId: null, unknownBecause: null });
-  t.match(waits['plan'].estimate.basis, 'time limits');
+  t.match(waits.plan, { fitsNow: false, reason: 'NO_FREE_GPU', hostId: null, unknownBecause: null });
+  t.match(waits.plan.estimate.basis, 'time limits');
   const array = await cluster.run([
     'jobs',
     'create',
@@ -130,7 +143,7 @@ t.test('a dry run names the host, or says why it would wait, and stores nothing'
   const dry = await cluster.run([...refused, '--dry-run']);
   t.not(real.code, 0);
   t.same([dry.code, dry.stderr], [real.code, real.stderr], 'refused as the real one is');
-  t.equal(((await cluster.json('jobs', 'list')) as unknown as readonly unknown[]).length, 1);
+  t.equal((await cluster.json('jobs', 'list')).length, 1);
 });
 
 t.test('a dry run tells whom it would displace, and displaces nobody', async (t) => {
@@ -141,7 +154,7 @@ t.test('a dry run tells whom it would displace, and displaces nobody', async (t)
   const urgent = ['--command', 'true', '--gpus', '1', '--priority', 'high', '--dry-run'];
   const { plan } = await cluster.json('jobs', 'create', ...urgent);
   t.match(plan, { fitsNow: false, reason: 'EVICTION', displaced: { jobIds: [victim], hiddenCount: 0 } });
-  t.equal((await cluster.json('jobs', 'show', victim))['state'], 'running');
+  t.equal((await cluster.json('jobs', 'show', victim)).state, 'running');
 });
 
 t.test('of projects that are hidden only numbers are told', async (t) => {
@@ -158,12 +171,12 @@ t.test('of projects that are hidden only numbers are told', async (t) => {
   const own = ['--project', 'own'];
   const dry = ['--command', 'true', '--gpus', '1', '--priority', 'high', '--dry-run'];
   const planned = await cluster.json('jobs', 'create', ...dry, ...own);
-  t.match(planned['plan'].displaced, { jobIds: [], visibleCount: 0, hiddenCount: 1 });
+  t.match(planned.plan.displaced, { jobIds: [], visibleCount: 0, hiddenCount: 1 });
   const waiting = await cluster.submit('--gpus', '1', '--priority', 'low', ...own);
   const why = await cluster.json('why', waiting, ...own);
   t.match(why, { holders: { jobIds: [], hiddenCount: 1 } });
   const load = await cluster.json('top');
-  t.match(load['projects'].at(-1), { projectId: null, projectName: '', running: 1, gpuMilli: 1000 });
+  t.match(load.projects.at(-1), { projectId: null, projectName: '', running: 1, gpuMilli: 1000 });
   for (const told of [planned, why, load]) {
     for (const hidden of [victim, ahead, 'secret-lab']) t.notMatch(JSON.stringify(told), hidden);
   }

@@ -2,7 +2,6 @@
  * Changes of a waiting job that might have it start sooner, as ladders: kinds of change with the values to try, from the
  * smallest change to the largest. Which of them help is for the planner to say.
  */
-import type { ChangeKind } from '../../../proto/domain/explain-views.ts';
 import type { Job, JobSpec } from '../../../proto/domain/job.ts';
 import { formatDuration } from '../../../proto/domain/units.ts';
 import { enterQueue, withoutSelector } from '../job/enter-queue.ts';
@@ -10,30 +9,8 @@ import { queueOf } from '../job/model.ts';
 import type { ClusterReader } from '../reader.ts';
 import { CHOICES_MAX } from './explain-limits.ts';
 import { gateLeft } from './gate-left.ts';
-import type { JudgedHost } from './host-groups.ts';
+import type { Ladder, LadderInput, Rung } from './ladder.ts';
 import { resourceLadders } from './resource-ladders.ts';
-
-export interface Rung {
-  readonly flags: string;
-  readonly message: string;
-  /** The job as it would be then. */
-  readonly job: Job;
-}
-
-export interface Ladder {
-  readonly kind: ChangeKind;
-  /** A waiting job can be changed so. */
-  readonly inPlace: boolean;
-  /** From the smallest change to the largest; never empty. What one makes possible all larger ones do. */
-  readonly rungs: readonly Rung[];
-}
-
-export interface LadderInput {
-  readonly reader: ClusterReader;
-  readonly job: Job;
-  readonly judged: readonly JudgedHost[];
-  readonly nowMs: number;
-}
 
 /** In order of preference. `isGated`: it waits for something else than room, and nothing helps but what ends that. */
 export function laddersFor(input: LadderInput, isGated: boolean): readonly Ladder[] {

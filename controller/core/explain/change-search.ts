@@ -5,8 +5,8 @@
 import { CHANGE_KINDS, type StartChange } from '../../../proto/domain/explain-views.ts';
 import type { Job } from '../../../proto/domain/job.ts';
 import type { Answer } from './ask-planner.ts';
-import type { Ladder, Rung } from './change-ladders.ts';
 import { PLANS_MAX, SOONER_BY_MS } from './explain-limits.ts';
+import type { Ladder, Rung } from './ladder.ts';
 
 /** How much an answer is an improvement; a smaller change that is as good is better than a larger one. */
 type Gain = 'none' | 'sooner' | 'now';

@@ -5,7 +5,7 @@ export const PLANS_MAX = 40;
 /** Starts after which the plan of a question ends: as many as one plan of the planning loop makes. */
 export const ASKED_STARTS_MAX = 256;
 /** Elements of an array that a dry run asks about. */
-export const ELEMENTS_ASKED_MAX = ASKED_STARTS_MAX;
+export const ELEMENTS_ASKED_MAX = 256;
 /** Names of hosts in one group. */
 export const GROUP_NAMES_MAX = 8;
 /** Ids of jobs that are named; the others are counted. */

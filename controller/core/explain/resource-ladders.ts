@@ -5,8 +5,8 @@ import { formatCpus, formatSize } from '../../../proto/domain/units.ts';
 import { whyNot } from '../placement/fit.ts';
 import { matchesGpuModel, shortGpuModel } from '../placement/gpu-model.ts';
 import { needOf } from '../placement/need.ts';
-import type { Ladder, LadderInput, Rung } from './change-ladders.ts';
 import { CHOICES_MAX } from './explain-limits.ts';
+import type { Ladder, LadderInput, Rung } from './ladder.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;

