@@ -9,6 +9,7 @@ import type { ConnectionLimits } from '../proto/rpc/connection-limits.ts';
 import { writeFileAtomically } from '../proto/runtime/durable-file.ts';
 import type { BlobStore } from './blobs/blob-store.ts';
 import type { Controller, ControllerOptions, ControllerSettings } from './controller-options.ts';
+import type { Planner } from './core/planner.ts';
 import type { AgentLink } from './effects/agent-link/agent-link.ts';
 import type { BlobSweeper } from './effects/blob-sweeper.ts';
 import type { DependentEnds } from './effects/dependent-ends.ts';
@@ -27,6 +28,7 @@ import { openWorkspaceUploads } from './http/workspace-uploads.ts';
 import type { AttemptLimit } from './rpc/auth/attempt-limit.ts';
 import type { Door } from './rpc/auth/door.ts';
 import type { Tokens } from './rpc/auth/tokens.ts';
+import { createQuestionDesk } from './rpc/explain/question-desk.ts';
 import { type ControllerRpc, createControllerRpc } from './rpc/rpc-server.ts';
 import { CA_FILE, type TlsMaterial } from './rpc/tls/tls-material.ts';
 import type { ChangeHub } from './rpc/watch/change-hub.ts';
@@ -52,6 +54,7 @@ export interface Parts {
   readonly liveness: Liveness;
   readonly telemetry: TelemetryBoard;
   readonly planning: PlanningLoop;
+  readonly askPlanner: Planner;
   readonly readyHosts: () => ReadonlySet<HostId>;
   readonly link: AgentLink;
   readonly tickets: DataTickets;
@@ -146,6 +149,8 @@ function createRpc(options: ControllerOptions, stores: Stores, parts: Parts): Co
       confirmStop: link.confirmStop,
       readyHosts: parts.readyHosts,
       waitReason: parts.planning.waitReason,
+      askPlanner: parts.askPlanner,
+      questions: createQuestionDesk(options.clock),
       seal: engine.sealer.seal,
       clock: options.clock,
       rng: options.rng.split('rpc'),

@@ -14,7 +14,10 @@ import type { BlobStore } from './blobs/blob-store.ts';
 import { openDirectoryBlobStore } from './blobs/directory-blob-store.ts';
 import { refuseWithoutRoom } from './blobs/refuse-without-room.ts';
 import type { Controller, ControllerOptions, ControllerSettings } from './controller-options.ts';
+import type { Planner } from './core/planner.ts';
 import { createPlanner } from './core/planning/plan-cluster.ts';
+import { PlannerMemory } from './core/planning/planner-memory.ts';
+import { createQuestionPlanner } from './core/planning/question-planner.ts';
 import { createAgentLink } from './effects/agent-link/agent-link.ts';
 import { createHistoryProofs } from './effects/agent-link/history-proof.ts';
 import { createBlobSweeper } from './effects/blob-sweeper.ts';
@@ -119,7 +122,7 @@ function createParts(
   undo.push(() => liveness.close());
   const verdicts = watchLostHosts({ engine, liveness, clock, logger: logger.child('effects') });
   undo.push(() => verdicts.close());
-  const { planning, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
+  const { planning, askPlanner, recovery, readyHosts } = createPlanning(options, engine, liveness, undo);
   const parts: { httpPort: number } = { httpPort: 0 };
   const secretsLogger = logger.child('secrets');
   const link = createAgentLink({
@@ -167,12 +170,12 @@ function createParts(
   const watch = enrolment.watch(link);
   undo.push(() => watch.close());
   const identities = { door, enrolment, attempts };
+  const plans = { planning, askPlanner, readyHosts };
   const made = {
     ...identities,
+    ...plans,
     liveness,
     telemetry,
-    planning,
-    readyHosts,
     link,
     tickets,
     connections,
@@ -199,6 +202,8 @@ function openGate(
 
 interface Planning {
   readonly planning: PlanningLoop;
+  /** For questions. */
+  readonly askPlanner: Planner;
   /** Present after a restore. */
   readonly recovery: RecoveryPhase | undefined;
   /** Hosts that may get work. */
@@ -206,7 +211,7 @@ interface Planning {
 }
 
 function createPlanning(
-  { clock, logger, rng, planner = createPlanner(), settings }: ControllerOptions,
+  { clock, logger, rng, settings, ...options }: ControllerOptions,
   engine: OpenedEngine,
   liveness: Liveness,
   undo: (() => Promise<void> | void)[],
@@ -225,6 +230,9 @@ function createPlanning(
         });
   if (recovery !== undefined) undo.push(() => recovery.close());
   const readyHosts = recovery === undefined ? liveness.readyHosts : () => recovery.readyHosts();
+  const memory = new PlannerMemory();
+  const planner = options.planner ?? createPlanner(memory);
+  const asked = options.planner ?? createQuestionPlanner(memory);
   const planning = createPlanningLoop({
     engine,
     planner: recovery === undefined ? planner : recovery.guard(planner),
@@ -236,7 +244,12 @@ function createPlanning(
   });
   liveness.onChange(() => planning.wake());
   undo.push(() => planning.close());
-  return { planning, recovery, readyHosts };
+  return {
+    planning,
+    recovery,
+    readyHosts,
+    askPlanner: recovery === undefined ? asked : recovery.guard(asked),
+  };
 }
 
 function toDeletedBlobs(blobs: BlobStore): Parameters<typeof createBlobSweeper>[0]['blobs'] {

@@ -56,6 +56,7 @@ export function createClusterCalls(channel: RpcChannel, target: ConnectionTarget
         ({ event }) => (event === undefined ? undefined : fromWireEventRecord(event)),
       ),
     // Their messages are built for those who send them.
+    explain: async () => (await import('./explain-calls.ts')).createExplainCalls(channel, told),
     scheduling: async () => (await import('./scheduling-calls.ts')).createSchedulingCalls(channel, told),
     async bulk() {
       const { openBulkClient } = await import('./bulk-client.ts');

@@ -19,6 +19,7 @@ import type {
 } from '../../proto/domain/views.ts';
 import type { AdminCalls } from './admin-calls.ts';
 import type { BulkClient } from './bulk-client.ts';
+import type { ExplainCalls } from './explain-calls.ts';
 import type { HostOrderCalls } from './host-order-calls.ts';
 import type { IdentityCalls } from './identity-calls.ts';
 import type { Page } from './page.ts';
@@ -199,6 +200,8 @@ export interface ClusterClient extends IdentityCalls {
   readonly admin: AdminCalls;
   whoAmI(): Promise<Identity>;
   events(query: EventQuery, signal: AbortSignal): AsyncIterable<EventRecord>;
+  /** Why jobs wait, and how full the cluster is. */
+  explain(): Promise<ExplainCalls>;
   /** Queues, quotas, policy, reservations and usage. */
   scheduling(): Promise<SchedulingCalls>;
   /** The HTTP side, for bulk bytes. */

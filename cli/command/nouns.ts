@@ -49,6 +49,20 @@ const NOUNS: readonly Noun[] = [
     load: async () => (await import('./cluster/events-command.ts')).EVENTS_COMMANDS,
   },
   {
+    name: 'why',
+    connects: true,
+    group: 'work',
+    summary: 'Why a job waits, when it is thought to start, and what would start it sooner',
+    load: async () => (await import('./explain/explain-commands.ts')).WHY_COMMANDS,
+  },
+  {
+    name: 'top',
+    connects: true,
+    group: 'cluster',
+    summary: 'How full the cluster, its queues and its hosts are, drawn again and again',
+    load: async () => (await import('./explain/explain-commands.ts')).TOP_COMMANDS,
+  },
+  {
     name: 'machine-types',
     connects: true,
     aliases: ['machineTypes', 'machine-type'],
@@ -197,8 +211,6 @@ const REFUSED_NOUNS: readonly RefusedNoun[] = [
   { name: 'storageProviders', hint: 'storage is the project folder that jobs see as /storage' },
   { name: 'images', hint: 'docker import on the host puts an image there' },
   { name: 'audit', hint: 'nabla events shows who did what' },
-  { name: 'top', hint: 'nabla gpus list and nabla hosts list show the load' },
-  { name: 'why', hint: 'nabla jobs show JOB says why a job waits' },
   {
     name: 'apiKey',
     hint: 'make a token with nabla tokens create NAME; log in with nabla login URL --token @FILE',
@@ -212,7 +224,6 @@ const METRICS_HINT = 'write metrics to artifacts; nabla gpus list shows the load
 
 const REFUSED_VERBS: readonly RefusedVerb[] = [
   { path: ['jobs', 'port-forward'], hint: 'publish ports with --ports; nabla jobs show JOB names them' },
-  { path: ['jobs', 'why'], hint: 'nabla jobs show JOB says why a job waits' },
   { path: ['jobs', 'metrics'], hint: METRICS_HINT },
   {
     path: ['jobs', 'clone'],
@@ -230,11 +241,14 @@ export const COMMAND_TREE: CommandTree = {
   refusedVerbs: REFUSED_VERBS,
 };
 
+/** Whole commands of one word. */
+const ALONE: ReadonlySet<string> = new Set(['whoami', 'top']);
+
 /**
  * Whether the words will need a connection, by the first of them: a guess that only decides what is loaded early.
  */
 export function needsConnection(argv: readonly string[]): boolean {
-  if (argv.length < 2 && argv[0] !== 'whoami') return false;
+  if (argv.length < 2 && !ALONE.has(argv[0] ?? '')) return false;
   if (argv.includes('--help') || argv.includes('-h') || argv[0] === 'help') return false;
   const noun = NOUNS.find(
     ({ name, aliases }) => name === argv[0] || aliases?.includes(argv[0] ?? '') === true,

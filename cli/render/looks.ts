@@ -380,15 +380,3 @@ export const EVENT_LOOK: RecordLook = {
   ],
   none: 'no events',
 };
-
-export const PLAN_LOOK: RecordLook = {
-  id: (record) => at(record, 'plan.hostId'),
-  columns: () => [
-    { header: 'FITS NOW', value: (record) => (valueAt(record, 'plan.fitsNow') === true ? 'yes' : 'no') },
-    text('HOST', 'plan.hostName'),
-    text('GPUS', 'plan.gpuUuids'),
-    text('REASON', 'plan.reason'),
-    text('MEANING', 'plan.reasonMessage'),
-  ],
-  none: '',
-};

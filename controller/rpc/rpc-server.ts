@@ -16,6 +16,7 @@ import {
   SecretService,
 } from '../../proto/gen/nabla/v1/catalog_pb.ts';
 import { EnrolService, HostControlService } from '../../proto/gen/nabla/v1/enrol_pb.ts';
+import { ExplainService } from '../../proto/gen/nabla/v1/explain_pb.ts';
 import { MemberService, TokenService, UserService } from '../../proto/gen/nabla/v1/identity_pb.ts';
 import { JobService } from '../../proto/gen/nabla/v1/job_pb.ts';
 import {
@@ -40,6 +41,7 @@ import { guardService } from './auth/guard-service.ts';
 import { createEnrolService, ENROL_BYTES_MAX, type EnrolServicePorts } from './enrol/enrol-service.ts';
 import { type AgentServicePorts, createAgentService } from './service/agent-service.ts';
 import { createEventService } from './service/event-service.ts';
+import { createExplainService } from './service/explain-service.ts';
 import { createHostControlService } from './service/host-control-service.ts';
 import { createHostService } from './service/host-service.ts';
 import { createIdentityService } from './service/identity-service.ts';
@@ -78,6 +80,7 @@ export const NABLA_SERVICES = [
   PolicyService,
   ReservationService,
   UsageService,
+  ExplainService,
 ] as const;
 
 export interface ControllerRpcOptions {
@@ -132,6 +135,7 @@ export function createControllerRpc(options: ControllerRpcOptions): ControllerRp
   serve(PolicyService, createPolicyService(ports));
   serve(ReservationService, createReservationService(ports));
   serve(UsageService, createUsageService(ports));
+  serve(ExplainService, createExplainService(ports));
   const health = createHealthBoard(NABLA_SERVICES.map(({ typeName }) => typeName));
   server.addService(Health, health.handlers, { open: true });
   const reflection = createReflectionHandlers([...NABLA_SERVICES, Health]);

@@ -7,7 +7,9 @@ import type { CallContext } from '../../proto/rpc/call-context.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import type { CommandContext } from '../core/command.ts';
 import type { Engine } from '../core/engine.ts';
+import type { Planner } from '../core/planner.ts';
 import type { TaskConnections } from '../core/task-connections.ts';
+import type { QuestionDesk } from './explain/question-desk.ts';
 import type { LiveHosts } from './view/host-view.ts';
 import type { FindWaitReason } from './view/job-view.ts';
 import type { ChangeHub } from './watch/change-hub.ts';
@@ -25,6 +27,10 @@ export interface ServicePorts {
   readonly confirmStop: (hostId: HostId, count: number) => void;
   readonly readyHosts: () => ReadonlySet<HostId>;
   readonly waitReason: FindWaitReason;
+  /** Plans as the planning loop would, for questions; nothing that it answers is carried out. */
+  readonly askPlanner: Planner;
+  /** Orders questions about the scheduler. */
+  readonly questions: QuestionDesk;
   readonly seal: SealSecret;
   readonly clock: Clock;
   readonly rng: Rng;

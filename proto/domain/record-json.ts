@@ -24,6 +24,8 @@ import type {
   Identity,
   JobView,
   MachineTypeView,
+  StartEstimate,
+  VeiledJobs,
 } from './views.ts';
 
 export type JsonRecord = { readonly [key: string]: JsonValue };
@@ -153,8 +155,24 @@ export function jobJson(job: JobView): JsonRecord {
   };
 }
 
+export function estimateJson(estimate: StartEstimate | undefined): JsonRecord | null {
+  return estimate === undefined ? null : { startAt: toIsoTime(estimate.startMs), basis: estimate.basis };
+}
+
+export function veiledJson({ jobIds, visibleCount, hiddenCount }: VeiledJobs): JsonRecord {
+  return { jobIds: [...jobIds], visibleCount, hiddenCount };
+}
+
 export function dryRunPlanJson(plan: DryRunPlan): JsonRecord {
-  return { ...plan, hostId: orNull(plan.hostId), gpuUuids: [...plan.gpuUuids] };
+  const { estimate, displaced, unknownBecause } = plan;
+  return {
+    ...plan,
+    hostId: orNull(plan.hostId),
+    gpuUuids: [...plan.gpuUuids],
+    estimate: estimateJson(estimate),
+    unknownBecause: unknownBecause === '' ? null : unknownBecause,
+    displaced: veiledJson(displaced),
+  };
 }
 
 export function artifactJson(artifact: Artifact): JsonRecord {

@@ -85,14 +85,41 @@ export interface Artifact {
   readonly sha256: string;
 }
 
+/** When a job is thought to start, and what that rests on, as a clause after "expected to start in about …". */
+export interface StartEstimate {
+  /** Epoch milliseconds. */
+  readonly startMs: number;
+  readonly basis: string;
+}
+
+/** Jobs as one caller sees them: those of hidden projects by their number only. */
+export interface VeiledJobs {
+  /** The first of the visible ones. */
+  readonly jobIds: readonly JobId[];
+  readonly visibleCount: number;
+  readonly hiddenCount: number;
+}
+
 /** Where a job would go if it were submitted now. */
 export interface DryRunPlan {
+  /** It would start at once; of an array: its first element. */
   readonly fitsNow: boolean;
   readonly hostId?: HostId;
   readonly hostName: string;
   readonly gpuUuids: readonly GpuUuid[];
   readonly reason: string;
   readonly reasonMessage: string;
+  /** Place that it would have among jobs that are ready; 0 when it would not be ready. */
+  readonly position: number;
+  /** Absent when it would start at once, or nothing can be said. */
+  readonly estimate?: StartEstimate;
+  /** Why there is no estimate, as a clause after "unknown, because …"; empty when there is one or none is due. */
+  readonly unknownBecause: string;
+  /** Running work that would be stopped for it. */
+  readonly displaced: VeiledJobs;
+  /** 1, or those of an array, and how many of the first 256 would start at once. */
+  readonly elements: number;
+  readonly elementsStarting: number;
 }
 
 /** Who the server takes the caller for. */

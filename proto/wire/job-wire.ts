@@ -4,7 +4,14 @@
 import { create } from '@bufbuild/protobuf';
 import type { GpuUuid, HostId, JobId, Principal, ProjectId } from '../domain/ids.ts';
 import type { Exit } from '../domain/job.ts';
-import type { Artifact, AttemptView, DryRunPlan, JobView } from '../domain/views.ts';
+import type {
+  Artifact,
+  AttemptView,
+  DryRunPlan,
+  JobView,
+  StartEstimate,
+  VeiledJobs,
+} from '../domain/views.ts';
 import * as wire from '../gen/nabla/v1/job_pb.ts';
 import { attemptOutcomeBridge, attemptPhaseBridge, jobStateBridge, verdictBridge } from './enum-wire.ts';
 import { fromWireJobSpec, fromWirePorts, redactJobSpec, toWireJobSpec, toWirePort } from './job-spec-wire.ts';
@@ -149,10 +156,16 @@ export function toWireDryRunPlan(plan: DryRunPlan): wire.DryRunPlan {
     gpuUuids: [...plan.gpuUuids],
     reason: plan.reason,
     reasonMessage: plan.reasonMessage,
+    position: plan.position,
+    ...present('estimate', plan.estimate && toWireEstimate(plan.estimate)),
+    unknownBecause: plan.unknownBecause,
+    displaced: toWireVeiled(plan.displaced),
+    elements: plan.elements,
+    elementsStarting: plan.elementsStarting,
   });
 }
 
-export function fromWireDryRunPlan(plan: wire.DryRunPlan): DryRunPlan {
+export function fromWireDryRunPlan(plan: wire.DryRunPlan, path = 'plan'): DryRunPlan {
   return {
     fitsNow: plan.fitsNow,
     ...(plan.hostId === '' ? {} : { hostId: plan.hostId as HostId }),
@@ -160,5 +173,32 @@ export function fromWireDryRunPlan(plan: wire.DryRunPlan): DryRunPlan {
     gpuUuids: plan.gpuUuids as GpuUuid[],
     reason: plan.reason,
     reasonMessage: plan.reasonMessage,
+    position: fromCount(plan.position, `${path}.position`),
+    ...present('estimate', plan.estimate && fromWireEstimate(plan.estimate, `${path}.estimate`)),
+    unknownBecause: plan.unknownBecause,
+    displaced: fromWireVeiled(plan.displaced, `${path}.displaced`),
+    elements: fromCount(plan.elements, `${path}.elements`),
+    elementsStarting: fromCount(plan.elementsStarting, `${path}.elementsStarting`),
+  };
+}
+
+export function toWireEstimate({ startMs, basis }: StartEstimate): wire.StartEstimate {
+  return create(wire.StartEstimateSchema, { startMs: toInt64(Math.max(0, Math.round(startMs))), basis });
+}
+
+export function fromWireEstimate({ startMs, basis }: wire.StartEstimate, path: string): StartEstimate {
+  return { startMs: fromInt64(startMs, `${path}.startMs`), basis };
+}
+
+export function toWireVeiled({ jobIds, visibleCount, hiddenCount }: VeiledJobs): wire.VeiledJobs {
+  return create(wire.VeiledJobsSchema, { jobIds: [...jobIds], visibleCount, hiddenCount });
+}
+
+/** Absent means nobody. */
+export function fromWireVeiled(jobs: wire.VeiledJobs | undefined, path: string): VeiledJobs {
+  return {
+    jobIds: (jobs?.jobIds ?? []) as JobId[],
+    visibleCount: fromCount(jobs?.visibleCount ?? 0, `${path}.visibleCount`),
+    hiddenCount: fromCount(jobs?.hiddenCount ?? 0, `${path}.hiddenCount`),
   };
 }

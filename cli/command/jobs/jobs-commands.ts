@@ -3,6 +3,7 @@
  */
 import { JOB_STATES } from '../../../proto/domain/job.ts';
 import type { CommandContext, CommandSpec } from '../command-tree.ts';
+import { whyCommand } from '../explain/explain-commands.ts';
 import type { Argument, Field, Refusal } from '../field.ts';
 import { PROJECT_FIELD } from '../global-fields.ts';
 import { ARTIFACT_COMMANDS } from './artifact-commands.ts';
@@ -257,5 +258,6 @@ export const JOBS_COMMANDS: readonly CommandSpec[] = [
       run: async (context) => (await import('./job-records.ts')).tagJob(context, verb),
     }),
   ),
+  whyCommand(['jobs', 'why']),
   ...ARTIFACT_COMMANDS,
 ];

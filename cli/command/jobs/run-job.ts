@@ -6,7 +6,7 @@ import { EXIT_CODES } from '../../../proto/domain/job.ts';
 import { dryRunPlanJson, jobJson } from '../../../proto/domain/record-json.ts';
 import type { JobView } from '../../../proto/domain/views.ts';
 import type { ClusterClient, JobRef } from '../../client/cluster-client.ts';
-import { PLAN_LOOK } from '../../render/looks.ts';
+import { PLAN_LOOK } from '../../render/explanation-look.ts';
 import { createStatusLine, type StatusLine } from '../../render/status-line.ts';
 import type { CommandContext } from '../command-tree.ts';
 import { usageError } from '../usage-error.ts';

@@ -77,6 +77,20 @@ export class PlannerMemory {
     return this.#awaitingIds;
   }
 
+  /** Since when room that evictions make is promised to a job. */
+  get promises(): ReadonlyMap<JobId, number> {
+    return this.#awaiting;
+  }
+
+  /** Forgets what plans decided, but not what was drawn from the cluster: the next one begins with these promises. */
+  recall(promises: ReadonlyMap<JobId, number>): void {
+    this.#awaiting.clear();
+    for (const [id, sinceMs] of promises) this.#awaiting.set(id, sinceMs);
+    this.#kept = new Set(promises.keys());
+    this.verdicts = new Map();
+    this.passed.clear();
+  }
+
   /** What fits where; valid until the rooms change. */
   get tables(): FitTables {
     return this.#tables;

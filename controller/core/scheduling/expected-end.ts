@@ -11,8 +11,11 @@ export interface ExpectedEnd {
   readonly isSure: boolean;
 }
 
+/** What the end of running work is drawn from. */
+export type RunningTimes = Pick<RunningJob, 'startedMs' | 'timeLimitMs' | 'stopsByMs' | 'learnedEndMs'>;
+
 /** A guess that turned out too short is doubled until it lies ahead: what ran long is likely to run long. */
-export function expectEnd(job: RunningJob, nowMs: number, runtimeEstimateMs: number): ExpectedEnd {
+export function expectEnd(job: RunningTimes, nowMs: number, runtimeEstimateMs: number): ExpectedEnd {
   const soonest = nowMs + 1;
   // A host's clock may run ahead.
   const startedMs = Math.min(job.startedMs, nowMs);

@@ -126,6 +126,9 @@ export const AUTHORISATION: Readonly<Record<string, Rule>> = {
   '/nabla.v1.ReservationService/ListReservations': viewer('visible'),
   '/nabla.v1.ReservationService/DeleteReservation': 'operator',
   '/nabla.v1.UsageService/GetUsage': viewer('visible'),
+  '/nabla.v1.ExplainService/ExplainJob': viewer('default'),
+  // Projects that the caller does not see are one sum.
+  '/nabla.v1.ExplainService/GetClusterLoad': 'user',
   '/nabla.v1.AgentService/Session': 'agent',
   '/nabla.v1.AgentService/ReportTelemetry': 'agent',
   'GET /v1/health': 'open',

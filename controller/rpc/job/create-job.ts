@@ -2,22 +2,25 @@
  * Accepting a job: the whole request is checked, passwords are sealed, and only then a command is given. A dry run
  * goes the same way up to the decision and stores nothing.
  */
-import type { ArrayId, JobId, SecretId } from '../../../proto/domain/ids.ts';
-import type { Credentials, JobSpec } from '../../../proto/domain/job.ts';
+import type { ArrayId, JobId, Principal, SecretId } from '../../../proto/domain/ids.ts';
+import type { Credentials, Job, JobSpec } from '../../../proto/domain/job.ts';
 import { type ArrayRange, checkArrayRange, toIndices } from '../../../proto/domain/job-array.ts';
 import { requireJobSpec } from '../../../proto/domain/job-validation.ts';
 import type { DryRunPlan } from '../../../proto/domain/views.ts';
-import { ClusterError } from '../../../proto/errors/cluster-error.ts';
+import { ClusterError, invariant } from '../../../proto/errors/cluster-error.ts';
 import type { CreateJobRequest } from '../../../proto/gen/nabla/v1/job_pb.ts';
+import type { CallContext } from '../../../proto/rpc/call-context.ts';
 import { sha256Hex } from '../../../proto/runtime/sha256.ts';
 import { fromWireJobSpec, redactJobSpec } from '../../../proto/wire/job-spec-wire.ts';
 import { workspaceKey } from '../../blobs/blob-layout.ts';
-import type { Command, CommandContext, NewArray, SealedSecret } from '../../core/command.ts';
+import type { Command, NewArray, SealedSecret } from '../../core/command.ts';
 import { decide } from '../../core/decide.ts';
+import type { ClusterEvent } from '../../core/event.ts';
+import { planDryRun } from '../../core/explain/dry-run.ts';
 import { foundProject } from '../../core/found-record.ts';
-import { planDryRun } from '../../core/placement/explain.ts';
 import type { ClusterReader } from '../../core/reader.ts';
 import { checkRequestId, failRequest, projectReference } from '../request-field.ts';
+import { planInputOf, seesOf } from '../service/explain-service.ts';
 import type { ServicePorts } from '../service-ports.ts';
 
 type CreateJobCommand = Extract<Command, { readonly type: 'create-job' }>;
@@ -143,34 +146,54 @@ async function sealPasswords(ports: CreateJobPorts, asked: JobSpec): Promise<Sea
   return { spec, secrets };
 }
 
-export interface DryRun {
-  /** With everything that acceptance would have filled in. */
-  readonly spec: JobSpec;
-  readonly plan: DryRunPlan;
-}
-
 /** What would become of the command now. @throws ClusterError as the real submission would */
 export async function dryRunJob(
   ports: ServicePorts,
   command: CreateJobCommand,
-  context: CommandContext,
-): Promise<DryRun> {
-  const input = {
-    readyHosts: ports.readyHosts(),
-    nowMs: context.nowMs,
-    seed: ports.rng.integer(2 ** 31),
-    placementsMax: 1,
-  };
+  context: CallContext,
+): Promise<DryRunPlan> {
   const { request: _replayed, ...fresh } = command;
-  return ports.engine.read((view) => {
-    // The state behind the engine implements the wider reader; deciding changes nothing.
-    const decision = decide(view as ClusterReader, fresh, context);
-    if (!decision.ok) {
-      const { kind, code, message, ...options } = decision.error;
-      throw new ClusterError(kind, code, message, options);
-    }
-    const queued = decision.events.find((event) => event.type === 'job-queued');
-    const spec = queued?.spec ?? command.spec;
-    return { spec, plan: planDryRun({ view, ...input }, spec) };
-  });
+  const { principal } = context.caller;
+  return ports.questions.ask(principal, context.signal, () =>
+    ports.engine.read((view) => {
+      // The state behind the engine implements the wider reader; deciding changes nothing.
+      const reader = view as ClusterReader;
+      const input = planInputOf(ports);
+      const decision = decide(reader, fresh, { principal, nowMs: input.nowMs });
+      if (!decision.ok) {
+        const { kind, code, message, ...options } = decision.error;
+        throw new ClusterError(kind, code, message, options);
+      }
+      const jobs = decision.events.flatMap((event) =>
+        event.type === 'job-queued' ? [toQueuedJob(event, principal, input.nowMs)] : [],
+      );
+      const [first, ...others] = jobs;
+      invariant(first !== undefined, 'JOB_NOT_QUEUED');
+      const sees = seesOf(ports, view, context);
+      return planDryRun(ports.askPlanner, { view: reader, ...input }, [first, ...others], sees);
+    }),
+  );
+}
+
+type JobQueued = Extract<ClusterEvent, { readonly type: 'job-queued' }>;
+
+/** As the state would keep it. */
+function toQueuedJob({ jobId, projectId, spec, held }: JobQueued, createdBy: Principal, nowMs: number): Job {
+  return {
+    id: jobId,
+    projectId,
+    createdBy,
+    createdAtMs: nowMs,
+    spec,
+    state: 'queued',
+    reason: 'QUEUED',
+    reasonMessage: '',
+    attempts: [],
+    startedAtMs: 0,
+    finishedAtMs: 0,
+    revision: 0,
+    stopRequested: false,
+    manualRetries: 0,
+    ...(held === undefined ? {} : { held }),
+  };
 }

@@ -49,7 +49,7 @@ export function createJobService(ports: ServicePorts): ServiceHandlers<typeof Jo
     async createJob(request, context) {
       const command = await toCreateJobCommand(ports, request);
       if (request.dryRun) {
-        const { plan } = await dryRunJob(ports, command, commandContext(ports, context));
+        const plan = await dryRunJob(ports, command, context);
         return { plan: toWireDryRunPlan(plan) };
       }
       const { subject, replayed } = await engine.submit(command, commandContext(ports, context));

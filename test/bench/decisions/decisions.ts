@@ -1,6 +1,6 @@
 /**
  * What one placement decision costs: 5,000 hosts of 8 GPUs, empty and 90 % full with leftovers of every kind, on one
- * core; and how the cost grows from 100 to 10,000 hosts.
+ * core; how the cost grows from 100 to 10,000 hosts; and what it costs to explain a waiting job.
  */
 import { Fleet, type Placement } from '../../../controller/core/packing/fleet.ts';
 import { NO_NEED, type Shape } from '../../../controller/core/packing/shape.ts';
@@ -8,6 +8,7 @@ import { createRng } from '../../../proto/runtime/rng.ts';
 import { type BenchOptions, type BenchResult, type Metric, metric, percentile } from '../bench-report.ts';
 import { drawCost } from './cost-curve.ts';
 import { measurePasses } from './pass-scale.ts';
+import { measureWhy } from './why-scale.ts';
 
 const HOSTS = 5_000;
 const GPUS_PER_HOST = 8;
@@ -54,7 +55,7 @@ export async function benchDecisions(options: BenchOptions): Promise<BenchResult
     metrics[`hosts_${hosts}.decision_us`] = metric(microseconds, 'us');
   metrics['cost_exponent'] = metric(slopeOf(costs), '', '< 0.5');
   options.say(drawCost(costs));
-  return { inputs: [], metrics: { ...metrics, ...measurePasses(options) } };
+  return { inputs: [], metrics: { ...metrics, ...measurePasses(options), ...measureWhy(options) } };
 }
 
 /** Half of what the empty cluster makes in the same run. */

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file nabla/v1/job.proto.
  */
 export const file_nabla_v1_job: GenFile = /*@__PURE__*/
-  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSKeBwoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBINCgVxdWV1ZRgbIAEoCRIjCgVhZnRlchgcIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kSJQoFYXJyYXkYHSABKAsyFi5uYWJsYS52MS5BcnJheUVsZW1lbnQaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5IkAKCkRlcGVuZGVuY3kSCgoCb24YASABKAkSJgoEd2hlbhgCIAEoDjIYLm5hYmxhLnYxLkFmdGVyQ29uZGl0aW9uIkQKDEFycmF5RWxlbWVudBIQCghhcnJheV9pZBgBIAEoCRINCgVpbmRleBgCIAEoBRITCgtjb25jdXJyZW5jeRgDIAEoBSKmAQoERXhpdBIRCgRjb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgFEhUKDW91dF9vZl9tZW1vcnkYAyABKAgSIgoHdmVyZGljdBgEIAEoDjIRLm5hYmxhLnYxLlZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSFgoOZmluaXNoZWRfYXRfbXMYByABKANCBwoFX2NvZGUigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEiUKBXBoYXNlGAIgASgOMhYubmFibGEudjEuQXR0ZW1wdFBoYXNlEikKB291dGNvbWUYAyABKA4yGC5uYWJsYS52MS5BdHRlbXB0T3V0Y29tZRIPCgdob3N0X2lkGAQgASgJEhEKCWdwdV91dWlkcxgFIAMoCRIUCgxwbGFjZWRfYXRfbXMYBiABKAMSFQoNc3RhcnRlZF9hdF9tcxgHIAEoAxITCgtlbmRlZF9hdF9tcxgIIAEoAxIcCgRleGl0GAkgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgKIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAsgASgJEhYKDnByb2dyZXNzX2J5dGVzGAwgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGA0gASgDEhEKCWxvZ19ieXRlcxgOIAEoAxIRCglob3N0X25hbWUYDyABKAkinQMKA0pvYhIKCgJpZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhIKCmNyZWF0ZWRfYnkYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoAxIfCgRzcGVjGAUgASgLMhEubmFibGEudjEuSm9iU3BlYxIhCgVzdGF0ZRgGIAEoDjISLm5hYmxhLnYxLkpvYlN0YXRlEg4KBnJlYXNvbhgHIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgIIAEoCRIjCghhdHRlbXB0cxgJIAMoCzIRLm5hYmxhLnYxLkF0dGVtcHQSFQoNc3RhcnRlZF9hdF9tcxgKIAEoAxIWCg5maW5pc2hlZF9hdF9tcxgLIAEoAxIQCghyZXZpc2lvbhgMIAEoAxIWCglleGl0X2NvZGUYDSABKAVIAIgBARIWCg5xdWV1ZV9wb3NpdGlvbhgOIAEoBRIWCg5zdG9wX3JlcXVlc3RlZBgPIAEoCBIVCg1ub3RfYmVmb3JlX21zGBAgASgDEgwKBGhlbGQYESABKAhCDAoKX2V4aXRfY29kZSKcAQoQQ3JlYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEh8KBHNwZWMYAiABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIMCgRob2xkGAUgASgIEiMKBWFycmF5GAYgASgLMhQubmFibGEudjEuQXJyYXlSYW5nZSJMCgpBcnJheVJhbmdlEg0KBWZpcnN0GAEgASgFEgwKBGxhc3QYAiABKAUSDAoEc3RlcBgDIAEoBRITCgtjb25jdXJyZW5jeRgEIAEoBSJ2ChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISIgoEcGxhbhgCIAEoCzIULm5hYmxhLnYxLkRyeVJ1blBsYW4SEAoIYXJyYXlfaWQYAyABKAkSDwoHam9iX2lkcxgEIAMoCSJ9CgpEcnlSdW5QbGFuEhAKCGZpdHNfbm93GAEgASgIEg8KB2hvc3RfaWQYAiABKAkSEQoJaG9zdF9uYW1lGAMgASgJEhEKCWdwdV91dWlkcxgEIAMoCRIOCgZyZWFzb24YBSABKAkSFgoOcmVhc29uX21lc3NhZ2UYBiABKAkiLQoNR2V0Sm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSIsCg5HZXRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiSgoPTGlzdEpvYnNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSJgoHb3B0aW9ucxgCIAEoCzIVLm5hYmxhLnYxLkxpc3RPcHRpb25zIkgKEExpc3RKb2JzUmVzcG9uc2USGwoEam9icxgBIAMoCzINLm5hYmxhLnYxLkpvYhIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiUgoOU3RvcEpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSFQoIZ3JhY2VfbXMYAyABKANIAIgBAUILCglfZ3JhY2VfbXMiPgoPU3RvcEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIvYBChBVcGRhdGVKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhUKCHByaW9yaXR5GAMgASgFSACIAQESGgoNdGltZV9saW1pdF9tcxgEIAEoA0gBiAEBEiwKC2NvbnN0cmFpbnRzGAUgASgLMhcubmFibGEudjEuQ29uc3RyYWludFNldBISCgVxdWV1ZRgGIAEoCUgCiAEBEiYKBWFmdGVyGAcgASgLMhcubmFibGEudjEuRGVwZW5kZW5jeVNldEILCglfcHJpb3JpdHlCEAoOX3RpbWVfbGltaXRfbXNCCAoGX3F1ZXVlIoIBCg1Db25zdHJhaW50U2V0Ej0KC2NvbnN0cmFpbnRzGAEgAygLMigubmFibGEudjEuQ29uc3RyYWludFNldC5Db25zdHJhaW50c0VudHJ5GjIKEENvbnN0cmFpbnRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASI0Cg1EZXBlbmRlbmN5U2V0EiMKBWFmdGVyGAEgAygLMhQubmFibGEudjEuRGVwZW5kZW5jeSJAChFVcGRhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSIuCg5Ib2xkSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSI+Cg9Ib2xkSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAkiMQoRUmVsZWFzZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiQQoSUmVsZWFzZUpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIjAKEERlbGV0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkiEwoRRGVsZXRlSm9iUmVzcG9uc2UiQwoPUmV0cnlKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhIKCnJlcXVlc3RfaWQYAyABKAkiLgoQUmV0cnlKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiUQoUVXBkYXRlSm9iVGFnc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSCwoDYWRkGAMgAygJEg4KBnJlbW92ZRgEIAMoCSIzChVVcGRhdGVKb2JUYWdzUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIkcKD1dhdGNoSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIWCg5hZnRlcl9yZXZpc2lvbhgDIAEoAyIuChBXYXRjaEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiKnAQoPUmVhZExvZ3NSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDAoEdGFzaxgEIAEoBRIOCgZvZmZzZXQYBSABKAMSDgoGZm9sbG93GAYgASgIEhIKCnRhaWxfbGluZXMYByABKAUSIwoGc3RyZWFtGAggASgOMhMubmFibGEudjEuTG9nU3RyZWFtIqwBChBSZWFkTG9nc1Jlc3BvbnNlEg4KBm9mZnNldBgBIAEoAxITCgtuZXh0X29mZnNldBgCIAEoAxIjCgZzdHJlYW0YAyABKA4yEy5uYWJsYS52MS5Mb2dTdHJlYW0SDwoHdGltZV9tcxgEIAEoAxIMCgRkYXRhGAUgASgMEhEKCWdhcF9ieXRlcxgGIAEoAxILCgNlb2YYByABKAgSDwoHYXR0ZW1wdBgIIAEoBSItCgxUZXJtaW5hbFNpemUSDAoEcm93cxgBIAEoBRIPCgdjb2x1bW5zGAIgASgFIuoBCglFeGVjU3RhcnQSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDAoEdGFzaxgDIAEoBRIMCgRhcmd2GAQgAygJEgsKA3R0eRgFIAEoCBIkCgRzaXplGAYgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplEikKA2VudhgHIAMoCzIcLm5hYmxhLnYxLkV4ZWNTdGFydC5FbnZFbnRyeRIZChF3b3JraW5nX2RpcmVjdG9yeRgIIAEoCRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqABCgtFeGVjUmVxdWVzdBIkCgVzdGFydBgBIAEoCzITLm5hYmxhLnYxLkV4ZWNTdGFydEgAEg8KBXN0ZGluGAIgASgMSAASEwoJc3RkaW5fZW9mGAMgASgISAASKAoGcmVzaXplGAQgASgLMhYubmFibGEudjEuVGVybWluYWxTaXplSAASEAoGc2lnbmFsGAUgASgJSABCCQoHbWVzc2FnZSJ0CgxFeGVjUmVzcG9uc2USEQoHc3RhcnRlZBgBIAEoCEgAEhAKBnN0ZG91dBgCIAEoDEgAEhAKBnN0ZGVychgDIAEoDEgAEiIKBGV4aXQYBCABKAsyEi5uYWJsYS52MS5FeGVjRXhpdEgAQgkKB21lc3NhZ2UiKAoIRXhlY0V4aXQSDAoEY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUiZQoIQXJ0aWZhY3QSDAoEcGF0aBgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDEhYKDm1vZGlmaWVkX2F0X21zGAMgASgDEg8KB2F0dGVtcHQYBCABKAUSDgoGc2hhMjU2GAUgASgJImgKFExpc3RBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkSEgoKcGFnZV90b2tlbhgFIAEoCSJXChVMaXN0QXJ0aWZhY3RzUmVzcG9uc2USJQoJYXJ0aWZhY3RzGAEgAygLMhIubmFibGEudjEuQXJ0aWZhY3QSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlcKF0Rlc3Ryb3lBcnRpZmFjdHNSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEg8KB2F0dGVtcHQYAyABKAUSDQoFZ2xvYnMYBCADKAkiQgoYRGVzdHJveUFydGlmYWN0c1Jlc3BvbnNlEhEKCWRlc3Ryb3llZBgBIAEoBRITCgtmcmVlZF9ieXRlcxgCIAEoAypiCg5BZnRlckNvbmRpdGlvbhIfChtBRlRFUl9DT05ESVRJT05fVU5TUEVDSUZJRUQQABIWChJBRlRFUl9DT05ESVRJT05fT0sQARIXChNBRlRFUl9DT05ESVRJT05fQU5ZEAIqeAoMT25EaXNjb25uZWN0Eh0KGU9OX0RJU0NPTk5FQ1RfVU5TUEVDSUZJRUQQABIWChJPTl9ESVNDT05ORUNUX1dBSVQQARIZChVPTl9ESVNDT05ORUNUX1JFUExBQ0UQAhIWChJPTl9ESVNDT05ORUNUX1NUT1AQAyqyAQoISm9iU3RhdGUSGQoVSk9CX1NUQVRFX1VOU1BFQ0lGSUVEEAASFAoQSk9CX1NUQVRFX1FVRVVFRBABEhYKEkpPQl9TVEFURV9TVEFSVElORxACEhUKEUpPQl9TVEFURV9SVU5OSU5HEAMSFwoTSk9CX1NUQVRFX1NVQ0NFRURFRBAEEhQKEEpPQl9TVEFURV9GQUlMRUQQBRIXChNKT0JfU1RBVEVfQ0FOQ0VMTEVEEAYq3AEKB1ZlcmRpY3QSFwoTVkVSRElDVF9VTlNQRUNJRklFRBAAEhUKEVZFUkRJQ1RfVVNFUl9DT0RFEAESGQoVVkVSRElDVF9PVVRfT0ZfTUVNT1JZEAISEQoNVkVSRElDVF9JTUFHRRADEhAKDFZFUkRJQ1RfREFUQRAEEhAKDFZFUkRJQ1RfSE9TVBAFEg8KC1ZFUkRJQ1RfR1BVEAYSEwoPVkVSRElDVF9ORVRXT1JLEAcSFgoSVkVSRElDVF9USU1FX0xJTUlUEAgSEQoNVkVSRElDVF9RVU9UQRAJKrYBCgxBdHRlbXB0UGhhc2USHQoZQVRURU1QVF9QSEFTRV9VTlNQRUNJRklFRBAAEhgKFEFUVEVNUFRfUEhBU0VfUExBQ0VEEAESGwoXQVRURU1QVF9QSEFTRV9QUkVQQVJJTkcQAhIZChVBVFRFTVBUX1BIQVNFX1JVTk5JTkcQAxIcChhBVFRFTVBUX1BIQVNFX0ZJTkFMSVpJTkcQBBIXChNBVFRFTVBUX1BIQVNFX0VOREVEEAUqxAEKDkF0dGVtcHRPdXRjb21lEh8KG0FUVEVNUFRfT1VUQ09NRV9VTlNQRUNJRklFRBAAEh0KGUFUVEVNUFRfT1VUQ09NRV9TVUNDRUVERUQQARIaChZBVFRFTVBUX09VVENPTUVfRkFJTEVEEAISHQoZQVRURU1QVF9PVVRDT01FX0NBTkNFTExFRBADEh0KGUFUVEVNUFRfT1VUQ09NRV9QUkVFTVBURUQQBBIYChRBVFRFTVBUX09VVENPTUVfTE9TVBAFKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMq4ICgpKb2JTZXJ2aWNlEkQKCUNyZWF0ZUpvYhIaLm5hYmxhLnYxLkNyZWF0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5DcmVhdGVKb2JSZXNwb25zZRI7CgZHZXRKb2ISFy5uYWJsYS52MS5HZXRKb2JSZXF1ZXN0GhgubmFibGEudjEuR2V0Sm9iUmVzcG9uc2USQQoITGlzdEpvYnMSGS5uYWJsYS52MS5MaXN0Sm9ic1JlcXVlc3QaGi5uYWJsYS52MS5MaXN0Sm9ic1Jlc3BvbnNlEj4KB1N0b3BKb2ISGC5uYWJsYS52MS5TdG9wSm9iUmVxdWVzdBoZLm5hYmxhLnYxLlN0b3BKb2JSZXNwb25zZRJECglEZWxldGVKb2ISGi5uYWJsYS52MS5EZWxldGVKb2JSZXF1ZXN0GhsubmFibGEudjEuRGVsZXRlSm9iUmVzcG9uc2USQQoIUmV0cnlKb2ISGS5uYWJsYS52MS5SZXRyeUpvYlJlcXVlc3QaGi5uYWJsYS52MS5SZXRyeUpvYlJlc3BvbnNlElAKDVVwZGF0ZUpvYlRhZ3MSHi5uYWJsYS52MS5VcGRhdGVKb2JUYWdzUmVxdWVzdBofLm5hYmxhLnYxLlVwZGF0ZUpvYlRhZ3NSZXNwb25zZRJECglVcGRhdGVKb2ISGi5uYWJsYS52MS5VcGRhdGVKb2JSZXF1ZXN0GhsubmFibGEudjEuVXBkYXRlSm9iUmVzcG9uc2USPgoHSG9sZEpvYhIYLm5hYmxhLnYxLkhvbGRKb2JSZXF1ZXN0GhkubmFibGEudjEuSG9sZEpvYlJlc3BvbnNlEkcKClJlbGVhc2VKb2ISGy5uYWJsYS52MS5SZWxlYXNlSm9iUmVxdWVzdBocLm5hYmxhLnYxLlJlbGVhc2VKb2JSZXNwb25zZRJDCghXYXRjaEpvYhIZLm5hYmxhLnYxLldhdGNoSm9iUmVxdWVzdBoaLm5hYmxhLnYxLldhdGNoSm9iUmVzcG9uc2UwARJDCghSZWFkTG9ncxIZLm5hYmxhLnYxLlJlYWRMb2dzUmVxdWVzdBoaLm5hYmxhLnYxLlJlYWRMb2dzUmVzcG9uc2UwARI5CgRFeGVjEhUubmFibGEudjEuRXhlY1JlcXVlc3QaFi5uYWJsYS52MS5FeGVjUmVzcG9uc2UoATABElAKDUxpc3RBcnRpZmFjdHMSHi5uYWJsYS52MS5MaXN0QXJ0aWZhY3RzUmVxdWVzdBofLm5hYmxhLnYxLkxpc3RBcnRpZmFjdHNSZXNwb25zZRJZChBEZXN0cm95QXJ0aWZhY3RzEiEubmFibGEudjEuRGVzdHJveUFydGlmYWN0c1JlcXVlc3QaIi5uYWJsYS52MS5EZXN0cm95QXJ0aWZhY3RzUmVzcG9uc2ViBnByb3RvMw", [file_nabla_v1_common]);
+  fileDesc("ChJuYWJsYS92MS9qb2IucHJvdG8SCG5hYmxhLnYxIkIKB0NvbW1hbmQSDwoFc2hlbGwYASABKAlIABIeCgRhcmd2GAIgASgLMg4ubmFibGEudjEuQXJndkgAQgYKBGZvcm0iFAoEQXJndhIMCgRhcmdzGAEgAygJIlIKDFJlZ2lzdHJ5QXV0aBILCgN1cmwYASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkSEQoJc2VjcmV0X2lkGAQgASgJImUKCVdvcmtzcGFjZRInCgRibG9iGAEgASgLMhcubmFibGEudjEuQmxvYldvcmtzcGFjZUgAEiUKA2dpdBgCIAEoCzIWLm5hYmxhLnYxLkdpdFdvcmtzcGFjZUgAQggKBnNvdXJjZSIzCg1CbG9iV29ya3NwYWNlEg4KBnNoYTI1NhgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgDIl8KDEdpdFdvcmtzcGFjZRILCgN1cmwYASABKAkSCwoDcmVmGAIgASgJEhAKCHVzZXJuYW1lGAMgASgJEhAKCHBhc3N3b3JkGAQgASgJEhEKCXNlY3JldF9pZBgFIAEoCSKeBwoHSm9iU3BlYxIMCgRuYW1lGAEgASgJEg0KBWltYWdlGAIgASgJEhYKDmNvbnRhaW5lcl91c2VyGAMgASgJEigKCHJlZ2lzdHJ5GAQgASgLMhYubmFibGEudjEuUmVnaXN0cnlBdXRoEiIKB2NvbW1hbmQYBSABKAsyES5uYWJsYS52MS5Db21tYW5kEicKA2VudhgGIAMoCzIaLm5hYmxhLnYxLkpvYlNwZWMuRW52RW50cnkSJAoFcG9ydHMYByADKAsyFS5uYWJsYS52MS5Qb3J0TWFwcGluZxIsCglyZXNvdXJjZXMYCCABKAsyGS5uYWJsYS52MS5SZXNvdXJjZVJlcXVlc3QSFAoMbWFjaGluZV90eXBlGAkgASgJEhUKDXRpbWVfbGltaXRfbXMYCiABKAMSEAoIZ3JhY2VfbXMYCyABKAMSDwoHcmV0cmllcxgMIAEoBRIYChBtYXhfcnVuX2F0dGVtcHRzGA0gASgFEhkKEXdvcmtpbmdfZGlyZWN0b3J5GA4gASgJEiYKCXdvcmtzcGFjZRgPIAEoCzITLm5hYmxhLnYxLldvcmtzcGFjZRIVCghwcmlvcml0eRgQIAEoBUgAiAEBEhMKC3ByZWVtcHRpYmxlGBEgASgIEjcKC2NvbnN0cmFpbnRzGBIgAygLMiIubmFibGEudjEuSm9iU3BlYy5Db25zdHJhaW50c0VudHJ5EhUKDWV4Y2x1ZGVfaG9zdHMYEyADKAkSEQoJZXhjbHVzaXZlGBQgASgIEhYKDndhaXRfZm9yX2hvc3RzGBUgASgIEgwKBHRhZ3MYFiADKAkSDQoFdGFza3MYFyABKAUSFgoOd2Fybl9iZWZvcmVfbXMYGCABKAMSEwoLd2Fybl9zaWduYWwYGSABKAkSLQoNb25fZGlzY29ubmVjdBgaIAEoDjIWLm5hYmxhLnYxLk9uRGlzY29ubmVjdBINCgVxdWV1ZRgbIAEoCRIjCgVhZnRlchgcIAMoCzIULm5hYmxhLnYxLkRlcGVuZGVuY3kSJQoFYXJyYXkYHSABKAsyFi5uYWJsYS52MS5BcnJheUVsZW1lbnQaKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoyChBDb25zdHJhaW50c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCCwoJX3ByaW9yaXR5IkAKCkRlcGVuZGVuY3kSCgoCb24YASABKAkSJgoEd2hlbhgCIAEoDjIYLm5hYmxhLnYxLkFmdGVyQ29uZGl0aW9uIkQKDEFycmF5RWxlbWVudBIQCghhcnJheV9pZBgBIAEoCRINCgVpbmRleBgCIAEoBRITCgtjb25jdXJyZW5jeRgDIAEoBSKmAQoERXhpdBIRCgRjb2RlGAEgASgFSACIAQESDgoGc2lnbmFsGAIgASgFEhUKDW91dF9vZl9tZW1vcnkYAyABKAgSIgoHdmVyZGljdBgEIAEoDjIRLm5hYmxhLnYxLlZlcmRpY3QSDgoGcmVhc29uGAUgASgJEg8KB21lc3NhZ2UYBiABKAkSFgoOZmluaXNoZWRfYXRfbXMYByABKANCBwoFX2NvZGUigwMKB0F0dGVtcHQSDgoGbnVtYmVyGAEgASgFEiUKBXBoYXNlGAIgASgOMhYubmFibGEudjEuQXR0ZW1wdFBoYXNlEikKB291dGNvbWUYAyABKA4yGC5uYWJsYS52MS5BdHRlbXB0T3V0Y29tZRIPCgdob3N0X2lkGAQgASgJEhEKCWdwdV91dWlkcxgFIAMoCRIUCgxwbGFjZWRfYXRfbXMYBiABKAMSFQoNc3RhcnRlZF9hdF9tcxgHIAEoAxITCgtlbmRlZF9hdF9tcxgIIAEoAxIcCgRleGl0GAkgASgLMg4ubmFibGEudjEuRXhpdBIkCgVwb3J0cxgKIAMoCzIVLm5hYmxhLnYxLlBvcnRNYXBwaW5nEhAKCHByb2dyZXNzGAsgASgJEhYKDnByb2dyZXNzX2J5dGVzGAwgASgDEhwKFHByb2dyZXNzX3RvdGFsX2J5dGVzGA0gASgDEhEKCWxvZ19ieXRlcxgOIAEoAxIRCglob3N0X25hbWUYDyABKAkinQMKA0pvYhIKCgJpZBgBIAEoCRISCgpwcm9qZWN0X2lkGAIgASgJEhIKCmNyZWF0ZWRfYnkYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoAxIfCgRzcGVjGAUgASgLMhEubmFibGEudjEuSm9iU3BlYxIhCgVzdGF0ZRgGIAEoDjISLm5hYmxhLnYxLkpvYlN0YXRlEg4KBnJlYXNvbhgHIAEoCRIWCg5yZWFzb25fbWVzc2FnZRgIIAEoCRIjCghhdHRlbXB0cxgJIAMoCzIRLm5hYmxhLnYxLkF0dGVtcHQSFQoNc3RhcnRlZF9hdF9tcxgKIAEoAxIWCg5maW5pc2hlZF9hdF9tcxgLIAEoAxIQCghyZXZpc2lvbhgMIAEoAxIWCglleGl0X2NvZGUYDSABKAVIAIgBARIWCg5xdWV1ZV9wb3NpdGlvbhgOIAEoBRIWCg5zdG9wX3JlcXVlc3RlZBgPIAEoCBIVCg1ub3RfYmVmb3JlX21zGBAgASgDEgwKBGhlbGQYESABKAhCDAoKX2V4aXRfY29kZSKcAQoQQ3JlYXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEh8KBHNwZWMYAiABKAsyES5uYWJsYS52MS5Kb2JTcGVjEhIKCnJlcXVlc3RfaWQYAyABKAkSDwoHZHJ5X3J1bhgEIAEoCBIMCgRob2xkGAUgASgIEiMKBWFycmF5GAYgASgLMhQubmFibGEudjEuQXJyYXlSYW5nZSJMCgpBcnJheVJhbmdlEg0KBWZpcnN0GAEgASgFEgwKBGxhc3QYAiABKAUSDAoEc3RlcBgDIAEoBRITCgtjb25jdXJyZW5jeRgEIAEoBSJ2ChFDcmVhdGVKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISIgoEcGxhbhgCIAEoCzIULm5hYmxhLnYxLkRyeVJ1blBsYW4SEAoIYXJyYXlfaWQYAyABKAkSDwoHam9iX2lkcxgEIAMoCSKpAgoKRHJ5UnVuUGxhbhIQCghmaXRzX25vdxgBIAEoCBIPCgdob3N0X2lkGAIgASgJEhEKCWhvc3RfbmFtZRgDIAEoCRIRCglncHVfdXVpZHMYBCADKAkSDgoGcmVhc29uGAUgASgJEhYKDnJlYXNvbl9tZXNzYWdlGAYgASgJEhAKCHBvc2l0aW9uGAcgASgFEikKCGVzdGltYXRlGAggASgLMhcubmFibGEudjEuU3RhcnRFc3RpbWF0ZRInCglkaXNwbGFjZWQYCSABKAsyFC5uYWJsYS52MS5WZWlsZWRKb2JzEhAKCGVsZW1lbnRzGAogASgFEhkKEWVsZW1lbnRzX3N0YXJ0aW5nGAsgASgFEhcKD3Vua25vd25fYmVjYXVzZRgMIAEoCSIwCg1TdGFydEVzdGltYXRlEhAKCHN0YXJ0X21zGAEgASgDEg0KBWJhc2lzGAIgASgJIkoKClZlaWxlZEpvYnMSDwoHam9iX2lkcxgBIAMoCRIVCg12aXNpYmxlX2NvdW50GAIgASgFEhQKDGhpZGRlbl9jb3VudBgDIAEoBSItCg1HZXRKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJIiwKDkdldEpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiJKCg9MaXN0Sm9ic1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRImCgdvcHRpb25zGAIgASgLMhUubmFibGEudjEuTGlzdE9wdGlvbnMiSAoQTGlzdEpvYnNSZXNwb25zZRIbCgRqb2JzGAEgAygLMg0ubmFibGEudjEuSm9iEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJSCg5TdG9wSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIVCghncmFjZV9tcxgDIAEoA0gAiAEBQgsKCV9ncmFjZV9tcyI+Cg9TdG9wSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAki9gEKEFVwZGF0ZUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSFQoIcHJpb3JpdHkYAyABKAVIAIgBARIaCg10aW1lX2xpbWl0X21zGAQgASgDSAGIAQESLAoLY29uc3RyYWludHMYBSABKAsyFy5uYWJsYS52MS5Db25zdHJhaW50U2V0EhIKBXF1ZXVlGAYgASgJSAKIAQESJgoFYWZ0ZXIYByABKAsyFy5uYWJsYS52MS5EZXBlbmRlbmN5U2V0QgsKCV9wcmlvcml0eUIQCg5fdGltZV9saW1pdF9tc0IICgZfcXVldWUiggEKDUNvbnN0cmFpbnRTZXQSPQoLY29uc3RyYWludHMYASADKAsyKC5uYWJsYS52MS5Db25zdHJhaW50U2V0LkNvbnN0cmFpbnRzRW50cnkaMgoQQ29uc3RyYWludHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIjQKDURlcGVuZGVuY3lTZXQSIwoFYWZ0ZXIYASADKAsyFC5uYWJsYS52MS5EZXBlbmRlbmN5IkAKEVVwZGF0ZUpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYhIPCgdqb2JfaWRzGAIgAygJIi4KDkhvbGRKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJIj4KD0hvbGRKb2JSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2ISDwoHam9iX2lkcxgCIAMoCSIxChFSZWxlYXNlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSJBChJSZWxlYXNlSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iEg8KB2pvYl9pZHMYAiADKAkiMAoQRGVsZXRlSm9iUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCSITChFEZWxldGVKb2JSZXNwb25zZSJDCg9SZXRyeUpvYlJlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSEgoKcmVxdWVzdF9pZBgDIAEoCSIuChBSZXRyeUpvYlJlc3BvbnNlEhoKA2pvYhgBIAEoCzINLm5hYmxhLnYxLkpvYiJRChRVcGRhdGVKb2JUYWdzUmVxdWVzdBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRILCgNhZGQYAyADKAkSDgoGcmVtb3ZlGAQgAygJIjMKFVVwZGF0ZUpvYlRhZ3NSZXNwb25zZRIaCgNqb2IYASABKAsyDS5uYWJsYS52MS5Kb2IiRwoPV2F0Y2hKb2JSZXF1ZXN0Eg8KB3Byb2plY3QYASABKAkSCwoDam9iGAIgASgJEhYKDmFmdGVyX3JldmlzaW9uGAMgASgDIi4KEFdhdGNoSm9iUmVzcG9uc2USGgoDam9iGAEgASgLMg0ubmFibGEudjEuSm9iIqcBCg9SZWFkTG9nc1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRIMCgR0YXNrGAQgASgFEg4KBm9mZnNldBgFIAEoAxIOCgZmb2xsb3cYBiABKAgSEgoKdGFpbF9saW5lcxgHIAEoBRIjCgZzdHJlYW0YCCABKA4yEy5uYWJsYS52MS5Mb2dTdHJlYW0irAEKEFJlYWRMb2dzUmVzcG9uc2USDgoGb2Zmc2V0GAEgASgDEhMKC25leHRfb2Zmc2V0GAIgASgDEiMKBnN0cmVhbRgDIAEoDjITLm5hYmxhLnYxLkxvZ1N0cmVhbRIPCgd0aW1lX21zGAQgASgDEgwKBGRhdGEYBSABKAwSEQoJZ2FwX2J5dGVzGAYgASgDEgsKA2VvZhgHIAEoCBIPCgdhdHRlbXB0GAggASgFIi0KDFRlcm1pbmFsU2l6ZRIMCgRyb3dzGAEgASgFEg8KB2NvbHVtbnMYAiABKAUi6gEKCUV4ZWNTdGFydBIPCgdwcm9qZWN0GAEgASgJEgsKA2pvYhgCIAEoCRIMCgR0YXNrGAMgASgFEgwKBGFyZ3YYBCADKAkSCwoDdHR5GAUgASgIEiQKBHNpemUYBiABKAsyFi5uYWJsYS52MS5UZXJtaW5hbFNpemUSKQoDZW52GAcgAygLMhwubmFibGEudjEuRXhlY1N0YXJ0LkVudkVudHJ5EhkKEXdvcmtpbmdfZGlyZWN0b3J5GAggASgJGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEioAEKC0V4ZWNSZXF1ZXN0EiQKBXN0YXJ0GAEgASgLMhMubmFibGEudjEuRXhlY1N0YXJ0SAASDwoFc3RkaW4YAiABKAxIABITCglzdGRpbl9lb2YYAyABKAhIABIoCgZyZXNpemUYBCABKAsyFi5uYWJsYS52MS5UZXJtaW5hbFNpemVIABIQCgZzaWduYWwYBSABKAlIAEIJCgdtZXNzYWdlInQKDEV4ZWNSZXNwb25zZRIRCgdzdGFydGVkGAEgASgISAASEAoGc3Rkb3V0GAIgASgMSAASEAoGc3RkZXJyGAMgASgMSAASIgoEZXhpdBgEIAEoCzISLm5hYmxhLnYxLkV4ZWNFeGl0SABCCQoHbWVzc2FnZSIoCghFeGVjRXhpdBIMCgRjb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoBSJlCghBcnRpZmFjdBIMCgRwYXRoGAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAMSFgoObW9kaWZpZWRfYXRfbXMYAyABKAMSDwoHYXR0ZW1wdBgEIAEoBRIOCgZzaGEyNTYYBSABKAkiaAoUTGlzdEFydGlmYWN0c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRINCgVnbG9icxgEIAMoCRISCgpwYWdlX3Rva2VuGAUgASgJIlcKFUxpc3RBcnRpZmFjdHNSZXNwb25zZRIlCglhcnRpZmFjdHMYASADKAsyEi5uYWJsYS52MS5BcnRpZmFjdBIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiVwoXRGVzdHJveUFydGlmYWN0c1JlcXVlc3QSDwoHcHJvamVjdBgBIAEoCRILCgNqb2IYAiABKAkSDwoHYXR0ZW1wdBgDIAEoBRINCgVnbG9icxgEIAMoCSJCChhEZXN0cm95QXJ0aWZhY3RzUmVzcG9uc2USEQoJZGVzdHJveWVkGAEgASgFEhMKC2ZyZWVkX2J5dGVzGAIgASgDKmIKDkFmdGVyQ29uZGl0aW9uEh8KG0FGVEVSX0NPTkRJVElPTl9VTlNQRUNJRklFRBAAEhYKEkFGVEVSX0NPTkRJVElPTl9PSxABEhcKE0FGVEVSX0NPTkRJVElPTl9BTlkQAip4CgxPbkRpc2Nvbm5lY3QSHQoZT05fRElTQ09OTkVDVF9VTlNQRUNJRklFRBAAEhYKEk9OX0RJU0NPTk5FQ1RfV0FJVBABEhkKFU9OX0RJU0NPTk5FQ1RfUkVQTEFDRRACEhYKEk9OX0RJU0NPTk5FQ1RfU1RPUBADKrIBCghKb2JTdGF0ZRIZChVKT0JfU1RBVEVfVU5TUEVDSUZJRUQQABIUChBKT0JfU1RBVEVfUVVFVUVEEAESFgoSSk9CX1NUQVRFX1NUQVJUSU5HEAISFQoRSk9CX1NUQVRFX1JVTk5JTkcQAxIXChNKT0JfU1RBVEVfU1VDQ0VFREVEEAQSFAoQSk9CX1NUQVRFX0ZBSUxFRBAFEhcKE0pPQl9TVEFURV9DQU5DRUxMRUQQBircAQoHVmVyZGljdBIXChNWRVJESUNUX1VOU1BFQ0lGSUVEEAASFQoRVkVSRElDVF9VU0VSX0NPREUQARIZChVWRVJESUNUX09VVF9PRl9NRU1PUlkQAhIRCg1WRVJESUNUX0lNQUdFEAMSEAoMVkVSRElDVF9EQVRBEAQSEAoMVkVSRElDVF9IT1NUEAUSDwoLVkVSRElDVF9HUFUQBhITCg9WRVJESUNUX05FVFdPUksQBxIWChJWRVJESUNUX1RJTUVfTElNSVQQCBIRCg1WRVJESUNUX1FVT1RBEAkqtgEKDEF0dGVtcHRQaGFzZRIdChlBVFRFTVBUX1BIQVNFX1VOU1BFQ0lGSUVEEAASGAoUQVRURU1QVF9QSEFTRV9QTEFDRUQQARIbChdBVFRFTVBUX1BIQVNFX1BSRVBBUklORxACEhkKFUFUVEVNUFRfUEhBU0VfUlVOTklORxADEhwKGEFUVEVNUFRfUEhBU0VfRklOQUxJWklORxAEEhcKE0FUVEVNUFRfUEhBU0VfRU5ERUQQBSrEAQoOQXR0ZW1wdE91dGNvbWUSHwobQVRURU1QVF9PVVRDT01FX1VOU1BFQ0lGSUVEEAASHQoZQVRURU1QVF9PVVRDT01FX1NVQ0NFRURFRBABEhoKFkFUVEVNUFRfT1VUQ09NRV9GQUlMRUQQAhIdChlBVFRFTVBUX09VVENPTUVfQ0FOQ0VMTEVEEAMSHQoZQVRURU1QVF9PVVRDT01FX1BSRUVNUFRFRBAEEhgKFEFUVEVNUFRfT1VUQ09NRV9MT1NUEAUqVQoJTG9nU3RyZWFtEhoKFkxPR19TVFJFQU1fVU5TUEVDSUZJRUQQABIVChFMT0dfU1RSRUFNX1NURE9VVBABEhUKEUxPR19TVFJFQU1fU1RERVJSEAIyrggKCkpvYlNlcnZpY2USRAoJQ3JlYXRlSm9iEhoubmFibGEudjEuQ3JlYXRlSm9iUmVxdWVzdBobLm5hYmxhLnYxLkNyZWF0ZUpvYlJlc3BvbnNlEjsKBkdldEpvYhIXLm5hYmxhLnYxLkdldEpvYlJlcXVlc3QaGC5uYWJsYS52MS5HZXRKb2JSZXNwb25zZRJBCghMaXN0Sm9icxIZLm5hYmxhLnYxLkxpc3RKb2JzUmVxdWVzdBoaLm5hYmxhLnYxLkxpc3RKb2JzUmVzcG9uc2USPgoHU3RvcEpvYhIYLm5hYmxhLnYxLlN0b3BKb2JSZXF1ZXN0GhkubmFibGEudjEuU3RvcEpvYlJlc3BvbnNlEkQKCURlbGV0ZUpvYhIaLm5hYmxhLnYxLkRlbGV0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5EZWxldGVKb2JSZXNwb25zZRJBCghSZXRyeUpvYhIZLm5hYmxhLnYxLlJldHJ5Sm9iUmVxdWVzdBoaLm5hYmxhLnYxLlJldHJ5Sm9iUmVzcG9uc2USUAoNVXBkYXRlSm9iVGFncxIeLm5hYmxhLnYxLlVwZGF0ZUpvYlRhZ3NSZXF1ZXN0Gh8ubmFibGEudjEuVXBkYXRlSm9iVGFnc1Jlc3BvbnNlEkQKCVVwZGF0ZUpvYhIaLm5hYmxhLnYxLlVwZGF0ZUpvYlJlcXVlc3QaGy5uYWJsYS52MS5VcGRhdGVKb2JSZXNwb25zZRI+CgdIb2xkSm9iEhgubmFibGEudjEuSG9sZEpvYlJlcXVlc3QaGS5uYWJsYS52MS5Ib2xkSm9iUmVzcG9uc2USRwoKUmVsZWFzZUpvYhIbLm5hYmxhLnYxLlJlbGVhc2VKb2JSZXF1ZXN0GhwubmFibGEudjEuUmVsZWFzZUpvYlJlc3BvbnNlEkMKCFdhdGNoSm9iEhkubmFibGEudjEuV2F0Y2hKb2JSZXF1ZXN0GhoubmFibGEudjEuV2F0Y2hKb2JSZXNwb25zZTABEkMKCFJlYWRMb2dzEhkubmFibGEudjEuUmVhZExvZ3NSZXF1ZXN0GhoubmFibGEudjEuUmVhZExvZ3NSZXNwb25zZTABEjkKBEV4ZWMSFS5uYWJsYS52MS5FeGVjUmVxdWVzdBoWLm5hYmxhLnYxLkV4ZWNSZXNwb25zZSgBMAESUAoNTGlzdEFydGlmYWN0cxIeLm5hYmxhLnYxLkxpc3RBcnRpZmFjdHNSZXF1ZXN0Gh8ubmFibGEudjEuTGlzdEFydGlmYWN0c1Jlc3BvbnNlElkKEERlc3Ryb3lBcnRpZmFjdHMSIS5uYWJsYS52MS5EZXN0cm95QXJ0aWZhY3RzUmVxdWVzdBoiLm5hYmxhLnYxLkRlc3Ryb3lBcnRpZmFjdHNSZXNwb25zZWIGcHJvdG8z", [file_nabla_v1_common]);
 
 /**
  * @generated from message nabla.v1.Command
@@ -816,6 +816,8 @@ export const CreateJobResponseSchema: GenMessage<CreateJobResponse> = /*@__PURE_
  */
 export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
   /**
+   * It would start at once; of an array: its first element.
+   *
    * @generated from field: bool fits_now = 1;
    */
   fitsNow: boolean;
@@ -844,6 +846,46 @@ export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
    * @generated from field: string reason_message = 6;
    */
   reasonMessage: string;
+
+  /**
+   * Place that it would have among jobs that are ready; 0 when it would not be ready.
+   *
+   * @generated from field: int32 position = 7;
+   */
+  position: number;
+
+  /**
+   * Absent when it would start at once, or nothing can be said.
+   *
+   * @generated from field: nabla.v1.StartEstimate estimate = 8;
+   */
+  estimate?: StartEstimate | undefined;
+
+  /**
+   * Running work that would be stopped for it.
+   *
+   * @generated from field: nabla.v1.VeiledJobs displaced = 9;
+   */
+  displaced?: VeiledJobs | undefined;
+
+  /**
+   * Of an array: elements, and how many of its first 256 would start at once; 1 and at most 1 of a single job.
+   *
+   * @generated from field: int32 elements = 10;
+   */
+  elements: number;
+
+  /**
+   * @generated from field: int32 elements_starting = 11;
+   */
+  elementsStarting: number;
+
+  /**
+   * Why there is no estimate, as a clause after "unknown, because …"; empty when there is one or none is due.
+   *
+   * @generated from field: string unknown_because = 12;
+   */
+  unknownBecause: string;
 };
 
 /**
@@ -852,6 +894,61 @@ export type DryRunPlan = Message<"nabla.v1.DryRunPlan"> & {
  */
 export const DryRunPlanSchema: GenMessage<DryRunPlan> = /*@__PURE__*/
   messageDesc(file_nabla_v1_job, 15);
+
+/**
+ * @generated from message nabla.v1.StartEstimate
+ */
+export type StartEstimate = Message<"nabla.v1.StartEstimate"> & {
+  /**
+   * @generated from field: int64 start_ms = 1;
+   */
+  startMs: bigint;
+
+  /**
+   * What it rests on, as a clause after "expected to start in about …".
+   *
+   * @generated from field: string basis = 2;
+   */
+  basis: string;
+};
+
+/**
+ * Describes the message nabla.v1.StartEstimate.
+ * Use `create(StartEstimateSchema)` to create a new message.
+ */
+export const StartEstimateSchema: GenMessage<StartEstimate> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 16);
+
+/**
+ * Jobs as one caller sees them: those of hidden projects by their number only.
+ *
+ * @generated from message nabla.v1.VeiledJobs
+ */
+export type VeiledJobs = Message<"nabla.v1.VeiledJobs"> & {
+  /**
+   * The first of the visible ones. Bound: 16.
+   *
+   * @generated from field: repeated string job_ids = 1;
+   */
+  jobIds: string[];
+
+  /**
+   * @generated from field: int32 visible_count = 2;
+   */
+  visibleCount: number;
+
+  /**
+   * @generated from field: int32 hidden_count = 3;
+   */
+  hiddenCount: number;
+};
+
+/**
+ * Describes the message nabla.v1.VeiledJobs.
+ * Use `create(VeiledJobsSchema)` to create a new message.
+ */
+export const VeiledJobsSchema: GenMessage<VeiledJobs> = /*@__PURE__*/
+  messageDesc(file_nabla_v1_job, 17);
 
 /**
  * @generated from message nabla.v1.GetJobRequest
@@ -875,7 +972,7 @@ export type GetJobRequest = Message<"nabla.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 16);
+  messageDesc(file_nabla_v1_job, 18);
 
 /**
  * @generated from message nabla.v1.GetJobResponse
@@ -892,7 +989,7 @@ export type GetJobResponse = Message<"nabla.v1.GetJobResponse"> & {
  * Use `create(GetJobResponseSchema)` to create a new message.
  */
 export const GetJobResponseSchema: GenMessage<GetJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 17);
+  messageDesc(file_nabla_v1_job, 19);
 
 /**
  * @generated from message nabla.v1.ListJobsRequest
@@ -914,7 +1011,7 @@ export type ListJobsRequest = Message<"nabla.v1.ListJobsRequest"> & {
  * Use `create(ListJobsRequestSchema)` to create a new message.
  */
 export const ListJobsRequestSchema: GenMessage<ListJobsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 18);
+  messageDesc(file_nabla_v1_job, 20);
 
 /**
  * @generated from message nabla.v1.ListJobsResponse
@@ -936,7 +1033,7 @@ export type ListJobsResponse = Message<"nabla.v1.ListJobsResponse"> & {
  * Use `create(ListJobsResponseSchema)` to create a new message.
  */
 export const ListJobsResponseSchema: GenMessage<ListJobsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 19);
+  messageDesc(file_nabla_v1_job, 21);
 
 /**
  * @generated from message nabla.v1.StopJobRequest
@@ -967,7 +1064,7 @@ export type StopJobRequest = Message<"nabla.v1.StopJobRequest"> & {
  * Use `create(StopJobRequestSchema)` to create a new message.
  */
 export const StopJobRequestSchema: GenMessage<StopJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 20);
+  messageDesc(file_nabla_v1_job, 22);
 
 /**
  * @generated from message nabla.v1.StopJobResponse
@@ -993,7 +1090,7 @@ export type StopJobResponse = Message<"nabla.v1.StopJobResponse"> & {
  * Use `create(StopJobResponseSchema)` to create a new message.
  */
 export const StopJobResponseSchema: GenMessage<StopJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 21);
+  messageDesc(file_nabla_v1_job, 23);
 
 /**
  * @generated from message nabla.v1.UpdateJobRequest
@@ -1048,7 +1145,7 @@ export type UpdateJobRequest = Message<"nabla.v1.UpdateJobRequest"> & {
  * Use `create(UpdateJobRequestSchema)` to create a new message.
  */
 export const UpdateJobRequestSchema: GenMessage<UpdateJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 22);
+  messageDesc(file_nabla_v1_job, 24);
 
 /**
  * @generated from message nabla.v1.ConstraintSet
@@ -1065,7 +1162,7 @@ export type ConstraintSet = Message<"nabla.v1.ConstraintSet"> & {
  * Use `create(ConstraintSetSchema)` to create a new message.
  */
 export const ConstraintSetSchema: GenMessage<ConstraintSet> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 23);
+  messageDesc(file_nabla_v1_job, 25);
 
 /**
  * @generated from message nabla.v1.DependencySet
@@ -1082,7 +1179,7 @@ export type DependencySet = Message<"nabla.v1.DependencySet"> & {
  * Use `create(DependencySetSchema)` to create a new message.
  */
 export const DependencySetSchema: GenMessage<DependencySet> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 24);
+  messageDesc(file_nabla_v1_job, 26);
 
 /**
  * @generated from message nabla.v1.UpdateJobResponse
@@ -1104,7 +1201,7 @@ export type UpdateJobResponse = Message<"nabla.v1.UpdateJobResponse"> & {
  * Use `create(UpdateJobResponseSchema)` to create a new message.
  */
 export const UpdateJobResponseSchema: GenMessage<UpdateJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 25);
+  messageDesc(file_nabla_v1_job, 27);
 
 /**
  * @generated from message nabla.v1.HoldJobRequest
@@ -1126,7 +1223,7 @@ export type HoldJobRequest = Message<"nabla.v1.HoldJobRequest"> & {
  * Use `create(HoldJobRequestSchema)` to create a new message.
  */
 export const HoldJobRequestSchema: GenMessage<HoldJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 26);
+  messageDesc(file_nabla_v1_job, 28);
 
 /**
  * @generated from message nabla.v1.HoldJobResponse
@@ -1148,7 +1245,7 @@ export type HoldJobResponse = Message<"nabla.v1.HoldJobResponse"> & {
  * Use `create(HoldJobResponseSchema)` to create a new message.
  */
 export const HoldJobResponseSchema: GenMessage<HoldJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 27);
+  messageDesc(file_nabla_v1_job, 29);
 
 /**
  * @generated from message nabla.v1.ReleaseJobRequest
@@ -1170,7 +1267,7 @@ export type ReleaseJobRequest = Message<"nabla.v1.ReleaseJobRequest"> & {
  * Use `create(ReleaseJobRequestSchema)` to create a new message.
  */
 export const ReleaseJobRequestSchema: GenMessage<ReleaseJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 28);
+  messageDesc(file_nabla_v1_job, 30);
 
 /**
  * @generated from message nabla.v1.ReleaseJobResponse
@@ -1192,7 +1289,7 @@ export type ReleaseJobResponse = Message<"nabla.v1.ReleaseJobResponse"> & {
  * Use `create(ReleaseJobResponseSchema)` to create a new message.
  */
 export const ReleaseJobResponseSchema: GenMessage<ReleaseJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 29);
+  messageDesc(file_nabla_v1_job, 31);
 
 /**
  * @generated from message nabla.v1.DeleteJobRequest
@@ -1214,7 +1311,7 @@ export type DeleteJobRequest = Message<"nabla.v1.DeleteJobRequest"> & {
  * Use `create(DeleteJobRequestSchema)` to create a new message.
  */
 export const DeleteJobRequestSchema: GenMessage<DeleteJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 30);
+  messageDesc(file_nabla_v1_job, 32);
 
 /**
  * @generated from message nabla.v1.DeleteJobResponse
@@ -1227,7 +1324,7 @@ export type DeleteJobResponse = Message<"nabla.v1.DeleteJobResponse"> & {
  * Use `create(DeleteJobResponseSchema)` to create a new message.
  */
 export const DeleteJobResponseSchema: GenMessage<DeleteJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 31);
+  messageDesc(file_nabla_v1_job, 33);
 
 /**
  * @generated from message nabla.v1.RetryJobRequest
@@ -1254,7 +1351,7 @@ export type RetryJobRequest = Message<"nabla.v1.RetryJobRequest"> & {
  * Use `create(RetryJobRequestSchema)` to create a new message.
  */
 export const RetryJobRequestSchema: GenMessage<RetryJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 32);
+  messageDesc(file_nabla_v1_job, 34);
 
 /**
  * @generated from message nabla.v1.RetryJobResponse
@@ -1271,7 +1368,7 @@ export type RetryJobResponse = Message<"nabla.v1.RetryJobResponse"> & {
  * Use `create(RetryJobResponseSchema)` to create a new message.
  */
 export const RetryJobResponseSchema: GenMessage<RetryJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 33);
+  messageDesc(file_nabla_v1_job, 35);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsRequest
@@ -1303,7 +1400,7 @@ export type UpdateJobTagsRequest = Message<"nabla.v1.UpdateJobTagsRequest"> & {
  * Use `create(UpdateJobTagsRequestSchema)` to create a new message.
  */
 export const UpdateJobTagsRequestSchema: GenMessage<UpdateJobTagsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 34);
+  messageDesc(file_nabla_v1_job, 36);
 
 /**
  * @generated from message nabla.v1.UpdateJobTagsResponse
@@ -1320,7 +1417,7 @@ export type UpdateJobTagsResponse = Message<"nabla.v1.UpdateJobTagsResponse"> & 
  * Use `create(UpdateJobTagsResponseSchema)` to create a new message.
  */
 export const UpdateJobTagsResponseSchema: GenMessage<UpdateJobTagsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 35);
+  messageDesc(file_nabla_v1_job, 37);
 
 /**
  * @generated from message nabla.v1.WatchJobRequest
@@ -1349,7 +1446,7 @@ export type WatchJobRequest = Message<"nabla.v1.WatchJobRequest"> & {
  * Use `create(WatchJobRequestSchema)` to create a new message.
  */
 export const WatchJobRequestSchema: GenMessage<WatchJobRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 36);
+  messageDesc(file_nabla_v1_job, 38);
 
 /**
  * @generated from message nabla.v1.WatchJobResponse
@@ -1366,7 +1463,7 @@ export type WatchJobResponse = Message<"nabla.v1.WatchJobResponse"> & {
  * Use `create(WatchJobResponseSchema)` to create a new message.
  */
 export const WatchJobResponseSchema: GenMessage<WatchJobResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 37);
+  messageDesc(file_nabla_v1_job, 39);
 
 /**
  * @generated from message nabla.v1.ReadLogsRequest
@@ -1424,7 +1521,7 @@ export type ReadLogsRequest = Message<"nabla.v1.ReadLogsRequest"> & {
  * Use `create(ReadLogsRequestSchema)` to create a new message.
  */
 export const ReadLogsRequestSchema: GenMessage<ReadLogsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 38);
+  messageDesc(file_nabla_v1_job, 40);
 
 /**
  * @generated from message nabla.v1.ReadLogsResponse
@@ -1480,7 +1577,7 @@ export type ReadLogsResponse = Message<"nabla.v1.ReadLogsResponse"> & {
  * Use `create(ReadLogsResponseSchema)` to create a new message.
  */
 export const ReadLogsResponseSchema: GenMessage<ReadLogsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 39);
+  messageDesc(file_nabla_v1_job, 41);
 
 /**
  * @generated from message nabla.v1.TerminalSize
@@ -1502,7 +1599,7 @@ export type TerminalSize = Message<"nabla.v1.TerminalSize"> & {
  * Use `create(TerminalSizeSchema)` to create a new message.
  */
 export const TerminalSizeSchema: GenMessage<TerminalSize> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 40);
+  messageDesc(file_nabla_v1_job, 42);
 
 /**
  * @generated from message nabla.v1.ExecStart
@@ -1554,7 +1651,7 @@ export type ExecStart = Message<"nabla.v1.ExecStart"> & {
  * Use `create(ExecStartSchema)` to create a new message.
  */
 export const ExecStartSchema: GenMessage<ExecStart> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 41);
+  messageDesc(file_nabla_v1_job, 43);
 
 /**
  * @generated from message nabla.v1.ExecRequest
@@ -1605,7 +1702,7 @@ export type ExecRequest = Message<"nabla.v1.ExecRequest"> & {
  * Use `create(ExecRequestSchema)` to create a new message.
  */
 export const ExecRequestSchema: GenMessage<ExecRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 42);
+  messageDesc(file_nabla_v1_job, 44);
 
 /**
  * @generated from message nabla.v1.ExecResponse
@@ -1646,7 +1743,7 @@ export type ExecResponse = Message<"nabla.v1.ExecResponse"> & {
  * Use `create(ExecResponseSchema)` to create a new message.
  */
 export const ExecResponseSchema: GenMessage<ExecResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 43);
+  messageDesc(file_nabla_v1_job, 45);
 
 /**
  * @generated from message nabla.v1.ExecExit
@@ -1668,7 +1765,7 @@ export type ExecExit = Message<"nabla.v1.ExecExit"> & {
  * Use `create(ExecExitSchema)` to create a new message.
  */
 export const ExecExitSchema: GenMessage<ExecExit> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 44);
+  messageDesc(file_nabla_v1_job, 46);
 
 /**
  * @generated from message nabla.v1.Artifact
@@ -1705,7 +1802,7 @@ export type Artifact = Message<"nabla.v1.Artifact"> & {
  * Use `create(ArtifactSchema)` to create a new message.
  */
 export const ArtifactSchema: GenMessage<Artifact> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 45);
+  messageDesc(file_nabla_v1_job, 47);
 
 /**
  * @generated from message nabla.v1.ListArtifactsRequest
@@ -1748,7 +1845,7 @@ export type ListArtifactsRequest = Message<"nabla.v1.ListArtifactsRequest"> & {
  * Use `create(ListArtifactsRequestSchema)` to create a new message.
  */
 export const ListArtifactsRequestSchema: GenMessage<ListArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 46);
+  messageDesc(file_nabla_v1_job, 48);
 
 /**
  * @generated from message nabla.v1.ListArtifactsResponse
@@ -1774,7 +1871,7 @@ export type ListArtifactsResponse = Message<"nabla.v1.ListArtifactsResponse"> & 
  * Use `create(ListArtifactsResponseSchema)` to create a new message.
  */
 export const ListArtifactsResponseSchema: GenMessage<ListArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 47);
+  messageDesc(file_nabla_v1_job, 49);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsRequest
@@ -1806,7 +1903,7 @@ export type DestroyArtifactsRequest = Message<"nabla.v1.DestroyArtifactsRequest"
  * Use `create(DestroyArtifactsRequestSchema)` to create a new message.
  */
 export const DestroyArtifactsRequestSchema: GenMessage<DestroyArtifactsRequest> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 48);
+  messageDesc(file_nabla_v1_job, 50);
 
 /**
  * @generated from message nabla.v1.DestroyArtifactsResponse
@@ -1828,7 +1925,7 @@ export type DestroyArtifactsResponse = Message<"nabla.v1.DestroyArtifactsRespons
  * Use `create(DestroyArtifactsResponseSchema)` to create a new message.
  */
 export const DestroyArtifactsResponseSchema: GenMessage<DestroyArtifactsResponse> = /*@__PURE__*/
-  messageDesc(file_nabla_v1_job, 49);
+  messageDesc(file_nabla_v1_job, 51);
 
 /**
  * @generated from enum nabla.v1.AfterCondition

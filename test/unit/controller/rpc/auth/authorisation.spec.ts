@@ -15,6 +15,7 @@ import { file_nabla_v1_admin } from '../../../../../proto/gen/nabla/v1/admin_pb.
 import { file_nabla_v1_agent } from '../../../../../proto/gen/nabla/v1/agent_pb.ts';
 import { file_nabla_v1_catalog } from '../../../../../proto/gen/nabla/v1/catalog_pb.ts';
 import { file_nabla_v1_enrol } from '../../../../../proto/gen/nabla/v1/enrol_pb.ts';
+import { file_nabla_v1_explain } from '../../../../../proto/gen/nabla/v1/explain_pb.ts';
 import { file_nabla_v1_identity } from '../../../../../proto/gen/nabla/v1/identity_pb.ts';
 import { file_nabla_v1_job } from '../../../../../proto/gen/nabla/v1/job_pb.ts';
 import { file_nabla_v1_scheduling } from '../../../../../proto/gen/nabla/v1/scheduling_pb.ts';
@@ -129,6 +130,9 @@ const EXPECTED: Readonly<Record<string, Expected>> = {
   'ReservationService/ListReservations': readLab(EVERY_USER),
   'ReservationService/DeleteReservation': operators,
   'UsageService/GetUsage': readLab(EVERY_USER),
+  'ExplainService/ExplainJob': readLab('default'),
+  // Projects that the caller does not see are one sum.
+  'ExplainService/GetClusterLoad': everyUser,
   'AgentService/Session': hosts,
   'AgentService/ReportTelemetry': hosts,
   'GET /v1/health': { about: 'anything', pass: ACTORS },
@@ -261,6 +265,7 @@ t.test('each described service is served', async (t) => {
     file_nabla_v1_agent,
     file_nabla_v1_catalog,
     file_nabla_v1_enrol,
+    file_nabla_v1_explain,
     file_nabla_v1_identity,
     file_nabla_v1_job,
     file_nabla_v1_scheduling,
