@@ -63,6 +63,32 @@ t.test('the command line on a cluster of one', PATIENT, async (t) => {
     });
   });
 
+  await t.test('why, dry run and top, and what they refuse', PATIENT, async (t) => {
+    const submit = async (...flags: string[]): Promise<string> =>
+      (await nabla(['jobs', 'create', ...flags, '-o', 'id', '--', 'sleep', '600'])).stdout.trim();
+    const running = await submit('--gpus', '2', '--time-limit', '1h');
+    const isRunning = async () => (await nabla(['jobs', 'show', running])).stdout.includes('running');
+    await eventually(isRunning, { deadlineMs: 60_000, what: 'a running job' });
+    const waiting = await submit('--gpus', '1');
+    const told = await nabla(['why', waiting]);
+    t.match(told, { code: 0, stdout: /NO_FREE_GPU/ });
+    t.match(told.stdout, /in about .*by the time limits of what runs/);
+    t.match(told.stdout, running, 'who holds the GPUs');
+    const asked = ['jobs', 'create', '--gpus', '2', '--dry-run', '-o', 'json', '--', 'true'];
+    const { plan } = JSON.parse((await nabla(asked)).stdout) as { readonly plan: unknown };
+    t.match(plan, { fitsNow: false, reason: 'NO_FREE_GPU', position: 2, displaced: { visibleCount: 0 } });
+    // Into a pipe it is drawn once, without being told.
+    t.match(await nabla(['top']), { code: 0, stdout: /\[#{24}\] 2 of 2 GPUs/ });
+    const load = JSON.parse((await nabla(['top', '-o', 'json'])).stdout) as unknown;
+    t.match(load, { gpus: [{ total: 2, used: 2 }], queues: [{ running: 1, waiting: 1 }] });
+    t.equal((await nabla(['why'])).code, 2, 'no job');
+    t.equal((await nabla(['why', 'none-such'])).code, 4);
+    t.equal((await nabla(['why', waiting, '--project', 'none-such'])).code, 4);
+    t.equal((await nabla(['top', '--interval', '1ms'])).code, 2);
+    t.equal((await nabla(['jobs', 'stop', running, waiting, '--grace', '1s'])).code, 0);
+    await nabla(['jobs', 'wait', running, waiting]);
+  });
+
   await t.test('every list and show is JSON that parses', PATIENT, async (t) => {
     const hostile = '$(x) <b>&"\'\\ ../; | `y` 日本 🚀';
     const job = (
