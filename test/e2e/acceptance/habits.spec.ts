@@ -12,7 +12,7 @@ t.test('habits', { timeout: 180_000 }, async (t) => {
   await t.test('a dry run of a workspace that was never uploaded', async (t) => {
     const folder = t.testdir({ 'never-sent.txt': String(Math.random()) });
     const plan = await cli.run(['jobs', 'run', '--dry-run', '--workspace', folder, '--', 'true']);
-    t.match(plan, { code: 0, stdout: /FITS NOW +yes/ });
+    t.match(plan, { code: 0, stdout: /Starts now +yes/i });
     t.equal((await cli.run(['jobs', 'list', '-o', 'id'])).stdout, '', 'nothing is stored');
   });
 
