@@ -226,7 +226,7 @@ t.test('top is drawn again on a terminal until Ctrl-C, and gives the screen back
   const drawn = cluster.run(['top', '--interval', '1s'], { columns: 90 });
   await eventually(() => own().length > 0, DEADLINE);
   // Told to the command alone: whoever runs the specs listens too, and would end them all.
-  for (const listener of own()) listener('SIGINT', 2);
+  for (const listener of own()) listener('SIGINT');
   const { code, stdout } = await drawn;
   t.equal(code, 0);
   t.match(stdout, /^\u001b\[\?1049h/);
